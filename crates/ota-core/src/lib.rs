@@ -1,1 +1,31 @@
-//! Under construction.
+//! The pure domain of Gateway OTA.
+//!
+//! Nothing here awaits, reads a clock, or touches a device: time and readings come in as arguments, and what is to be
+//! done goes out as values. That is what lets property tests walk through every order of events, and the browser share
+//! these types.
+
+mod boot;
+mod gate;
+mod job;
+mod job_id;
+mod progress;
+mod release;
+mod safety;
+mod settings;
+mod slot;
+
+pub use boot::{BootChange, BootSelection};
+pub use gate::{Admission, Operation, Refusal, admit};
+pub use job::{
+    Arming, Booted, Bundle, Denied, Effect, Failure, FailureCode, HoldPoint, ImageFacts, InstallOrder, InstallStep, Job,
+    JobEvent, JobState, Strategy,
+};
+pub use job_id::{InvalidJobId, JobId};
+pub use progress::{overall_percentage, percentage};
+pub use release::{InvalidRelease, Release, Severity, TargetFile, UpdateKind, version_order};
+pub use safety::{
+    Assessment, Blocked, Clearance, ConstraintId, ConstraintState, Phase, Reading, SafetyMonitor, UnknownConstraint,
+    Verdict,
+};
+pub use settings::{AutoUpdate, MaintenanceWindow, Schedule, Settings};
+pub use slot::{BySlot, SlotHealth, SlotId, SlotRecord, UnknownSlot};

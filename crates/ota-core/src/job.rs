@@ -1,0 +1,322 @@
+//! The life of an update job, as a pure state machine.
+//!
+//! ```text
+//! Queued ─▶ Downloading ─▶ Verifying ─▶ Downloaded ─▶ Installing ─▶ AwaitingReboot ─▶ Trial ─▶ Committed
+//!    └────────┴─────────────┴─────────────┴─▶ Cancelled    └─▶ Failed(code)            └─▶ RolledBack
+//!               ⇅ Held(reasons)  — a gate closed; resumes by itself when it clears
+//! ```
+//!
+//! The runner performs one [`Effect`] at a time and reports its outcome as a [`JobEvent`]. `Start`, `Install`, `Cancel` and
+//! `RebootOrdered` come from people; `GateClosed` and `Cleared` from the safety verdict; `Booted` from the start of the
+//! service, where the boot environment wins over what the job remembers; everything else from the ports.
+
+mod apply;
+mod reconcile;
+
+use crate::{JobId, Phase, Release, SlotId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How an update reaches the system.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// Write the inactive slot, switch at the reboot.
+    #[default]
+    Seamless,
+    InPlace,
+    Rolling,
+}
+
+impl Strategy {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Seamless => "seamless",
+            Self::InPlace => "in_place",
+            Self::Rolling => "rolling",
+        }
+    }
+}
+
+/// What a person asked for when they asked for the installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstallOrder {
+    /// Restart as soon as the machine is still; otherwise the slot is armed and the restart waits for a person.
+    pub reboot_after: bool,
+}
+
+/// What the verifier found in the signed manifest of the bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bundle {
+    /// The signed version.
+    pub version: String,
+    pub compatible: String,
+    /// Kernel that the manifest's `[meta.gateway-ota]` names.
+    pub kernel: Option<String>,
+    /// Subject of the certificate that signed it.
+    pub signer: String,
+    pub images: Vec<ImageFacts>,
+}
+
+/// One signed image of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageFacts {
+    /// Slot class, for example `rootfs`.
+    pub class: String,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// An update on its way into a slot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    pub id: JobId,
+    pub release: Release,
+    /// The slot that it writes: never the booted one.
+    pub target: SlotId,
+    /// The version that was running when the job was made.
+    pub from_version: String,
+    pub order: Option<InstallOrder>,
+    /// Who started it.
+    pub actor: String,
+    pub created_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    /// Known from the verification on.
+    pub bundle: Option<Bundle>,
+    pub state: JobState,
+}
+
+/// The steps of writing a slot, in their order. Between them the state is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstallStep {
+    /// The boot environment says that the target cannot be started.
+    MarkBad,
+    /// The images go into the slot and are flushed.
+    Write,
+    /// The slot is read past the page cache and compared with the signed hashes.
+    ReadBack,
+}
+
+/// Where a job waits for a gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldPoint {
+    Arm,
+    Reboot,
+    /// The trial failed; the reboot back to the proven slot waits.
+    GoBack { reason: String },
+}
+
+/// State of a job. The data of a state lives in its variant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum JobState {
+    Queued,
+    Downloading,
+    Verifying,
+    /// Complete and verified in staging; nothing happens until somebody installs it.
+    Downloaded,
+    Installing { step: InstallStep },
+    /// The slot is written and proven. `armed`: it is next in the boot environment.
+    AwaitingReboot { armed: Arming },
+    Held { at: HoldPoint, reasons: Vec<String> },
+    /// Running from the new slot. `failed` carries the reason once a required check failed.
+    Trial { failed: Option<String> },
+    Committed,
+    Cancelled { percentage: f64, reason: String },
+    Failed { failure: Failure },
+    RolledBack { reason: String },
+}
+
+/// Whether the target has been made next in the boot environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arming {
+    No,
+    /// The commit has been asked for and not yet confirmed.
+    Underway,
+    Yes,
+}
+
+/// Codes with which a job can fail: the documented ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCode {
+    InvalidImage,
+    SignatureFailed,
+    InsufficientSpace,
+    DownloadFailed,
+    InstallFailed,
+}
+
+/// Why a job failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub code: FailureCode,
+    /// A sentence for the operator.
+    pub message: String,
+}
+
+/// What the system says about itself when the service starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Booted {
+    /// The slot that runs, from the running system.
+    pub slot: SlotId,
+    /// The slot that the boot environment would start next.
+    pub next_boot: Option<SlotId>,
+    /// True when the boot id differs from the one seen by the last start of the service.
+    pub rebooted: bool,
+}
+
+/// Something that happened to a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum JobEvent {
+    Start,
+    Fetched,
+    Verified(Bundle),
+    Install(InstallOrder),
+    MarkedBad,
+    Written,
+    ReadBackMatched,
+    GateClosed { reasons: Vec<String> },
+    Cleared,
+    Armed,
+    RebootOrdered,
+    RebootFailed,
+    Booted(Booted),
+    HealthPassed,
+    HealthFailed { reason: String },
+    BootCommitted,
+    /// `percentage`: how far the operation was.
+    Cancel { percentage: f64, reason: String },
+    Disarmed { percentage: f64, reason: String },
+    Failed(Failure),
+}
+
+/// What the runner has to do next. One at a time.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Download the target into staging, resuming at the checkpoint. → `Fetched`
+    Fetch,
+    /// Verify the staged bundle: chain, manifest, verity tree, every image. → `Verified`
+    Verify,
+    /// Mark the target bad in the boot environment. → `MarkedBad`
+    MarkTargetBad,
+    /// Write and flush the images. → `Written`
+    WriteSlot,
+    /// Read the slot past the cache and compare. → `ReadBackMatched`
+    ReadBack,
+    /// Wait until the verdict of this phase is clear. → `GateClosed` while it is not, `Cleared` when it is
+    AwaitClear(Phase),
+    /// Make the target next with all its tries, in one commit. → `Armed`
+    Arm,
+    /// Wait for a person to order the restart. → `RebootOrdered`
+    AwaitOrder,
+    /// Restart the gateway. The process does not see its end; the next start sends `Booted`. → `RebootFailed`
+    Reboot,
+    /// Run the required and wanted checks. → `HealthPassed` or `HealthFailed`
+    RunHealthChecks,
+    /// The running slot proved itself. → `BootCommitted`
+    CommitBoot,
+    /// Make the other slot next, mark this one bad, restart. The next start sends `Booted`.
+    GoBack,
+    /// Make the running slot next again. → `Disarmed`
+    Disarm { percentage: f64, reason: String },
+}
+
+/// A transition that the machine refuses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// The new system is running or about to: there is nothing left to cancel.
+    #[error("the new system has already been started; it can only be confirmed or rolled back")]
+    TooLateToCancel,
+    #[error("the job has ended ({0})")]
+    Ended(&'static str),
+    #[error("the event {event} does not fit a job that is {state}")]
+    OutOfOrder { state: &'static str, event: &'static str },
+}
+
+impl JobState {
+    /// The word of the interface for this state.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Downloading => "downloading",
+            Self::Verifying => "verifying",
+            Self::Downloaded => "downloaded",
+            Self::Installing { .. } => "installing",
+            Self::AwaitingReboot { .. } => "awaiting_reboot",
+            Self::Held { .. } => "held",
+            Self::Trial { .. } => "trial",
+            Self::Committed => "committed",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Failed { .. } => "failed",
+            Self::RolledBack { .. } => "rolled_back",
+        }
+    }
+
+    /// True when nothing can happen to the job any more.
+    #[must_use]
+    pub const fn is_ended(&self) -> bool {
+        matches!(self, Self::Committed | Self::Cancelled { .. } | Self::Failed { .. } | Self::RolledBack { .. })
+    }
+
+    /// True when the target is (or may be) next in the boot environment.
+    #[must_use]
+    pub const fn is_armed(&self) -> bool {
+        matches!(
+            self,
+            Self::AwaitingReboot { armed: Arming::Yes | Arming::Underway } | Self::Held { at: HoldPoint::Reboot, .. }
+        )
+    }
+
+    /// True while a cancel is still possible.
+    #[must_use]
+    pub const fn can_cancel(&self) -> bool {
+        !self.is_ended()
+            && !matches!(self, Self::Trial { .. } | Self::Held { at: HoldPoint::GoBack { .. }, .. })
+    }
+}
+
+impl Job {
+    /// What the job does right now, as a word for `current_operation`.
+    #[must_use]
+    pub fn current_operation(&self) -> String {
+        let slot = self.target.as_str().to_lowercase();
+        match &self.state {
+            JobState::Queued => "queued".to_owned(),
+            JobState::Downloading => "downloading".to_owned(),
+            JobState::Verifying => "verifying".to_owned(),
+            JobState::Installing { step: InstallStep::MarkBad } => format!("preparing_partition_{slot}"),
+            JobState::Installing { step: InstallStep::Write } => format!("flashing_partition_{slot}"),
+            JobState::Installing { step: InstallStep::ReadBack } => format!("verifying_partition_{slot}"),
+            JobState::AwaitingReboot { .. } => "waiting_for_reboot".to_owned(),
+            JobState::Held { .. } => "waiting_for_safety".to_owned(),
+            JobState::Trial { failed: None } => "health_checks".to_owned(),
+            JobState::Trial { failed: Some(_) } => "rolling_back".to_owned(),
+            _ => "none".to_owned(),
+        }
+    }
+
+    /// A job that has just been asked for.
+    #[must_use]
+    pub fn new(id: JobId, release: Release, target: SlotId, from: String, actor: String, now: Timestamp) -> Self {
+        Self {
+            id,
+            release,
+            target,
+            from_version: from,
+            order: None,
+            actor,
+            created_at: now,
+            ended_at: None,
+            bundle: None,
+            state: JobState::Queued,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The transition function.
+
+use super::{Arming, Denied, Effect, HoldPoint, InstallStep, Job, JobEvent, JobState};
+use crate::Phase;
+use jiff::Timestamp;
+
+impl Job {
+    /// Applies `event` and returns what is to be done next; `None` when the job rests.
+    ///
+    /// Pure: the caller makes the new state durable **before** it performs the effect.
+    ///
+    /// # Errors
+    /// [`Denied`] when the event does not fit the state. The job is unchanged then.
+    pub fn apply(&mut self, event: JobEvent, now: Timestamp) -> Result<Option<Effect>, Denied> {
+        if self.state.is_ended() {
+            return Err(Denied::Ended(self.state.name()));
+        }
+        let (state, effect) = match event {
+            JobEvent::Booted(booted) => self.reconcile(booted),
+            JobEvent::Cancel { percentage, reason } => self.cancel(percentage, reason)?,
+            JobEvent::Failed(failure) => (JobState::Failed { failure }, None),
+            event => self.advance(event)?,
+        };
+        self.state = state;
+        if self.state.is_ended() {
+            self.ended_at = Some(now);
+        }
+        Ok(effect)
+    }
+
+    fn advance(&mut self, event: JobEvent) -> Result<(JobState, Option<Effect>), Denied> {
+        use {HoldPoint as At, InstallStep as Step, JobEvent as E, JobState as S};
+        let installing = |step| S::Installing { step };
+        Ok(match (&self.state, event) {
+            (S::Queued, E::Start) => (S::Downloading, Some(Effect::Fetch)),
+            (S::Downloading, E::Fetched) => (S::Verifying, Some(Effect::Verify)),
+            (S::Verifying, E::Verified(bundle)) => {
+                self.bundle = Some(bundle);
+                match self.order {
+                    Some(_) => (installing(Step::MarkBad), Some(Effect::MarkTargetBad)),
+                    None => (S::Downloaded, None),
+                }
+            }
+            (S::Downloaded, E::Install(order)) => {
+                self.order = Some(order);
+                (installing(Step::MarkBad), Some(Effect::MarkTargetBad))
+            }
+            (S::Installing { step: Step::MarkBad }, E::MarkedBad) => (installing(Step::Write), Some(Effect::WriteSlot)),
+            (S::Installing { step: Step::Write }, E::Written) => (installing(Step::ReadBack), Some(Effect::ReadBack)),
+            (S::Installing { step: Step::ReadBack }, E::ReadBackMatched) => {
+                (S::AwaitingReboot { armed: Arming::No }, Some(Effect::AwaitClear(Phase::Arm)))
+            }
+            (S::AwaitingReboot { .. } | S::Held { .. } | S::Trial { failed: Some(_) }, E::GateClosed { reasons }) => {
+                let at = self.hold_point();
+                let phase = if at == At::Arm { Phase::Arm } else { Phase::Reboot };
+                (S::Held { at, reasons }, Some(Effect::AwaitClear(phase)))
+            }
+            // The intent is durable before the commit: a start in between asks the boot environment what became of it.
+            (S::AwaitingReboot { armed: Arming::No } | S::Held { at: At::Arm, .. }, E::Cleared) => {
+                (S::AwaitingReboot { armed: Arming::Underway }, Some(Effect::Arm))
+            }
+            (S::AwaitingReboot { armed: Arming::Underway }, E::Armed) => self.after_arming(),
+            (S::AwaitingReboot { armed: Arming::Yes } | S::Held { at: At::Reboot, .. }, E::Cleared) => {
+                (S::AwaitingReboot { armed: Arming::Yes }, Some(Effect::Reboot))
+            }
+            (S::AwaitingReboot { armed: Arming::Yes }, E::RebootOrdered) => {
+                (S::AwaitingReboot { armed: Arming::Yes }, Some(Effect::AwaitClear(Phase::Reboot)))
+            }
+            // The slot stays armed and proven; a person can try the restart again.
+            (S::AwaitingReboot { armed: Arming::Yes }, E::RebootFailed) => {
+                self.order = Some(super::InstallOrder { reboot_after: false });
+                (S::AwaitingReboot { armed: Arming::Yes }, Some(Effect::AwaitOrder))
+            }
+            (S::AwaitingReboot { armed: Arming::Yes } | S::Held { at: At::Reboot, .. }, E::Disarmed { percentage, reason }) => {
+                (S::Cancelled { percentage, reason }, None)
+            }
+            (S::Trial { failed: None }, E::HealthPassed) => (S::Trial { failed: None }, Some(Effect::CommitBoot)),
+            (S::Trial { failed: None }, E::BootCommitted) => (S::Committed, None),
+            (S::Trial { failed: None }, E::HealthFailed { reason }) => {
+                (S::Trial { failed: Some(reason) }, Some(Effect::AwaitClear(Phase::Reboot)))
+            }
+            (S::Trial { failed: Some(reason) } | S::Held { at: At::GoBack { reason }, .. }, E::Cleared) => {
+                (S::Trial { failed: Some(reason.clone()) }, Some(Effect::GoBack))
+            }
+            (state, event) => return Err(Denied::OutOfOrder { state: state.name(), event: event.name() }),
+        })
+    }
+
+    /// `reboot_after` goes on to the restart, otherwise a person orders it.
+    pub(super) fn after_arming(&self) -> (JobState, Option<Effect>) {
+        let goes_on = self.order.is_some_and(|order| order.reboot_after);
+        let next = if goes_on { Effect::AwaitClear(Phase::Reboot) } else { Effect::AwaitOrder };
+        (JobState::AwaitingReboot { armed: Arming::Yes }, Some(next))
+    }
+
+    fn hold_point(&self) -> HoldPoint {
+        match &self.state {
+            JobState::Held { at, .. } => at.clone(),
+            JobState::Trial { failed: Some(reason) } => HoldPoint::GoBack { reason: reason.clone() },
+            JobState::AwaitingReboot { armed: Arming::Yes } => HoldPoint::Reboot,
+            _ => HoldPoint::Arm,
+        }
+    }
+
+    /// Until arming a cancel leaves the slot bad; an armed slot is disarmed by one commit first; later it is refused.
+    fn cancel(&self, percentage: f64, reason: String) -> Result<(JobState, Option<Effect>), Denied> {
+        if !self.state.can_cancel() {
+            return Err(Denied::TooLateToCancel);
+        }
+        if self.state.is_armed() {
+            return Ok((self.state.clone(), Some(Effect::Disarm { percentage, reason })));
+        }
+        Ok((JobState::Cancelled { percentage, reason }, None))
+    }
+}
+
+impl JobEvent {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Fetched => "fetched",
+            Self::Verified(_) => "verified",
+            Self::Install(_) => "install",
+            Self::MarkedBad => "marked bad",
+            Self::Written => "written",
+            Self::ReadBackMatched => "read back",
+            Self::GateClosed { .. } => "gate closed",
+            Self::Cleared => "cleared",
+            Self::Armed => "armed",
+            Self::RebootOrdered => "reboot ordered",
+            Self::RebootFailed => "reboot failed",
+            Self::Booted(_) => "booted",
+            Self::HealthPassed => "health passed",
+            Self::HealthFailed { .. } => "health failed",
+            Self::BootCommitted => "boot committed",
+            Self::Cancel { .. } => "cancel",
+            Self::Disarmed { .. } => "disarmed",
+            Self::Failed(_) => "failed",
+        }
+    }
+}

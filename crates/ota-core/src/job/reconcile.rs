@@ -1,0 +1,74 @@
+//! What becomes of a job when the service starts again.
+//!
+//! The process may have been killed, the power cut, or the gateway rebooted on purpose. The booted slot and the boot
+//! environment say what happened; the job's own memory only breaks ties.
+
+use super::{Arming, Booted, Effect, Failure, FailureCode, HoldPoint, InstallStep, Job, JobState};
+use crate::Phase;
+
+impl Job {
+    pub(super) fn reconcile(&self, booted: Booted) -> (JobState, Option<Effect>) {
+        let on_target = booted.slot == self.target;
+        match &self.state {
+            JobState::Queued | JobState::Downloading => (JobState::Downloading, Some(Effect::Fetch)),
+            JobState::Verifying => (JobState::Verifying, Some(Effect::Verify)),
+            JobState::Installing { .. } if on_target => (JobState::Failed { failure: self.runs_from_target() }, None),
+            // What was half written is written again from the start.
+            JobState::Installing { .. } => {
+                (JobState::Installing { step: InstallStep::MarkBad }, Some(Effect::MarkTargetBad))
+            }
+            JobState::AwaitingReboot { armed } => self.after_waiting(*armed, booted),
+            JobState::Held { at: HoldPoint::Arm, .. } => self.after_waiting(Arming::No, booted),
+            JobState::Held { at: HoldPoint::Reboot, .. } => self.after_waiting(Arming::Yes, booted),
+            JobState::Held { at: HoldPoint::GoBack { reason }, .. } => self.after_trial(Some(reason), booted),
+            JobState::Trial { failed } => self.after_trial(failed.as_ref(), booted),
+            ended_or_resting => (ended_or_resting.clone(), None),
+        }
+    }
+
+    fn after_waiting(&self, armed: Arming, booted: Booted) -> (JobState, Option<Effect>) {
+        if booted.slot == self.target {
+            return (JobState::Trial { failed: None }, Some(Effect::RunHealthChecks));
+        }
+        if booted.next_boot == Some(self.target) {
+            return self.after_arming();
+        }
+        let given_up = match armed {
+            Arming::No => false,
+            // Whether the commit happened is known only while the gateway has not restarted since.
+            Arming::Underway => booted.rebooted,
+            Arming::Yes => true,
+        };
+        if given_up {
+            let reason = format!(
+                "{} did not start from slot {} and used up its tries; the boot loader went back to slot {}",
+                self.release.version, self.target, booted.slot
+            );
+            return (JobState::RolledBack { reason }, None);
+        }
+        // Not armed: the slot is proven once more, because nobody can say what happened to it meanwhile.
+        (JobState::Installing { step: InstallStep::ReadBack }, Some(Effect::ReadBack))
+    }
+
+    fn after_trial(&self, failed: Option<&String>, booted: Booted) -> (JobState, Option<Effect>) {
+        match (booted.slot == self.target, failed) {
+            (true, None) => (JobState::Trial { failed: None }, Some(Effect::RunHealthChecks)),
+            (true, Some(reason)) => {
+                (JobState::Trial { failed: Some(reason.clone()) }, Some(Effect::AwaitClear(Phase::Reboot)))
+            }
+            (false, Some(reason)) => (JobState::RolledBack { reason: reason.clone() }, None),
+            (false, None) => {
+                let reason = format!(
+                    "{} never became healthy on slot {} and used up its tries; the boot loader went back to slot {}",
+                    self.release.version, self.target, booted.slot
+                );
+                (JobState::RolledBack { reason }, None)
+            }
+        }
+    }
+
+    fn runs_from_target(&self) -> Failure {
+        let message = format!("the gateway was started from slot {} while it was being written", self.target);
+        Failure { code: FailureCode::InstallFailed, message }
+    }
+}

@@ -1,0 +1,84 @@
+//! Job numbers that a person can read out over a radio.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+const PREFIX: &str = "OTA-JOB-";
+/// Letters that are not mistaken for digits or for each other.
+const CHECK_LETTERS: &[u8; 20] = b"ACDEFGHJKLMNPRTUVWXY";
+
+/// The number of a job, for example `OTA-JOB-8821X`: a counter and a check letter, so that a misheard digit is noticed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct JobId(String);
+
+impl JobId {
+    /// The id of the `number`th job of this gateway.
+    #[must_use]
+    pub fn from_number(number: u64) -> Self {
+        let shown = number.saturating_add(1000);
+        Self(format!("{PREFIX}{shown}{}", check_letter(shown)))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Weighted digit sum over twenty letters: one wrong digit and most swaps change the letter.
+fn check_letter(shown: u64) -> char {
+    let sum = shown.to_string().bytes().zip([7u64, 3, 9, 1].into_iter().cycle()).map(|(digit, weight)| {
+        u64::from(digit.saturating_sub(b'0')) * weight
+    });
+    let index = usize::try_from(sum.sum::<u64>() % 20).unwrap_or(0);
+    CHECK_LETTERS.get(index).map_or('X', |letter| char::from(*letter))
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Text that no job can have as its number.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("“{0}” is not a job number; one looks like OTA-JOB-8821X")]
+pub struct InvalidJobId(pub String);
+
+impl FromStr for JobId {
+    type Err = InvalidJobId;
+    /// Accepts any text of the right shape; whether such a job exists is the store's to say.
+    fn from_str(text: &str) -> Result<Self, InvalidJobId> {
+        let tail = text.strip_prefix(PREFIX).unwrap_or_default();
+        let fits = (2..=24).contains(&tail.len()) && tail.bytes().all(|b| b.is_ascii_alphanumeric());
+        if fits { Ok(Self(text.to_owned())) } else { Err(InvalidJobId(text.chars().take(64).collect())) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_look_like_the_documented_one_and_differ() {
+        let id = JobId::from_number(7821);
+        assert!(id.as_str().starts_with("OTA-JOB-8821"), "{id}");
+        assert_eq!(id.as_str().len(), "OTA-JOB-8821X".len());
+        assert_ne!(JobId::from_number(1), JobId::from_number(2));
+        assert_eq!(id.as_str().parse(), Ok(id));
+    }
+
+    #[test]
+    fn one_wrong_digit_changes_the_letter() {
+        for shown in 1000..1100 {
+            assert_ne!(check_letter(shown), check_letter(shown + 1), "{shown}");
+        }
+    }
+
+    #[test]
+    fn other_text_is_refused() {
+        for text in ["", "OTA-JOB-", "OTA-JOB-1", "ota-job-8821X", "OTA-JOB-88 1X", "OTA-JOB-../../x"] {
+            assert!(text.parse::<JobId>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Slots: the two places an operating system can live in.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// One of the two slot groups. Their boot environment names are the same letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum SlotId {
+    A,
+    B,
+}
+
+impl SlotId {
+    pub const ALL: [SlotId; 2] = [SlotId::A, SlotId::B];
+
+    /// The slot that an update of a system running from `self` is written to.
+    #[must_use]
+    pub const fn other(self) -> SlotId {
+        match self {
+            SlotId::A => SlotId::B,
+            SlotId::B => SlotId::A,
+        }
+    }
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SlotId::A => "A",
+            SlotId::B => "B",
+        }
+    }
+}
+
+impl fmt::Display for SlotId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A name that is neither `A` nor `B`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no slot “{0}”: slots are A and B")]
+pub struct UnknownSlot(pub String);
+
+impl FromStr for SlotId {
+    type Err = UnknownSlot;
+    fn from_str(name: &str) -> Result<Self, UnknownSlot> {
+        match name {
+            "A" => Ok(SlotId::A),
+            "B" => Ok(SlotId::B),
+            other => Err(UnknownSlot(other.to_owned())),
+        }
+    }
+}
+
+/// One value a slot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BySlot<T> {
+    pub a: T,
+    pub b: T,
+}
+
+impl<T> BySlot<T> {
+    #[must_use]
+    pub const fn get(&self, slot: SlotId) -> &T {
+        match slot {
+            SlotId::A => &self.a,
+            SlotId::B => &self.b,
+        }
+    }
+
+    pub const fn get_mut(&mut self, slot: SlotId) -> &mut T {
+        match slot {
+            SlotId::A => &mut self.a,
+            SlotId::B => &mut self.b,
+        }
+    }
+}
+
+/// How a slot stands, in the words of the interface.
+///
+/// The active slot is healthy, trial or degraded (healthy only after the commit); the inactive one ready, writing, bad
+/// or empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlotHealth {
+    Healthy,
+    Trial,
+    Degraded,
+    Ready,
+    Writing,
+    Bad,
+    Empty,
+}
+
+impl SlotHealth {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Trial => "trial",
+            Self::Degraded => "degraded",
+            Self::Ready => "ready",
+            Self::Writing => "writing",
+            Self::Bad => "bad",
+            Self::Empty => "empty",
+        }
+    }
+}
+
+/// What was last written to a slot, as recorded when the read-back matched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotRecord {
+    /// The signed version of the bundle.
+    pub version: String,
+    /// Kernel of the image, `unknown` when neither repository nor manifest names it.
+    pub kernel: String,
+    /// Bytes that the images of the bundle take in the slot.
+    pub image_bytes: u64,
+    /// SHA-256 of the root image, lower-case hexadecimal.
+    pub sha256: String,
+    pub installed_at: Timestamp,
+    /// False from the first byte of a write until the read-back matched, and after a failed trial.
+    pub good: bool,
+}

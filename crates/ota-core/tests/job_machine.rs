@@ -1,0 +1,238 @@
+//! Random lives of a job in a model of a gateway: ports that fail, gates that close, people who cancel, processes that are
+//! killed and power that goes away between any two steps.
+
+use jiff::Timestamp;
+use ota_core::{
+    Booted, BootChange, BootSelection, Bundle, Effect, Failure, FailureCode, InstallOrder, Job, JobEvent, JobId,
+    JobState, Release, Severity, SlotId, TargetFile, UpdateKind,
+};
+use proptest::prelude::*;
+
+const TRIES: u8 = 3;
+
+fn release() -> Release {
+    Release {
+        id: "update-001".into(),
+        version: "v5.0.5".into(),
+        kind: UpdateKind::Security,
+        severity: Severity::Critical,
+        released: "2026-01-01".into(),
+        description: String::new(),
+        changelog: vec![],
+        compatible: vec!["Univa-GW-Pro".into()],
+        kernel: None,
+        target: TargetFile { name: "x.raucb".into(), length: 1, sha256: "00".into() },
+    }
+}
+
+fn bundle() -> Bundle {
+    Bundle {
+        version: "v5.0.5".into(),
+        compatible: "Univa-GW-Pro".into(),
+        kernel: None,
+        signer: "CN=test".into(),
+        images: vec![],
+    }
+}
+
+/// The gateway around the job.
+struct World {
+    job: Job,
+    /// What survives a kill: the job as it was last saved.
+    saved: Job,
+    env: BootSelection,
+    booted: SlotId,
+    rebooted: bool,
+    /// The target holds exactly the signed bytes, proven since the last write.
+    proven: bool,
+    starts_well: bool,
+    pending: Option<Effect>,
+}
+
+fn now() -> Timestamp {
+    Timestamp::UNIX_EPOCH
+}
+
+impl World {
+    fn new(reboot_after: Option<bool>, starts_well: bool) -> Self {
+        let mut job =
+            Job::new(JobId::from_number(1), release(), SlotId::B, "v5.0.4".into(), "operator".into(), now());
+        job.order = reboot_after.map(|reboot_after| InstallOrder { reboot_after });
+        let env = BootSelection::from_variables(Some("A B"), Some("3"), Some("3"));
+        let saved = job.clone();
+        let mut world =
+            World { job, saved, env, booted: SlotId::A, rebooted: false, proven: false, starts_well, pending: None };
+        world.tell(JobEvent::Start);
+        world
+    }
+
+    fn tell(&mut self, event: JobEvent) {
+        if let Ok(effect) = self.job.apply(event, now()) {
+            self.saved = self.job.clone();
+            self.pending = effect;
+        }
+    }
+
+    /// The power comes back: the boot loader picks a slot; one that does not start burns its tries.
+    fn boot(&mut self) {
+        loop {
+            let slot = self.env.take_try(TRIES).expect("a slot");
+            if slot == SlotId::A || (self.starts_well && self.proven) {
+                self.booted = slot;
+                self.rebooted = true;
+                return;
+            }
+        }
+    }
+
+    fn start_service(&mut self) {
+        self.job = self.saved.clone();
+        self.pending = None;
+        let booted = Booted { slot: self.booted, next_boot: self.env.next_boot(), rebooted: self.rebooted };
+        self.rebooted = false;
+        if !self.job.state.is_ended() {
+            self.tell(JobEvent::Booted(booted));
+        }
+    }
+
+    fn commit(&mut self, change: BootChange) {
+        self.env = self.env.clone().with(change);
+    }
+
+    /// Performs the pending effect; `luck` chooses its outcome.
+    fn step(&mut self, luck: u8) {
+        let Some(effect) = self.pending.take() else { return };
+        let fails = luck < 12;
+        let failure = JobEvent::Failed(Failure { code: FailureCode::InstallFailed, message: "x".into() });
+        let target = self.job.target;
+        match effect {
+            Effect::Fetch => self.tell(if fails { failure } else { JobEvent::Fetched }),
+            Effect::Verify => self.tell(if fails { failure } else { JobEvent::Verified(bundle()) }),
+            Effect::MarkTargetBad => {
+                assert_ne!(self.booted, target, "the booted slot is never marked bad by a write");
+                self.commit(BootChange::MarkBad { slot: target });
+                self.tell(JobEvent::MarkedBad);
+            }
+            Effect::WriteSlot => {
+                assert_ne!(self.booted, target, "the booted slot is never written");
+                assert_ne!(self.env.next_boot(), Some(target), "a slot is never written while it is next");
+                self.proven = false;
+                self.tell(if fails { failure } else { JobEvent::Written });
+            }
+            Effect::ReadBack => {
+                self.proven = !fails;
+                self.tell(if fails { failure } else { JobEvent::ReadBackMatched });
+            }
+            Effect::AwaitClear(_) if luck % 3 == 0 => self.tell(JobEvent::GateClosed { reasons: vec!["x".into()] }),
+            Effect::AwaitClear(_) => self.tell(JobEvent::Cleared),
+            Effect::Arm => {
+                assert!(self.proven, "a slot is never armed before it was read back");
+                self.commit(BootChange::Arm { slot: target, tries: TRIES });
+                self.tell(JobEvent::Armed);
+            }
+            Effect::AwaitOrder => self.tell(JobEvent::RebootOrdered),
+            Effect::Reboot if fails => self.tell(JobEvent::RebootFailed),
+            Effect::Reboot => {
+                self.boot();
+                self.start_service();
+            }
+            Effect::RunHealthChecks if fails => self.tell(JobEvent::HealthFailed { reason: "x".into() }),
+            Effect::RunHealthChecks => self.tell(JobEvent::HealthPassed),
+            Effect::CommitBoot => {
+                self.commit(BootChange::Commit { booted: self.booted, tries: TRIES });
+                self.tell(JobEvent::BootCommitted);
+            }
+            Effect::GoBack => {
+                self.commit(BootChange::Disarm { slot: target, booted: target.other(), tries: TRIES });
+                self.boot();
+                self.start_service();
+            }
+            Effect::Disarm { percentage, reason } => {
+                self.commit(BootChange::Disarm { slot: target, booted: self.booted, tries: TRIES });
+                self.tell(JobEvent::Disarmed { percentage, reason });
+            }
+        }
+    }
+}
+
+fn check(world: &World) {
+    assert!(world.env.next_boot().is_some() || world.booted == SlotId::B, "there is always a slot to boot");
+    match &world.job.state {
+        JobState::Committed => assert_eq!(world.booted, world.job.target),
+        JobState::RolledBack { .. } => assert_eq!(world.booted, world.job.target.other()),
+        JobState::Cancelled { .. } => assert_ne!(world.env.next_boot(), Some(world.job.target)),
+        _ => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn no_order_of_events_breaks_the_gateway(
+        reboot_after in prop::option::of(any::<bool>()),
+        starts_well in any::<bool>(),
+        chaos in prop::collection::vec((0u8..100, 0u8..100), 0..80),
+    ) {
+        let mut world = World::new(reboot_after, starts_well);
+        for (kind, luck) in chaos {
+            match kind {
+                0..4 => { world.boot(); world.start_service(); }
+                4..10 => world.start_service(),
+                10..13 => world.tell(JobEvent::Cancel { percentage: 1.0, reason: "x".into() }),
+                13..20 => world.tell(JobEvent::Install(InstallOrder { reboot_after: luck % 2 == 0 })),
+                _ => world.step(luck),
+            }
+            check(&world);
+        }
+        // Every open job can end: from here on nothing goes wrong any more.
+        for _ in 0..40 {
+            if matches!(world.job.state, JobState::Downloaded) { world.tell(JobEvent::Install(InstallOrder { reboot_after: true })); }
+            world.step(50);
+        }
+        prop_assert!(world.job.state.is_ended(), "{:?} still open", world.job.state);
+        check(&world);
+    }
+}
+
+#[test]
+fn the_straight_way_ends_committed_on_the_other_slot() {
+    let mut world = World::new(Some(true), true);
+    for _ in 0..20 {
+        world.step(50);
+    }
+    assert_eq!((&world.job.state, world.booted), (&JobState::Committed, SlotId::B));
+    assert_eq!(world.env.next_boot(), Some(SlotId::B));
+}
+
+#[test]
+fn a_slot_that_never_starts_ends_rolled_back_after_its_tries() {
+    let mut world = World::new(Some(true), false);
+    for _ in 0..20 {
+        world.step(50);
+    }
+    assert!(matches!(world.job.state, JobState::RolledBack { .. }), "{:?}", world.job.state);
+    assert_eq!((world.booted, world.env.left.b), (SlotId::A, 0));
+}
+
+#[test]
+fn without_reboot_after_the_slot_is_armed_and_waits_for_a_person() {
+    let mut world = World::new(Some(false), true);
+    while world.pending != Some(Effect::AwaitOrder) {
+        world.step(50);
+    }
+    assert_eq!((world.booted, world.env.next_boot()), (SlotId::A, Some(SlotId::B)));
+    world.tell(JobEvent::Cancel { percentage: 90.0, reason: "not today".into() });
+    world.step(50);
+    assert!(matches!(world.job.state, JobState::Cancelled { .. }));
+    assert_eq!((world.env.next_boot(), world.env.left.b), (Some(SlotId::A), 0));
+}
+
+#[test]
+fn a_trial_cannot_be_cancelled() {
+    let mut world = World::new(Some(true), true);
+    while !matches!(world.job.state, JobState::Trial { .. }) {
+        world.step(50);
+    }
+    let refused = world.job.apply(JobEvent::Cancel { percentage: 0.0, reason: String::new() }, now());
+    assert!(matches!(refused, Err(ota_core::Denied::TooLateToCancel)));
+}
