@@ -22,6 +22,9 @@ pub enum BootChange {
     Arm { slot: SlotId, tries: u8 },
     /// `booted` is next again and `slot` cannot be started.
     Disarm { slot: SlotId, booted: SlotId, tries: u8 },
+    /// A slot that has proved itself before was started once more: it gets its tries back. The order stays, so an armed
+    /// slot stays armed.
+    MarkGood { slot: SlotId, tries: u8 },
     /// The running slot proved itself: it stays first and gets all its tries back.
     Commit { booted: SlotId, tries: u8 },
 }
@@ -58,6 +61,7 @@ impl BootSelection {
     pub fn with(mut self, change: BootChange) -> Self {
         match change {
             BootChange::MarkBad { slot } => *self.left.get_mut(slot) = 0,
+            BootChange::MarkGood { slot, tries } => *self.left.get_mut(slot) = tries,
             BootChange::Arm { slot, tries } => {
                 self.put_first(slot);
                 *self.left.get_mut(slot) = tries;
@@ -123,7 +127,10 @@ mod tests {
     fn disarming_leaves_the_booted_slot_alone_startable() {
         let armed = fresh().with(BootChange::Arm { slot: SlotId::B, tries: 3 });
         let boot = armed.with(BootChange::Disarm { slot: SlotId::B, booted: SlotId::A, tries: 3 });
-        assert_eq!((boot.next_boot(), boot.left.b, boot.order_variable().as_str()), (Some(SlotId::A), 0, "A B"));
+        assert_eq!(
+            (boot.next_boot(), boot.left.b, boot.order_variable().as_str()),
+            (Some(SlotId::A), 0, "A B")
+        );
     }
 
     #[test]

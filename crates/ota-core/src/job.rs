@@ -108,7 +108,9 @@ pub enum HoldPoint {
     Arm,
     Reboot,
     /// The trial failed; the reboot back to the proven slot waits.
-    GoBack { reason: String },
+    GoBack {
+        reason: String,
+    },
 }
 
 /// State of a job. The data of a state lives in its variant.
@@ -120,16 +122,32 @@ pub enum JobState {
     Verifying,
     /// Complete and verified in staging; nothing happens until somebody installs it.
     Downloaded,
-    Installing { step: InstallStep },
+    Installing {
+        step: InstallStep,
+    },
     /// The slot is written and proven. `armed`: it is next in the boot environment.
-    AwaitingReboot { armed: Arming },
-    Held { at: HoldPoint, reasons: Vec<String> },
+    AwaitingReboot {
+        armed: Arming,
+    },
+    Held {
+        at: HoldPoint,
+        reasons: Vec<String>,
+    },
     /// Running from the new slot. `failed` carries the reason once a required check failed.
-    Trial { failed: Option<String> },
+    Trial {
+        failed: Option<String>,
+    },
     Committed,
-    Cancelled { percentage: f64, reason: String },
-    Failed { failure: Failure },
-    RolledBack { reason: String },
+    Cancelled {
+        percentage: f64,
+        reason: String,
+    },
+    Failed {
+        failure: Failure,
+    },
+    RolledBack {
+        reason: String,
+    },
 }
 
 /// Whether the target has been made next in the boot environment.
@@ -182,18 +200,28 @@ pub enum JobEvent {
     MarkedBad,
     Written,
     ReadBackMatched,
-    GateClosed { reasons: Vec<String> },
+    GateClosed {
+        reasons: Vec<String>,
+    },
     Cleared,
     Armed,
     RebootOrdered,
     RebootFailed,
     Booted(Booted),
     HealthPassed,
-    HealthFailed { reason: String },
+    HealthFailed {
+        reason: String,
+    },
     BootCommitted,
     /// `percentage`: how far the operation was.
-    Cancel { percentage: f64, reason: String },
-    Disarmed { percentage: f64, reason: String },
+    Cancel {
+        percentage: f64,
+        reason: String,
+    },
+    Disarmed {
+        percentage: f64,
+        reason: String,
+    },
     Failed(Failure),
 }
 
@@ -263,7 +291,10 @@ impl JobState {
     /// True when nothing can happen to the job any more.
     #[must_use]
     pub const fn is_ended(&self) -> bool {
-        matches!(self, Self::Committed | Self::Cancelled { .. } | Self::Failed { .. } | Self::RolledBack { .. })
+        matches!(
+            self,
+            Self::Committed | Self::Cancelled { .. } | Self::Failed { .. } | Self::RolledBack { .. }
+        )
     }
 
     /// True when the target is (or may be) next in the boot environment.
@@ -271,7 +302,8 @@ impl JobState {
     pub const fn is_armed(&self) -> bool {
         matches!(
             self,
-            Self::AwaitingReboot { armed: Arming::Yes | Arming::Underway } | Self::Held { at: HoldPoint::Reboot, .. }
+            Self::AwaitingReboot { armed: Arming::Yes | Arming::Underway }
+                | Self::Held { at: HoldPoint::Reboot, .. }
         )
     }
 
@@ -305,7 +337,14 @@ impl Job {
 
     /// A job that has just been asked for.
     #[must_use]
-    pub fn new(id: JobId, release: Release, target: SlotId, from: String, actor: String, now: Timestamp) -> Self {
+    pub fn new(
+        id: JobId,
+        release: Release,
+        target: SlotId,
+        from: String,
+        actor: String,
+        now: Timestamp,
+    ) -> Self {
         Self {
             id,
             release,

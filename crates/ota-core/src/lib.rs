@@ -17,15 +17,15 @@ mod slot;
 pub use boot::{BootChange, BootSelection};
 pub use gate::{Admission, Operation, Refusal, admit};
 pub use job::{
-    Arming, Booted, Bundle, Denied, Effect, Failure, FailureCode, HoldPoint, ImageFacts, InstallOrder, InstallStep, Job,
-    JobEvent, JobState, Strategy,
+    Arming, Booted, Bundle, Denied, Effect, Failure, FailureCode, HoldPoint, ImageFacts, InstallOrder,
+    InstallStep, Job, JobEvent, JobState, Strategy,
 };
 pub use job_id::{InvalidJobId, JobId};
 pub use progress::{overall_percentage, percentage};
 pub use release::{InvalidRelease, Release, Severity, TargetFile, UpdateKind, version_order};
 pub use safety::{
-    Assessment, Blocked, Clearance, ConstraintId, ConstraintState, Phase, Reading, SafetyMonitor, UnknownConstraint,
-    Verdict,
+    Assessment, Blocked, Clearance, ConstraintId, ConstraintState, Phase, Reading, SafetyMonitor,
+    UnknownConstraint, Verdict,
 };
 pub use settings::{AutoUpdate, MaintenanceWindow, Schedule, Settings};
 pub use slot::{BySlot, SlotHealth, SlotId, SlotRecord, UnknownSlot};

@@ -98,7 +98,10 @@ impl Release {
     /// [`InvalidRelease`] says which of the two forbids it.
     pub fn check(&self, model: &str, floor: Option<&str>) -> Result<(), InvalidRelease> {
         if !self.fits(model) {
-            return Err(InvalidRelease::Incompatible { offered: self.compatible.join(", "), model: model.to_owned() });
+            return Err(InvalidRelease::Incompatible {
+                offered: self.compatible.join(", "),
+                model: model.to_owned(),
+            });
         }
         match floor {
             Some(floor) if version_order(&self.version, floor) == Ordering::Less => {
@@ -146,7 +149,9 @@ mod tests {
 
     #[test]
     fn versions_compare_by_number() {
-        for (older, newer) in [("v5.0.9", "v5.0.10"), ("v5.0.4", "5.1.0"), ("v5.1.0-rc1", "v5.1.0"), ("v4", "v5.0")] {
+        for (older, newer) in
+            [("v5.0.9", "v5.0.10"), ("v5.0.4", "5.1.0"), ("v5.1.0-rc1", "v5.1.0"), ("v4", "v5.0")]
+        {
             assert_eq!(version_order(older, newer), Ordering::Less, "{older} {newer}");
             assert_eq!(version_order(newer, older), Ordering::Greater, "{newer} {older}");
         }

@@ -259,7 +259,8 @@ impl SafetyMonitor {
         };
         if age > reading.max_age {
             assessment.status = "unknown".to_owned();
-            assessment.reason = format!("The last reading is {} s old: the source has fallen silent.", age.as_secs());
+            assessment.reason =
+                format!("The last reading is {} s old: the source has fallen silent.", age.as_secs());
         }
         self.demand_calm(&mut assessment, phase, now);
         assessment
@@ -270,13 +271,17 @@ impl SafetyMonitor {
         if !phase.needs_calm() || assessment.state != ConstraintState::Clear {
             return;
         }
-        let clear_for = self.clear_since.get(&assessment.constraint).map_or(Duration::ZERO, |s| now.saturating_sub(*s));
+        let clear_for =
+            self.clear_since.get(&assessment.constraint).map_or(Duration::ZERO, |s| now.saturating_sub(*s));
         let missing = self.calm.saturating_sub(clear_for);
         if !missing.is_zero() {
             assessment.state = ConstraintState::Blocking;
             assessment.estimated_clear = Some(missing);
-            assessment.reason =
-                format!("Clear for {} s; must stay clear for {} s.", clear_for.as_secs(), self.calm.as_secs());
+            assessment.reason = format!(
+                "Clear for {} s; must stay clear for {} s.",
+                clear_for.as_secs(),
+                self.calm.as_secs()
+            );
         }
     }
 }

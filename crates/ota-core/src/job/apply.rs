@@ -45,12 +45,19 @@ impl Job {
                 self.order = Some(order);
                 (installing(Step::MarkBad), Some(Effect::MarkTargetBad))
             }
-            (S::Installing { step: Step::MarkBad }, E::MarkedBad) => (installing(Step::Write), Some(Effect::WriteSlot)),
-            (S::Installing { step: Step::Write }, E::Written) => (installing(Step::ReadBack), Some(Effect::ReadBack)),
+            (S::Installing { step: Step::MarkBad }, E::MarkedBad) => {
+                (installing(Step::Write), Some(Effect::WriteSlot))
+            }
+            (S::Installing { step: Step::Write }, E::Written) => {
+                (installing(Step::ReadBack), Some(Effect::ReadBack))
+            }
             (S::Installing { step: Step::ReadBack }, E::ReadBackMatched) => {
                 (S::AwaitingReboot { armed: Arming::No }, Some(Effect::AwaitClear(Phase::Arm)))
             }
-            (S::AwaitingReboot { .. } | S::Held { .. } | S::Trial { failed: Some(_) }, E::GateClosed { reasons }) => {
+            (
+                S::AwaitingReboot { .. } | S::Held { .. } | S::Trial { failed: Some(_) },
+                E::GateClosed { reasons },
+            ) => {
                 let at = self.hold_point();
                 let phase = if at == At::Arm { Phase::Arm } else { Phase::Reboot };
                 (S::Held { at, reasons }, Some(Effect::AwaitClear(phase)))
@@ -71,10 +78,13 @@ impl Job {
                 self.order = Some(super::InstallOrder { reboot_after: false });
                 (S::AwaitingReboot { armed: Arming::Yes }, Some(Effect::AwaitOrder))
             }
-            (S::AwaitingReboot { armed: Arming::Yes } | S::Held { at: At::Reboot, .. }, E::Disarmed { percentage, reason }) => {
-                (S::Cancelled { percentage, reason }, None)
+            (
+                S::AwaitingReboot { armed: Arming::Yes | Arming::Underway } | S::Held { at: At::Reboot, .. },
+                E::Disarmed { percentage, reason },
+            ) => (S::Cancelled { percentage, reason }, None),
+            (S::Trial { failed: None }, E::HealthPassed) => {
+                (S::Trial { failed: None }, Some(Effect::CommitBoot))
             }
-            (S::Trial { failed: None }, E::HealthPassed) => (S::Trial { failed: None }, Some(Effect::CommitBoot)),
             (S::Trial { failed: None }, E::BootCommitted) => (S::Committed, None),
             (S::Trial { failed: None }, E::HealthFailed { reason }) => {
                 (S::Trial { failed: Some(reason) }, Some(Effect::AwaitClear(Phase::Reboot)))
@@ -82,7 +92,9 @@ impl Job {
             (S::Trial { failed: Some(reason) } | S::Held { at: At::GoBack { reason }, .. }, E::Cleared) => {
                 (S::Trial { failed: Some(reason.clone()) }, Some(Effect::GoBack))
             }
-            (state, event) => return Err(Denied::OutOfOrder { state: state.name(), event: event.name() }),
+            (state, event) => {
+                return Err(Denied::OutOfOrder { state: state.name(), event: event.name() });
+            }
         })
     }
 

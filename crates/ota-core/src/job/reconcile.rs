@@ -12,7 +12,9 @@ impl Job {
         match &self.state {
             JobState::Queued | JobState::Downloading => (JobState::Downloading, Some(Effect::Fetch)),
             JobState::Verifying => (JobState::Verifying, Some(Effect::Verify)),
-            JobState::Installing { .. } if on_target => (JobState::Failed { failure: self.runs_from_target() }, None),
+            JobState::Installing { .. } if on_target => {
+                (JobState::Failed { failure: self.runs_from_target() }, None)
+            }
             // What was half written is written again from the start.
             JobState::Installing { .. } => {
                 (JobState::Installing { step: InstallStep::MarkBad }, Some(Effect::MarkTargetBad))
