@@ -3,7 +3,6 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::str::SplitWhitespace;
 
 use crate::image::Layout;
 use crate::scheme::FlagScheme;
@@ -122,8 +121,8 @@ impl Location {
         Self { device: device.into(), offset, size, sector_size: None, sectors: None }
     }
 
+    /// Whether both share bytes, as far as names and offsets tell; [`Store`](crate::Store) looks at the devices too.
     fn overlaps(&self, other: &Self) -> bool {
-        // Offsets from different ends are compared when the device's size is known, by nobody: that is rare and legal.
         self.device == other.device
             && (self.offset < 0) == (other.offset < 0)
             && self.offset.abs_diff(other.offset) < self.size.max(other.size)
@@ -153,9 +152,8 @@ impl Config {
         let copies = text
             .lines()
             .enumerate()
-            .map(|(index, line)| (index + 1, line.split_once('#').map_or(line, |(before, _)| before)))
-            .filter(|(_, line)| !line.trim().is_empty())
-            .map(|(number, line)| parse_line(number, line))
+            .filter(|(_, line)| columns(line).next().is_some())
+            .map(|(index, line)| parse_line(index + 1, line))
             .collect::<Result<Vec<_>, _>>()?;
         Self::new(copies)
     }
@@ -214,7 +212,7 @@ impl Field {
 }
 
 fn parse_line(line: usize, text: &str) -> Result<Location, ConfigError> {
-    let mut columns = text.split_whitespace();
+    let mut columns = columns(text);
     let (Some(device), Some(offset), Some(size)) = (columns.next(), columns.next(), columns.next()) else {
         return Err(ConfigError::MissingField { line });
     };
@@ -232,7 +230,12 @@ fn parse_line(line: usize, text: &str) -> Result<Location, ConfigError> {
     }
 }
 
-fn optional<'text>(columns: &mut SplitWhitespace<'text>) -> Result<Option<u64>, &'text str> {
+/// The words of a line up to a comment. A `#` inside of a word is part of it.
+fn columns(line: &str) -> impl Iterator<Item = &str> {
+    line.split_whitespace().take_while(|word| !word.starts_with('#'))
+}
+
+fn optional<'text>(columns: &mut impl Iterator<Item = &'text str>) -> Result<Option<u64>, &'text str> {
     columns.next().map(|text| parse_hex(text).ok_or(text)).transpose()
 }
 
@@ -275,7 +278,8 @@ mod tests {
         assert_eq!(one.lock_file, Path::new("/var/lock/fw_printenv.lock"));
         assert_eq!(one.scheme, FlagScheme::Counter);
 
-        let two = Config::parse("  a\t512  4000 0X200 8 # first\r\nb -010 0x4000\r\n").unwrap();
+        let two =
+            Config::parse("  # indented\n  a#1\t512  4000 0X200 8 # first\r\nb -010 0x4000\r\n").unwrap();
         let [first, second] = two.copies.as_slice() else { panic!("two copies") };
         assert_eq!(
             (first.offset, first.size, first.sector_size, first.sectors),

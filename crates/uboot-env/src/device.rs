@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Advice, fadvise};
@@ -36,6 +36,7 @@ pub(crate) struct Device {
     file: File,
     path: PathBuf,
     start: u64,
+    size: usize,
     /// Dropped, and so put back, after the file is closed.
     _protection: Option<Lifted>,
 }
@@ -56,18 +57,31 @@ impl Device {
             .open(path)
             .map_err(Error::io("open", path))?;
         let start = start(&file, location, size)?;
-        Ok(Self { file, path: path.clone(), start, _protection: protection })
+        Ok(Self { file, path: path.clone(), start, size, _protection: protection })
+    }
+
+    /// Whether both share bytes of one file or block device, under whatever names they were opened.
+    pub(crate) fn overlaps(&self, other: &Self) -> Result<bool, Error> {
+        let near = self.start.abs_diff(other.start) < self.size.max(other.size) as u64;
+        Ok(near && self.identity()? == other.identity()?)
+    }
+
+    fn identity(&self) -> Result<(u64, u64), Error> {
+        let metadata = self.file.metadata().map_err(Error::io("inspect", &self.path))?;
+        let is_block_device = metadata.file_type().is_block_device();
+        Ok(if is_block_device { (metadata.rdev(), 0) } else { (metadata.dev(), metadata.ino()) })
     }
 }
 
 /// Creates the file where it is missing and grows it to hold the copy. Block devices are left as they are.
 pub(crate) fn provision(location: &Location) -> Result<(), Error> {
     let path = &location.device;
-    let (Ok(offset), false) = (u64::try_from(location.offset), path.parent() == Some(Path::new("/dev")))
-    else {
-        // From the end of what does not exist yet; or a mistyped device, which must not become a file of that name.
+    let in_dev = path.parent() == Some(Path::new("/dev"));
+    let Ok(offset) = u64::try_from(location.offset) else { return Ok(()) };
+    if in_dev {
+        // A mistyped device must not become a file of that name.
         return Ok(());
-    };
+    }
     let end = offset.saturating_add(location.size);
     let grow = || {
         let existed = path.try_exists()?;

@@ -1,9 +1,9 @@
 //! Read, change and create an environment, each under the lock.
 
 use crate::commit::{Plan, mark_superseded, write_copy};
-use crate::config::{Config, Location};
+use crate::config::{Config, ConfigError, Location};
 use crate::copies::Copies;
-use crate::device::{Access, Device, provision};
+use crate::device::{Access, Area, Device, provision};
 use crate::environment::Environment;
 use crate::error::{Error, UpdateError};
 use crate::image::{Image, Layout};
@@ -79,7 +79,7 @@ impl Store {
     pub fn read(&self) -> Result<Environment, Error> {
         let layout = self.config.layout()?;
         let _lock = Lock::acquire(&self.config.lock_file)?;
-        let (_, image) = self.copies(layout).into_active()?;
+        let (_, image) = self.copies(layout)?.into_active()?;
         Ok(Environment::parse(&image.data))
     }
 
@@ -96,7 +96,7 @@ impl Store {
     ) -> Result<T, UpdateError<E>> {
         let layout = self.config.layout().map_err(Error::from)?;
         let _lock = Lock::acquire(&self.config.lock_file)?;
-        let (active, image) = self.copies(layout).into_active()?;
+        let (active, image) = self.copies(layout)?.into_active()?;
         let before = Environment::parse(&image.data);
         let mut transaction = Transaction::new(before.clone());
         let value = change(&mut transaction).map_err(UpdateError::Change)?;
@@ -114,7 +114,7 @@ impl Store {
     pub fn status(&self) -> Result<Vec<CopyStatus>, Error> {
         let layout = self.config.layout()?;
         let _lock = Lock::acquire(&self.config.lock_file)?;
-        let copies = self.copies(layout);
+        let copies = self.copies(layout)?;
         let active = copies.active();
         let statuses = self.config.copies.iter().zip(copies.into_iter()).enumerate();
         Ok(statuses
@@ -128,9 +128,16 @@ impl Store {
             .collect())
     }
 
-    fn copies(&self, layout: Layout) -> Copies {
+    fn copies(&self, layout: Layout) -> Result<Copies, Error> {
         let open = |location| Device::open(location, layout.size, Access::Read);
-        Copies::read(self.config.copies.iter().map(open), layout, self.config.scheme)
+        let devices: Vec<_> = self.config.copies.iter().map(open).collect();
+        if let [Ok(first), Ok(second)] = devices.as_slice()
+            && first.overlaps(second)?
+        {
+            // Two names of one place: a commit would overwrite the only copy.
+            return Err(ConfigError::Overlap { device: second.path().to_owned() }.into());
+        }
+        Ok(Copies::read(devices, layout, self.config.scheme))
     }
 
     fn commit(&self, layout: Layout, active: usize, image: &Image, after: &Environment) -> Result<(), Error> {
