@@ -1,0 +1,113 @@
+//! Reading the payload: as it is, or only what the hash tree confirms.
+
+use std::fs::File;
+use std::io::{self, BufRead, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use crate::container::BLOCK;
+use crate::verity::Checker;
+use crate::{Error, Malformed};
+
+/// Reads bytes of the payload.
+pub(crate) enum Source {
+    /// As they are. For passes in which other means notice a difference.
+    Plain(Arc<File>),
+    /// Only after comparing every block touched with the signed tree.
+    Checked(Box<CheckedBlocks>),
+}
+
+/// Blocks around what was asked for.
+pub(crate) struct CheckedBlocks {
+    checker: Checker,
+    blocks: Vec<u8>,
+}
+
+impl Source {
+    pub(crate) fn checked(checker: Checker) -> Self {
+        Self::Checked(Box::new(CheckedBlocks { checker, blocks: Vec::new() }))
+    }
+
+    /// Fills `buffer` from `offset` on.
+    pub(crate) fn read_exact_at(&mut self, buffer: &mut [u8], offset: u64) -> Result<(), Error> {
+        match self {
+            Self::Plain(file) => {
+                file.read_exact_at(buffer, offset).map_err(Error::io("read the payload of the bundle"))
+            }
+            Self::Checked(blocks) => blocks.read_exact_at(buffer, offset),
+        }
+    }
+}
+
+impl CheckedBlocks {
+    fn read_exact_at(&mut self, buffer: &mut [u8], offset: u64) -> Result<(), Error> {
+        let beyond = || Error::squashfs("it points beyond its end");
+        let end = offset.checked_add(buffer.len() as u64).filter(|end| *end <= self.checker.data());
+        let first = offset / BLOCK as u64;
+        let start = first * BLOCK as u64;
+        let span = end.ok_or_else(beyond)?.next_multiple_of(BLOCK as u64) - start;
+        // Hardly more than the buffer itself.
+        self.blocks.resize(usize::try_from(span).map_err(|_| beyond())?, 0);
+        self.checker.read(first, &mut self.blocks)?;
+        let skip = usize::try_from(offset - start).map_err(|_| beyond())?;
+        let wanted = self.blocks.get(skip..).and_then(|rest| rest.get(..buffer.len())).ok_or_else(beyond)?;
+        buffer.copy_from_slice(wanted);
+        Ok(())
+    }
+}
+
+/// The data of the payload as a stream whose every byte was compared with the signed tree before it is seen.
+///
+/// It lets a parser of third parties meet only what somebody trusted has signed.
+pub(crate) struct CheckedStream {
+    checker: Checker,
+    position: u64,
+    block: Vec<u8>,
+    held: Option<u64>,
+}
+
+impl CheckedStream {
+    pub(crate) fn new(checker: Checker) -> Self {
+        Self { checker, position: 0, block: vec![0; BLOCK], held: None }
+    }
+}
+
+impl BufRead for CheckedStream {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.position >= self.checker.data() {
+            return Ok(&[]);
+        }
+        let index = self.position / BLOCK as u64;
+        if self.held != Some(index) {
+            self.held = None;
+            self.checker.read(index, &mut self.block)?;
+            self.held = Some(index);
+        }
+        let skip = usize::try_from(self.position % BLOCK as u64).unwrap_or_default();
+        Ok(self.block.get(skip..).unwrap_or_default())
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.position = self.position.saturating_add(amount as u64);
+    }
+}
+
+impl Read for CheckedStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl Seek for CheckedStream {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(distance) => self.checker.data().checked_add_signed(distance),
+            SeekFrom::Current(distance) => self.position.checked_add_signed(distance),
+        };
+        self.position = position.ok_or_else(|| Error::from(Malformed::Squashfs("it points before its start")))?;
+        Ok(self.position)
+    }
+}
