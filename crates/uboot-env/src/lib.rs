@@ -69,3 +69,8 @@ pub use error::{Error, UpdateError};
 pub use scheme::FlagScheme;
 pub use store::{CopyStatus, Store};
 pub use transaction::Transaction;
+
+/// Keeps the example of the README compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -69,7 +69,7 @@ fn count_up(store: &Store, writer: usize) {
 }
 
 #[test]
-fn fw_setenv_waits_for_a_commit_of_ours_and_we_wait_for_its() {
+fn fw_setenv_waits_for_a_commit_of_ours() {
     let rig = Rig::with(2, 512, &[("BOOT_ORDER", "A B")]);
     let mut child = rig
         .store()
