@@ -44,7 +44,9 @@ impl Bundle {
         if !policy.allow_hooks {
             refuse_foreign_code(&manifest)?;
         }
-        if let Some(expected) = policy.compatible.as_ref().filter(|expected| **expected != manifest.compatible) {
+        if let Some(expected) =
+            policy.compatible.as_ref().filter(|expected| **expected != manifest.compatible)
+        {
             let (found, expected) = (manifest.compatible, expected.clone());
             return Err(Error::Incompatible { found, expected });
         }

@@ -372,6 +372,9 @@ pub enum SpecError {
     /// The signed manifest would exceed the 64 KiB that readers accept.
     #[error("the signed manifest of {0} bytes is longer than 64 KiB")]
     TooLong(usize),
+    /// The cryptographic library failed.
+    #[error("the cryptographic library failed")]
+    Library(#[source] ErrorStack),
     /// The squashfs could not be made.
     #[error("the squashfs could not be made")]
     Squashfs,

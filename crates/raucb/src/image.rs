@@ -27,7 +27,12 @@ pub struct ImageReader {
 
 impl ImageReader {
     pub(crate) fn new(layout: &Layout, file: &FileLayout, source: Source) -> Self {
-        let decoder = Decoder { source, compressor: layout.compressor, block_size: layout.block_size, stored: Vec::new() };
+        let decoder = Decoder {
+            source,
+            compressor: layout.compressor,
+            block_size: layout.block_size,
+            stored: Vec::new(),
+        };
         let (offset, left) = (file.start, file.len);
         Self { decoder, file: file.clone(), next: 0, offset, left, block: Vec::new(), consumed: 0 }
     }
@@ -41,7 +46,8 @@ impl ImageReader {
     /// Decompresses the next part into `block`, replacing what it held; empty at the end of the image.
     pub(crate) fn next_block(&mut self, block: &mut Vec<u8>) -> Result<(), Error> {
         block.clear();
-        let len = usize::try_from(self.left).map_or(self.decoder.block_size, |left| left.min(self.decoder.block_size));
+        let len = usize::try_from(self.left)
+            .map_or(self.decoder.block_size, |left| left.min(self.decoder.block_size));
         if len == 0 {
             return Ok(());
         }
@@ -126,4 +132,3 @@ impl Decoder {
             .map_err(|_| Error::squashfs("a block cannot be decompressed"))
     }
 }
-

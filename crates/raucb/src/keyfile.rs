@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn reads_sections_comments_and_escapes() {
-        let text = "# a comment\n\n[update]\ncompatible = Univa GW\n version=\\s1\\\\2\\n\n[meta.x]\r\nk=v\r\n";
+        let text =
+            "# a comment\n\n[update]\ncompatible = Univa GW\n version=\\s1\\\\2\\n\n[meta.x]\r\nk=v\r\n";
         let sections = parse(text).unwrap();
         assert_eq!(sections["update"]["compatible"], "Univa GW");
         assert_eq!(sections["update"]["version"], " 1\\2\n");

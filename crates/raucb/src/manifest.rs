@@ -218,7 +218,8 @@ fn image(section: &Reader<'_>, target: &str) -> Result<Image, ManifestError> {
 }
 
 fn meta(sections: &BTreeMap<String, Section>) -> BTreeMap<String, Section> {
-    let named = |(name, keys): (&String, &Section)| Some((name.strip_prefix("meta.")?.to_owned(), keys.clone()));
+    let named =
+        |(name, keys): (&String, &Section)| Some((name.strip_prefix("meta.")?.to_owned(), keys.clone()));
     sections.iter().filter_map(named).collect()
 }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::container::BLOCK;
 use crate::verity::Checker;
@@ -61,6 +61,7 @@ impl CheckedBlocks {
 /// It lets a parser of third parties meet only what somebody trusted has signed.
 pub(crate) struct CheckedStream {
     checker: Checker,
+    fault: Fault,
     position: u64,
     block: Vec<u8>,
     held: Option<u64>,
@@ -68,7 +69,38 @@ pub(crate) struct CheckedStream {
 
 impl CheckedStream {
     pub(crate) fn new(checker: Checker) -> Self {
-        Self { checker, position: 0, block: vec![0; BLOCK], held: None }
+        Self { checker, fault: Fault::default(), position: 0, block: vec![0; BLOCK], held: None }
+    }
+
+    /// Where the reason of a failed read is to be found afterwards.
+    pub(crate) fn fault(&self) -> Fault {
+        self.fault.clone()
+    }
+
+    fn load(&mut self, index: u64) -> io::Result<()> {
+        self.held = None;
+        if let Err(error) = self.checker.read(index, &mut self.block) {
+            let kind =
+                if error.is_invalid_image() { io::ErrorKind::InvalidData } else { io::ErrorKind::Other };
+            self.fault.set(error);
+            return Err(kind.into());
+        }
+        self.held = Some(index);
+        Ok(())
+    }
+}
+
+/// The first failure of a [`CheckedStream`], kept because a parser in between may report only that it failed.
+#[derive(Clone, Default)]
+pub(crate) struct Fault(Arc<Mutex<Option<Error>>>);
+
+impl Fault {
+    fn set(&self, error: Error) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    pub(crate) fn take(&self) -> Option<Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -79,9 +111,7 @@ impl BufRead for CheckedStream {
         }
         let index = self.position / BLOCK as u64;
         if self.held != Some(index) {
-            self.held = None;
-            self.checker.read(index, &mut self.block)?;
-            self.held = Some(index);
+            self.load(index)?;
         }
         let skip = usize::try_from(self.position % BLOCK as u64).unwrap_or_default();
         Ok(self.block.get(skip..).unwrap_or_default())
@@ -107,7 +137,8 @@ impl Seek for CheckedStream {
             SeekFrom::End(distance) => self.checker.data().checked_add_signed(distance),
             SeekFrom::Current(distance) => self.position.checked_add_signed(distance),
         };
-        self.position = position.ok_or_else(|| Error::from(Malformed::Squashfs("it points before its start")))?;
+        self.position =
+            position.ok_or_else(|| Error::from(Malformed::Squashfs("it points before its start")))?;
         Ok(self.position)
     }
 }

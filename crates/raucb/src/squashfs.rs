@@ -76,8 +76,14 @@ pub(crate) fn locate(checker: Checker, images: &[Image]) -> Result<Layout, Error
     })
 }
 
+/// What the tree does not confirm comes before what the parser made of it.
 fn parse(checker: Checker, images: &[Image]) -> Result<Layout, Error> {
-    let mut stream = CheckedStream::new(checker);
+    let stream = CheckedStream::new(checker);
+    let fault = stream.fault();
+    read(stream, images).map_err(|error| fault.take().unwrap_or(error))
+}
+
+fn read(mut stream: CheckedStream, images: &[Image]) -> Result<Layout, Error> {
     let superblock = bounded(&mut stream)?;
     stream.seek(SeekFrom::Start(0))?;
     let filesystem = Squashfs::from_reader_with_offset(stream, 0)
@@ -104,7 +110,9 @@ fn bounded(stream: &mut CheckedStream) -> Result<SuperBlock, Error> {
     }
     let table_after_directories = match superblock {
         SuperBlock { frag_count: 1.., frag_table, .. } if frag_table != NO_TABLE => frag_table,
-        SuperBlock { export_table, .. } if superblock.nfs_export_table_exists() && export_table != NO_TABLE => {
+        SuperBlock { export_table, .. }
+            if superblock.nfs_export_table_exists() && export_table != NO_TABLE =>
+        {
             export_table
         }
         SuperBlock { id_table, .. } => id_table,
@@ -146,17 +154,20 @@ fn short(error: std::io::Error) -> Error {
 }
 
 fn refused(error: BackhandError) -> Error {
-    match error {
+    Error::squashfs(match error {
         BackhandError::StdIo(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            Error::squashfs("it points beyond its end")
+            "it points beyond its end"
         }
-        BackhandError::StdIo(error) if error.get_ref().is_some_and(|inner| inner.is::<Error>()) => error.into(),
-        BackhandError::UnsupportedSquashfsVersion(..) => Error::squashfs("its version is not 4.0"),
-        _ => Error::squashfs("its metadata makes no sense"),
-    }
+        BackhandError::UnsupportedSquashfsVersion(..) => "its version is not 4.0",
+        _ => "its metadata makes no sense",
+    })
 }
 
-fn file(filesystem: &FilesystemReader<'_>, superblock: &SuperBlock, image: &Image) -> Result<FileLayout, Error> {
+fn file(
+    filesystem: &FilesystemReader<'_>,
+    superblock: &SuperBlock,
+    image: &Image,
+) -> Result<FileLayout, Error> {
     let path = Path::new("/").join(&image.filename);
     let node = filesystem.files().find(|node| node.fullpath == path);
     let Some(InnerNode::File(file)) = node.map(|node| &node.inner) else {

@@ -19,6 +19,7 @@ use crate::{Error, Malformed, Untrusted};
 
 // X509_V_ERR_* of OpenSSL's x509_vfy.h, which the binding does not name.
 const UNABLE_TO_GET_ISSUER_CERT: i32 = 2;
+const CERT_SIGNATURE_FAILURE: i32 = 7;
 const CERT_NOT_YET_VALID: i32 = 9;
 const CERT_HAS_EXPIRED: i32 = 10;
 const DEPTH_ZERO_SELF_SIGNED_CERT: i32 = 18;
@@ -203,11 +204,13 @@ fn chain_error(result: X509VerifyResult, subject: String, at: SystemTime) -> Unt
         CERT_HAS_EXPIRED => Untrusted::Expired { subject, at },
         CERT_NOT_YET_VALID => Untrusted::NotYetValid { subject, at },
         INVALID_PURPOSE => Untrusted::WrongPurpose { subject },
+        // The last is a namesake of the real issuer.
         UNABLE_TO_GET_ISSUER_CERT
         | UNABLE_TO_GET_ISSUER_CERT_LOCALLY
         | UNABLE_TO_VERIFY_LEAF_SIGNATURE
         | DEPTH_ZERO_SELF_SIGNED_CERT
-        | SELF_SIGNED_CERT_IN_CHAIN => Untrusted::UnknownIssuer { subject },
+        | SELF_SIGNED_CERT_IN_CHAIN
+        | CERT_SIGNATURE_FAILURE => Untrusted::UnknownIssuer { subject },
         _ => Untrusted::Chain { subject, reason: result.error_string() },
     }
 }
@@ -226,7 +229,11 @@ fn chain(
     })
 }
 
-fn require_code_signing(store: &X509Store, signer: &X509Ref, certificates: &StackRef<X509>) -> Result<(), Error> {
+fn require_code_signing(
+    store: &X509Store,
+    signer: &X509Ref,
+    certificates: &StackRef<X509>,
+) -> Result<(), Error> {
     let (_, chain) = chain(store, signer, certificates).map_err(Untrusted::Library)?;
     let code = |usage: X509ExtendedKeyUsage| usage.contains(X509ExtendedKeyUsage::CODE_SIGN);
     let signature = |usage: X509KeyUsage| usage.contains(X509KeyUsage::DIGITAL_SIGNATURE);
@@ -253,7 +260,7 @@ fn describe(certificate: &X509Ref) -> Result<Signer, ErrorStack> {
 fn name(name: &X509NameRef) -> String {
     let entries = name.entries().map(|entry| {
         let key = entry.object().nid().short_name().unwrap_or("?").to_owned();
-        let value = entry.data().as_utf8().map(|value| value.to_string()).unwrap_or_default();
+        let value = entry.data().to_string().unwrap_or_default();
         format!("{key}={value}")
     });
     entries.collect::<Vec<_>>().join(", ")

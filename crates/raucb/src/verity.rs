@@ -41,7 +41,7 @@ impl Shape {
     /// The tree over `data` bytes. At least two blocks: a single one has a root but no tree, and RAUC refuses it.
     pub(crate) fn over(data: u64) -> Option<Self> {
         let mut blocks = data / BLOCK as u64;
-        if data % BLOCK as u64 != 0 || blocks < 2 {
+        if !data.is_multiple_of(BLOCK as u64) || blocks < 2 {
             return None;
         }
         let mut counts = Vec::new();

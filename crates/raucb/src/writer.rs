@@ -97,8 +97,14 @@ impl SigningKey {
         }
         let options = CMSOptions::BINARY | CMSOptions::NOSMIMECAP;
         let content = Some(manifest.as_bytes());
-        CmsContentInfo::sign(Some(&self.certificate), Some(&self.key), Some(&intermediates), content, options)?
-            .to_der()
+        CmsContentInfo::sign(
+            Some(&self.certificate),
+            Some(&self.key),
+            Some(&intermediates),
+            content,
+            options,
+        )?
+        .to_der()
     }
 }
 
@@ -143,7 +149,7 @@ fn write_partial(spec: &BundleSpec, signer: &SigningKey, partial: &Path) -> Resu
     let data = pad(&mut file).map_err(Error::io("write the squashfs"))?;
     let shape = Shape::over(data).ok_or(SpecError::Squashfs)?;
     let mut salt = [0; 32];
-    openssl::rand::rand_bytes(&mut salt).map_err(SpecError::Key)?;
+    openssl::rand::rand_bytes(&mut salt).map_err(SpecError::Library)?;
     let root = append_tree(&mut file, &shape, &salt).map_err(Error::io("write the hash tree"))?;
     let manifest = Manifest {
         compatible: spec.compatible.clone(),
@@ -258,7 +264,9 @@ impl Read for Tallied {
 
 fn require_valid(spec: &BundleSpec) -> Result<(), SpecError> {
     let line = |text: &str| !text.contains(char::is_control);
-    let name = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let name = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
     let meta = |keys: &BTreeMap<String, String>| keys.iter().all(|(key, value)| name(key) && line(value));
     for (what, valid) in [
         ("compatible", !spec.compatible.is_empty() && line(&spec.compatible)),
@@ -267,7 +275,10 @@ fn require_valid(spec: &BundleSpec) -> Result<(), SpecError> {
         ("build", spec.build.as_deref().is_none_or(line)),
         ("meta", spec.meta.iter().all(|(section, keys)| name(section) && meta(keys))),
         ("slot class", spec.images.iter().all(|image| is_slot_class(&image.slot_class))),
-        ("file name", spec.images.iter().all(|image| is_file_name(&image.filename) && is_raw(&image.filename, None))),
+        (
+            "file name",
+            spec.images.iter().all(|image| is_file_name(&image.filename) && is_raw(&image.filename, None)),
+        ),
     ] {
         if !valid {
             return Err(SpecError::Invalid(what));
