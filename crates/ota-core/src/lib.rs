@@ -10,6 +10,7 @@ mod job;
 mod job_id;
 mod progress;
 mod release;
+mod role;
 mod safety;
 mod settings;
 mod slot;
@@ -23,6 +24,7 @@ pub use job::{
 pub use job_id::{InvalidJobId, JobId};
 pub use progress::{overall_percentage, percentage};
 pub use release::{InvalidRelease, Release, Severity, TargetFile, UpdateKind, version_order};
+pub use role::{Role, UnknownRole};
 pub use safety::{
     Assessment, Blocked, Clearance, ConstraintId, ConstraintState, Phase, Reading, SafetyMonitor,
     UnknownConstraint, Verdict,

@@ -1,0 +1,1 @@
+//! The page and the REST routes of Gateway OTA, shared by server and browser.

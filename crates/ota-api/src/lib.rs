@@ -1,0 +1,21 @@
+//! The wire contract of Gateway OTA.
+//!
+//! Every body that a client sends or receives is declared here, and nothing else is serialized to clients. Field names and
+//! shapes are those of the published interface; fields that it does not show are additions and say so. Machine-readable
+//! twins (`size_bytes`) stand beside human strings (`size`).
+
+pub mod auth;
+pub mod envelope;
+pub mod human;
+pub mod monitor;
+pub mod page;
+pub mod routes;
+pub mod safety;
+pub mod status;
+pub mod updates;
+pub mod ws;
+
+/// The update settings have the same shape on the wire and in the domain.
+pub use ota_core::Settings;
+
+pub use envelope::{ApiError, ApiResult, ErrorBody, ErrorCode, Reply};

@@ -1,0 +1,147 @@
+//! Section 7: progress, installation, logs, monitor, cancel.
+
+use ota_core::{SlotId, Strategy};
+use serde::{Deserialize, Serialize};
+
+use crate::ErrorCode;
+
+/// `GET progress`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The word of the job's state.
+    pub status: String,
+    pub job_id: String,
+    pub progress: ProgressFigures,
+    pub update: UpdateName,
+    /// `hh:mm:ss`.
+    pub elapsed_time: String,
+    pub elapsed_seconds: u64,
+    pub target_partition: SlotId,
+    pub from_version: String,
+    /// Addition: the restart follows by itself; null until somebody ordered the installation.
+    pub reboot_after: Option<bool>,
+    /// Addition: the new system is next in the boot environment.
+    pub armed: bool,
+    pub can_cancel: bool,
+    /// Why `can_cancel` is false.
+    pub cancel_refused: Option<String>,
+    /// Constraints that the job waits for.
+    pub waiting_for: Vec<String>,
+    /// The trial's time limit, while it runs.
+    pub trial_seconds_left: Option<u64>,
+    /// How it ended, once it has.
+    pub outcome: Option<Outcome>,
+    pub started_at: String,
+    pub ended_at: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProgressFigures {
+    /// Of the operation that the last request started.
+    pub percentage: f64,
+    /// Addition: of the whole way to the committed boot; never goes backwards.
+    pub overall_percentage: f64,
+    pub current_operation: String,
+    /// `8.2 MB/s`.
+    pub speed: String,
+    pub speed_bytes_per_second: u64,
+    pub downloaded: String,
+    pub downloaded_bytes: u64,
+    pub total: String,
+    pub total_bytes: u64,
+    /// `mm:ss`; null when unknown.
+    pub eta: Option<String>,
+    pub eta_seconds: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateName {
+    pub id: String,
+    pub version: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The documented code of a failure.
+    pub code: Option<ErrorCode>,
+    pub message: String,
+}
+
+/// `POST install`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstallRequest {
+    pub job_id: String,
+    #[serde(default)]
+    pub strategy: Strategy,
+    #[serde(default)]
+    pub reboot_after: bool,
+    #[serde(default)]
+    pub create_snapshot: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstallStarted {
+    pub job_id: String,
+    /// `installing`.
+    pub status: String,
+    pub strategy: Strategy,
+    pub target_partition: SlotId,
+    pub reboot_after: bool,
+    /// The slot that a finished installation starts next.
+    pub next_boot_partition: SlotId,
+}
+
+/// `GET logs`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logs {
+    pub logs: Vec<LogLine>,
+    pub total: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    pub timestamp: String,
+    /// `debug`, `info`, `warning` or `error`.
+    pub level: String,
+    pub source: String,
+    pub message: String,
+}
+
+/// `GET monitor`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Monitor {
+    /// `idle`, or the word of the running job's state.
+    pub system_status: String,
+    pub current_operation: String,
+    pub last_update_check: Option<String>,
+    pub next_check: Option<String>,
+    pub resources: Resources,
+    /// Addition: the job that `progress` can be asked about.
+    pub job_id: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Resources {
+    /// Percent.
+    pub cpu_usage: f64,
+    /// `52.5%`.
+    pub memory_usage: String,
+}
+
+/// `POST cancel`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CancelRequest {
+    pub job_id: String,
+    #[serde(default)]
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cancelled {
+    pub job_id: String,
+    /// `cancelled`.
+    pub status: String,
+    pub progress_at_cancel: f64,
+}

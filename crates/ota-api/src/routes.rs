@@ -1,0 +1,21 @@
+//! Paths of the interface.
+
+/// Prefix of every documented route.
+pub const BASE: &str = "/api/v1/ota";
+pub const LOGIN: &str = "/api/v1/auth/login";
+pub const LOGOUT: &str = "/api/v1/auth/logout";
+pub const WEB_SOCKET: &str = "/api/v1/ota/ws";
+/// The page.
+pub const PAGE: &str = "/ota-system-updates";
+pub const LOGIN_PAGE: &str = "/login";
+
+/// Header that names the gateway a request is meant for.
+pub const GATEWAY_ID_HEADER: &str = "x-gateway-id";
+/// Cookie that carries the session's token.
+pub const SESSION_COOKIE: &str = "session_token";
+
+/// Where the progress of a job is read.
+#[must_use]
+pub fn progress_url(job_id: &str) -> String {
+    format!("{BASE}/progress?job_id={job_id}")
+}

@@ -1,0 +1,73 @@
+//! Section 1: the gateway and its slots.
+
+use ota_core::{SlotHealth, SlotId};
+use serde::{Deserialize, Serialize};
+
+/// `GET status`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    pub gateway: Gateway,
+    pub partitions: Partitions,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gateway {
+    /// Addition: the id that `X-Gateway-ID` must carry.
+    pub id: String,
+    pub model: String,
+    pub os_version: String,
+    pub kernel: String,
+    /// `19d 3h 12m`.
+    pub uptime: String,
+    pub uptime_seconds: u64,
+    pub bootloader: String,
+    /// UTC; null when nothing was ever installed over the air.
+    pub last_ota: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Partitions {
+    pub active: Partition,
+    pub inactive: Partition,
+    pub auto_rollback: bool,
+    /// Boots that a new system gets to prove itself.
+    pub rollback_retries: u8,
+}
+
+/// One slot. `booted` and `next_boot` are given for both.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Partition {
+    pub id: SlotId,
+    pub version: String,
+    pub status: SlotHealth,
+    /// `8GB`.
+    pub size: String,
+    pub used: String,
+    pub size_bytes: u64,
+    pub used_bytes: u64,
+    pub booted: bool,
+    /// From the boot environment: the next reset starts this slot.
+    pub next_boot: bool,
+    /// Addition: boots that the boot loader will still try.
+    pub tries_left: u8,
+    pub kernel: String,
+    pub installed_at: Option<String>,
+}
+
+/// `POST reboot` (an addition).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RebootRequest {
+    /// Recorded in the log.
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RebootStarted {
+    /// `rebooting`.
+    pub status: String,
+    /// The job that waits for this restart, if one does.
+    pub job_id: Option<String>,
+    /// The slot that starts next.
+    pub next_boot_partition: Option<SlotId>,
+}

@@ -1,0 +1,121 @@
+//! Section 2: what the repository offers, and starting a download.
+
+use ota_core::{Severity, SlotId, UpdateKind};
+use serde::{Deserialize, Serialize};
+
+/// `GET updates`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Updates {
+    pub updates: Vec<Update>,
+    pub total_available: usize,
+    /// Addition: the repository, and how the last look at it went.
+    pub check: CheckSummary,
+}
+
+/// How the knowledge about updates came about.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckSummary {
+    pub server: String,
+    pub running: bool,
+    /// The last successful check, UTC.
+    pub last_check: Option<String>,
+    pub next_check: Option<String>,
+    /// Why the latest attempt failed; null when it succeeded.
+    pub error: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Update {
+    pub id: String,
+    pub version: String,
+    #[serde(rename = "type")]
+    pub kind: UpdateKind,
+    pub severity: Severity,
+    /// `452 MB`.
+    pub size: String,
+    pub size_bytes: u64,
+    /// `YYYY-MM-DD`.
+    pub released: String,
+    pub description: String,
+    pub changelog: Vec<String>,
+    /// `verified`: length and hash come from signed metadata; the bundle's own signature is checked after the download.
+    pub signature: String,
+    pub compatible: bool,
+    /// Addition: why `compatible` is false.
+    pub incompatible_reason: Option<String>,
+    pub sha256: String,
+    pub kernel: Option<String>,
+    /// Addition: what happened when this version was last tried here and did not stay.
+    pub last_failure: Option<String>,
+}
+
+/// `POST check-updates`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckRequest {
+    /// Ask the repository even if it was asked a moment ago.
+    #[serde(default)]
+    pub force: bool,
+    /// Answer at once; otherwise a repository that cannot be used is reported in the answer.
+    #[serde(default)]
+    pub background: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckStarted {
+    /// `check-20250315-001`.
+    pub check_id: String,
+    /// `checking`.
+    pub status: String,
+    pub server: String,
+    /// `hh:mm:ss`, from how long the last check took.
+    pub estimated_duration: String,
+    /// Addition: true when the outcome is in already.
+    pub finished: bool,
+}
+
+/// `POST download`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DownloadRequest {
+    pub update_id: String,
+    /// Must be the version of the update where given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Must be the inactive slot where given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_partition: Option<String>,
+    #[serde(default)]
+    pub background: bool,
+    /// Only true is accepted: what is not signed is not installed.
+    #[serde(default = "yes")]
+    pub verify_signature: bool,
+    /// Addition: go on with the installation when the download is verified.
+    #[serde(default)]
+    pub install_after: bool,
+    /// Addition, with `install_after`: restart into the new system as soon as the machine is still.
+    #[serde(default)]
+    pub reboot_after: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DownloadStarted {
+    pub job_id: String,
+    /// `downloading`, or `downloaded` when this very file is verified in staging already.
+    pub status: String,
+    pub update: DownloadedUpdate,
+    pub target_partition: SlotId,
+    pub progress_url: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DownloadedUpdate {
+    pub id: String,
+    pub version: String,
+    pub size: String,
+    pub size_bytes: u64,
+}

@@ -1,0 +1,79 @@
+//! Messages of the WebSocket.
+
+use serde::{Deserialize, Serialize};
+
+use crate::monitor::Progress;
+
+/// What the gateway sends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerMessage {
+    UpdateProgress(UpdateProgress),
+    SystemStatus(SystemStatus),
+    LogEntry {
+        timestamp: String,
+        level: String,
+        source: String,
+        message: String,
+    },
+    SafetyUpdate {
+        constraint: String,
+        status: String,
+        blocking: bool,
+        /// `hh:mm:ss`; null when nobody can say.
+        estimated_clear: Option<String>,
+    },
+    /// Addition: something that the page shows has changed; read it again.
+    Changed {
+        what: Topic,
+    },
+}
+
+/// A part of the page's data that is read again on change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    Status,
+    Updates,
+    Settings,
+    Safety,
+    /// The receiver fell behind and lost messages: everything is to be read again.
+    All,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UpdateProgress {
+    pub job_id: String,
+    pub status: String,
+    pub progress: f64,
+    pub current_operation: String,
+    pub speed: String,
+    /// `hh:mm:ss`; null when unknown.
+    pub eta: Option<String>,
+    pub timestamp: String,
+    /// Addition: the whole answer of `GET progress`.
+    pub job: Progress,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SystemStatus {
+    pub status: String,
+    pub current_operation: String,
+    pub progress: f64,
+    pub resources: LiveResources,
+    pub timestamp: String,
+}
+
+/// Both in percent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LiveResources {
+    pub cpu_usage: f64,
+    pub memory_usage: f64,
+}
+
+/// What a client sends: the first frame, when it has no cookie.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ClientMessage {
+    Auth { token: String },
+}

@@ -1,0 +1,68 @@
+use async_trait::async_trait;
+use ota_core::{BootChange, BootSelection, Clearance, SlotId};
+
+use super::{ReadBack, StepError};
+
+/// A change of the boot environment that may be made: what makes a slot start asks for its proofs.
+#[derive(Debug)]
+pub struct PermittedChange(BootChange);
+
+impl PermittedChange {
+    /// The written and proven slot becomes next, with `tries` attempts, while the machine stands still.
+    #[must_use]
+    pub const fn arm(proof: &ReadBack, _clearance: &Clearance, tries: u8) -> Self {
+        Self(BootChange::Arm { slot: proof.slot(), tries })
+    }
+
+    /// Away from `slot`: it cannot be started any more and `proven` is next.
+    #[must_use]
+    pub const fn disarm(slot: SlotId, proven: SlotId, tries: u8) -> Self {
+        Self(BootChange::Disarm { slot, booted: proven, tries })
+    }
+
+    #[must_use]
+    pub const fn mark_bad(slot: SlotId) -> Self {
+        Self(BootChange::MarkBad { slot })
+    }
+
+    #[must_use]
+    pub const fn mark_good(slot: SlotId, tries: u8) -> Self {
+        Self(BootChange::MarkGood { slot, tries })
+    }
+
+    /// The running slot proved itself.
+    #[must_use]
+    pub const fn commit(booted: SlotId, tries: u8) -> Self {
+        Self(BootChange::Commit { booted, tries })
+    }
+
+    #[must_use]
+    pub const fn change(&self) -> BootChange {
+        self.0
+    }
+}
+
+/// The boot loader's environment.
+#[async_trait]
+pub trait BootEnvironment: Send + Sync {
+    async fn read(&self) -> Result<BootSelection, StepError>;
+
+    /// Applies the change in one commit and returns the selection that was read back.
+    ///
+    /// # Errors
+    /// `InstallFailed`; the environment then holds either all of the change or none of it.
+    async fn commit(&self, change: PermittedChange) -> Result<BootSelection, StepError>;
+}
+
+/// Restarts the gateway.
+#[async_trait]
+pub trait Reboot: Send + Sync {
+    /// Identifies the boot that this process runs in; differs after every restart of the gateway.
+    fn boot_id(&self) -> String;
+
+    /// Asks for the restart. On success the process ends soon after (or is replaced before this returns).
+    ///
+    /// # Errors
+    /// `InstallFailed` when the restart could not be asked for.
+    async fn reboot(&self, clearance: Clearance) -> Result<(), StepError>;
+}

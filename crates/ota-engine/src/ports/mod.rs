@@ -1,0 +1,25 @@
+//! What the engine needs from the world. Adapters live in `ota-platform` and `ota-store`.
+
+mod boot;
+mod clock;
+mod fetch;
+mod health;
+mod meter;
+mod repository;
+mod safety;
+mod slots;
+mod step;
+mod store;
+mod telemetry;
+
+pub use boot::{BootEnvironment, PermittedChange, Reboot};
+pub use clock::Clock;
+pub use fetch::{Bundles, Fetcher};
+pub use health::HealthCheck;
+pub use meter::Meter;
+pub use repository::{Repository, RepositoryError};
+pub use safety::Sensors;
+pub use slots::{ReadBack, SlotUsage, Slots};
+pub use step::StepError;
+pub use store::{Catalog, Fact, LogEntry, LogLevel, LogPage, Store, StoreError, UnknownLevel};
+pub use telemetry::{ResourceUse, Telemetry};

@@ -1,0 +1,74 @@
+use async_trait::async_trait;
+use ota_core::{Bundle, SlotId};
+use std::path::PathBuf;
+use tokio_util::sync::CancellationToken;
+
+use super::{Meter, StepError};
+
+/// Proof that a slot was read past the page cache and matched the signed hashes. Arming consumes it.
+#[derive(Debug)]
+pub struct ReadBack {
+    slot: SlotId,
+}
+
+impl ReadBack {
+    /// For the adapter that has just compared every byte of `slot`.
+    #[must_use]
+    pub const fn proven(slot: SlotId) -> Self {
+        Self { slot }
+    }
+
+    #[must_use]
+    pub const fn slot(&self) -> SlotId {
+        self.slot
+    }
+}
+
+/// Bytes of a slot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SlotUsage {
+    pub size: u64,
+    /// By the file system in it, where it is one that the adapter knows.
+    pub used: Option<u64>,
+}
+
+/// The slots of this gateway.
+#[async_trait]
+pub trait Slots: Send + Sync {
+    /// The slot that runs, from the kernel's command line (`rauc.slot=`). Never from memory.
+    fn booted(&self) -> SlotId;
+
+    async fn usage(&self, slot: SlotId) -> Result<SlotUsage, StepError>;
+
+    /// Checks that every image of `bundle` has a slot of its class and fits into it.
+    ///
+    /// # Errors
+    /// `InsufficientSpace` or `InvalidImage`, before anything is written.
+    async fn check_fit(&self, slot: SlotId, bundle: &Bundle) -> Result<(), StepError>;
+
+    /// Writes the images of the bundle at `path` and flushes them. Each image is hashed on its way and compared with
+    /// `bundle`, which was verified before.
+    ///
+    /// # Errors
+    /// `InstallFailed`; also for the booted slot, which is never written.
+    async fn write(
+        &self,
+        slot: SlotId,
+        path: PathBuf,
+        bundle: &Bundle,
+        meter: &Meter,
+        cancel: &CancellationToken,
+    ) -> Result<(), StepError>;
+
+    /// Reads the slot past the page cache and compares it with the signed hashes.
+    ///
+    /// # Errors
+    /// `InstallFailed` when a byte differs.
+    async fn read_back(
+        &self,
+        slot: SlotId,
+        bundle: &Bundle,
+        meter: &Meter,
+        cancel: &CancellationToken,
+    ) -> Result<ReadBack, StepError>;
+}

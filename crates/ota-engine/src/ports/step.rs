@@ -1,0 +1,32 @@
+use ota_core::{Failure, FailureCode};
+
+/// Why a step of a job did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StepError {
+    /// The job's cancellation token was triggered. Nothing is wrong.
+    #[error("cancelled")]
+    Cancelled,
+    #[error("{message} ({detail})")]
+    Failed {
+        code: FailureCode,
+        /// A sentence for the operator: what happened, and what to do about it.
+        message: String,
+        /// For the log: paths, offsets, the operating system's words.
+        detail: String,
+    },
+}
+
+impl StepError {
+    pub fn failed(code: FailureCode, message: impl Into<String>, detail: impl ToString) -> Self {
+        Self::Failed { code, message: message.into(), detail: detail.to_string() }
+    }
+
+    /// The operator's half; `None` for a cancel.
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        match self {
+            Self::Cancelled => None,
+            Self::Failed { code, message, .. } => Some(Failure { code: *code, message: message.clone() }),
+        }
+    }
+}

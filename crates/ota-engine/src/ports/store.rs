@@ -1,0 +1,137 @@
+use async_trait::async_trait;
+use jiff::Timestamp;
+use ota_core::{Job, JobId, Release, Settings, SlotId, SlotRecord};
+use std::{fmt, str::FromStr};
+
+/// The durable state cannot be read or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StoreError(pub String);
+
+/// What the repository offered at the last successful check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Catalog {
+    pub releases: Vec<Release>,
+    pub checked_at: Timestamp,
+}
+
+/// Single values that outlive a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    /// Boot id that the service saw when it last started.
+    BootId,
+    /// When an update was last committed, RFC 3339.
+    LastOta,
+}
+
+impl Fact {
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::BootId => "boot_id",
+            Self::LastOta => "last_ota",
+        }
+    }
+}
+
+/// Severity of an entry of the activity log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warning,
+    Error,
+}
+
+impl LogLevel {
+    pub const ALL: [Self; 4] = [Self::Debug, Self::Info, Self::Warning, Self::Error];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A level that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no log level “{0}”: levels are debug, info, warning and error")]
+pub struct UnknownLevel(pub String);
+
+impl FromStr for LogLevel {
+    type Err = UnknownLevel;
+    fn from_str(name: &str) -> Result<Self, UnknownLevel> {
+        Self::ALL
+            .into_iter()
+            .find(|level| level.as_str() == name)
+            .ok_or_else(|| UnknownLevel(name.to_owned()))
+    }
+}
+
+/// One line of the activity log that technicians read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    pub at: Timestamp,
+    pub level: LogLevel,
+    /// Part of the gateway: `ota`, `safety`, `repository`, `boot`, `auth`.
+    pub source: String,
+    pub message: String,
+}
+
+/// The newest entries that match a query, newest first, and how many match in all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogPage {
+    pub entries: Vec<LogEntry>,
+    pub total: u64,
+}
+
+/// The durable state of the engine. Every write is on the disk when it returns.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// A number that no job of this gateway has had.
+    async fn next_job_id(&self) -> Result<JobId, StoreError>;
+
+    /// Inserts or replaces jobs, all in one transaction.
+    async fn save_jobs(&self, jobs: &[&Job]) -> Result<(), StoreError>;
+
+    async fn job(&self, id: &JobId) -> Result<Option<Job>, StoreError>;
+
+    /// Jobs that have not ended, oldest first.
+    async fn open_jobs(&self) -> Result<Vec<Job>, StoreError>;
+
+    /// The newest jobs, newest first.
+    async fn recent_jobs(&self, limit: u32) -> Result<Vec<Job>, StoreError>;
+
+    async fn slot_record(&self, slot: SlotId) -> Result<Option<SlotRecord>, StoreError>;
+
+    async fn put_slot_record(&self, slot: SlotId, record: &SlotRecord) -> Result<(), StoreError>;
+
+    async fn catalog(&self) -> Result<Option<Catalog>, StoreError>;
+
+    async fn put_catalog(&self, catalog: &Catalog) -> Result<(), StoreError>;
+
+    /// The default when nothing was ever set.
+    async fn settings(&self) -> Result<Settings, StoreError>;
+
+    async fn fact(&self, fact: Fact) -> Result<Option<String>, StoreError>;
+
+    async fn put_fact(&self, fact: Fact, value: &str) -> Result<(), StoreError>;
+
+    async fn append_log(&self, entry: &LogEntry) -> Result<(), StoreError>;
+
+    /// Entries of `level` where given.
+    async fn logs(&self, limit: u32, level: Option<LogLevel>) -> Result<LogPage, StoreError>;
+
+    /// Reads and writes once, as a health check.
+    async fn ping(&self) -> Result<(), StoreError>;
+}

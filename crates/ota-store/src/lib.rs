@@ -1,0 +1,1 @@
+//! SQLite behind the storage ports. The only crate that knows SQL.

@@ -1,0 +1,3 @@
+//! `gateway-ota`: the gateway's server and its command line.
+
+fn main() {}
