@@ -1,11 +1,13 @@
 //! A bundle from its opening to the reading of its images.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::image::ImageReader;
-use crate::progress::Progress;
+use crate::pipeline::{self, Job};
+use crate::progress::{Meter, Progress};
 use crate::source::Source;
 use crate::squashfs::{self, Layout};
 use crate::trust::{self, Policy, Signer};
@@ -90,10 +92,8 @@ fn refuse_foreign_code(manifest: &Manifest) -> Result<(), Error> {
 
 /// A bundle of which every byte was what its signer signed when [`Bundle::verify`] read it; made by nothing else.
 ///
-/// It holds the file that was read, thus a later exchange of the path changes nothing. A file that is written to in
-/// place after the pass is another matter: [`VerifiedBundle::image_reader`] hands out what it finds, for callers who
-/// compare what they have written with the manifest's SHA-256 anyway, [`VerifiedBundle::checked_image_reader`] only
-/// what the hash tree confirms at that instant.
+/// It holds the file that was read, thus a later exchange of the path changes nothing. Should the file itself be
+/// written to after the pass, no byte comes out that was not signed: reading compares with the hash tree again.
 pub struct VerifiedBundle {
     bundle: Bundle,
     checker: Checker,
@@ -113,31 +113,40 @@ impl VerifiedBundle {
         &self.bundle.signer
     }
 
-    /// Streams the image for a slot class out of the file that was verified, in constant memory. Independent of
-    /// this value and of other readers.
+    /// Streams the image for a slot class out of the bundle, in order and in parts of at most 1 MiB. Decompression and
+    /// hashing go on in other threads while `sink`, on the caller's, takes what is ready; memory is constant.
+    ///
+    /// Success means that the sink was given every byte and that their SHA-256 is the manifest's. `progress` counts
+    /// the bytes of the image that the sink has taken.
     ///
     /// # Errors
-    /// [`Error::Malformed`] where the bundle has no such image. The reader's own errors turn into [`Error`] with
-    /// `Error::from`.
+    /// [`Error::Malformed`] where the bundle has no such image, and where the file is no longer the one that was
+    /// verified; the sink's own as [`Error::Io`]; [`Error::Cancelled`]. What the sink has got until then is part of
+    /// the image, not all of it.
+    pub fn stream_image(
+        &self,
+        slot_class: &str,
+        progress: &dyn Progress,
+        mut sink: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), Error> {
+        let job = self.job(slot_class)?;
+        let meter = Meter::new(job.image.size, progress);
+        pipeline::run(vec![job], &meter, &mut sink)
+    }
+
+    /// The image for a slot class as a reader, for callers who want single steps rather than speed. Independent of
+    /// this value and of other readers. It does not compute the image's SHA-256.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where the bundle has no such image.
     pub fn image_reader(&self, slot_class: &str) -> Result<ImageReader, Error> {
-        self.reader(slot_class, Source::Plain(Arc::clone(&self.bundle.file)))
+        Ok(ImageReader::new(self.job(slot_class)?.blocks))
     }
 
-    /// As [`VerifiedBundle::image_reader`], comparing every block with the signed hash tree again before it is used:
-    /// no byte comes out of it that was not signed, whatever became of the file since. Costs one more SHA-256 of the
-    /// compressed image.
-    ///
-    /// # Errors
-    /// Those of [`VerifiedBundle::image_reader`].
-    pub fn checked_image_reader(&self, slot_class: &str) -> Result<ImageReader, Error> {
-        self.reader(slot_class, Source::checked(self.checker.clone()))
-    }
-
-    fn reader(&self, slot_class: &str, source: Source) -> Result<ImageReader, Error> {
+    fn job(&self, slot_class: &str) -> Result<Job<'_>, Error> {
         let image = self.manifest().image(slot_class);
-        let file = image.and_then(|image| self.layout.files.get(&image.filename));
-        let file = file.ok_or_else(|| Malformed::NoSuchImage(slot_class.to_owned()))?;
-        Ok(ImageReader::new(&self.layout, file, source))
+        let image = image.ok_or_else(|| Malformed::NoSuchImage(slot_class.to_owned()))?;
+        self.layout.job(image, Source::checked(self.checker.clone()))
     }
 }
 

@@ -42,7 +42,7 @@ pub enum Error {
     Spec(#[source] SpecError),
 }
 
-/// The families of [`Error`], one per reaction of a caller.
+/// The families of [`Error`], one per reaction of a caller. Exhaustive on purpose: who maps it maps all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// Broken, truncated, tampered payload, or of a kind that is refused.
@@ -60,7 +60,7 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// The family that this failure belongs to.
+    /// The family that this failure belongs to: the one place where failures are sorted.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
@@ -71,18 +71,6 @@ impl Error {
             Self::Cancelled => ErrorKind::Cancelled,
             Self::Spec(_) => ErrorKind::Spec,
         }
-    }
-
-    /// Whether the signature, and not the content, is what was refused.
-    #[must_use]
-    pub const fn is_untrusted(&self) -> bool {
-        matches!(self, Self::Untrusted(_))
-    }
-
-    /// Whether the image itself is unusable here: malformed or incompatible.
-    #[must_use]
-    pub const fn is_invalid_image(&self) -> bool {
-        matches!(self, Self::Malformed(_) | Self::Incompatible { .. })
     }
 
     /// The whole chain of reasons as one line, outermost first.

@@ -14,14 +14,17 @@
 //! memory does not grow with the images.
 //!
 //! ```no_run
+//! use std::io::Write;
+//!
 //! use raucb::{Bundle, Keyring, Policy};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut policy = Policy::new(Keyring::from_pem(&std::fs::read("/etc/rauc/keyring.pem")?)?);
 //! policy.compatible = Some("Univa-GW-Pro".to_owned());
 //! let bundle = Bundle::open("update.raucb", &policy)?.verify(&())?;
-//! let mut image = bundle.image_reader("rootfs")?;
-//! std::io::copy(&mut image, &mut std::fs::File::create("rootfs.img")?)?;
+//! let mut slot = std::fs::File::options().write(true).open("/dev/disk/by-partlabel/rootfs-b")?;
+//! bundle.stream_image("rootfs", &(), |bytes| slot.write_all(bytes))?;
+//! slot.sync_all()?;
 //! # Ok(())
 //! # }
 //! ```
@@ -29,9 +32,11 @@
 mod bundle;
 mod container;
 mod error;
+mod frontier;
 mod image;
 mod keyfile;
 mod manifest;
+mod pipeline;
 mod progress;
 mod source;
 mod squashfs;

@@ -110,6 +110,12 @@ impl Manifest {
         self.images.iter().find(|image| image.slot_class == slot_class && image.variant.is_none())
     }
 
+    /// A value of a section `[meta.…]`.
+    #[must_use]
+    pub fn meta_value(&self, section: &str, key: &str) -> Option<&str> {
+        self.meta.get(section)?.get(key).map(String::as_str)
+    }
+
     /// The text to be signed. Hooks and handlers, which this crate does not write, are not in it.
     pub(crate) fn to_text(&self) -> String {
         let mut text = String::new();
@@ -279,7 +285,8 @@ mod tests {
         assert_eq!(manifest.image("rootfs").unwrap().size, 9);
         assert_eq!(manifest.image("appfs"), None, "only there as a variant");
         assert_eq!(manifest.images[0].variant.as_deref(), Some("v2"));
-        assert_eq!(manifest.meta["gateway-ota"]["kernel"], "6.6.1");
+        assert_eq!(manifest.meta_value("gateway-ota", "kernel"), Some("6.6.1"));
+        assert_eq!(manifest.meta_value("gateway-ota", "other").or(manifest.meta_value("x", "kernel")), None);
         assert!(!manifest.has_hooks && !manifest.has_handler);
     }
 

@@ -1,4 +1,4 @@
-//! Reading the payload: as it is, or only what the hash tree confirms.
+//! Reading what the hash tree confirms of the payload.
 
 use std::fs::File;
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
@@ -6,18 +6,21 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::container::BLOCK;
+use crate::frontier::Follower;
 use crate::verity::Checker;
-use crate::{Error, Malformed};
+use crate::{Error, ErrorKind, Malformed};
 
-/// Reads bytes of the payload.
+/// Reads bytes of the payload that the signed hash tree confirms, and no others.
+#[derive(Clone)]
 pub(crate) enum Source {
-    /// As they are. For passes in which other means notice a difference.
-    Plain(Arc<File>),
-    /// Only after comparing every block touched with the signed tree.
+    /// Another thread compares them with the tree; reading waits for it.
+    Confirmed(Arc<File>, Arc<Follower>),
+    /// Reading compares every block that it touches.
     Checked(Box<CheckedBlocks>),
 }
 
 /// Blocks around what was asked for.
+#[derive(Clone)]
 pub(crate) struct CheckedBlocks {
     checker: Checker,
     blocks: Vec<u8>,
@@ -28,10 +31,15 @@ impl Source {
         Self::Checked(Box::new(CheckedBlocks { checker, blocks: Vec::new() }))
     }
 
+    pub(crate) fn confirmed(file: Arc<File>, follower: Follower) -> Self {
+        Self::Confirmed(file, Arc::new(follower))
+    }
+
     /// Fills `buffer` from `offset` on.
     pub(crate) fn read_exact_at(&mut self, buffer: &mut [u8], offset: u64) -> Result<(), Error> {
         match self {
-            Self::Plain(file) => {
+            Self::Confirmed(file, follower) => {
+                follower.reach(offset.saturating_add(buffer.len() as u64))?;
                 file.read_exact_at(buffer, offset).map_err(Error::io("read the payload of the bundle"))
             }
             Self::Checked(blocks) => blocks.read_exact_at(buffer, offset),
@@ -80,8 +88,11 @@ impl CheckedStream {
     fn load(&mut self, index: u64) -> io::Result<()> {
         self.held = None;
         if let Err(error) = self.checker.read(index, &mut self.block) {
-            let kind =
-                if error.is_invalid_image() { io::ErrorKind::InvalidData } else { io::ErrorKind::Other };
+            let kind = if error.kind() == ErrorKind::Malformed {
+                io::ErrorKind::InvalidData
+            } else {
+                io::ErrorKind::Other
+            };
             self.fault.set(error);
             return Err(kind.into());
         }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
 use backhand::compression::Compressor;
@@ -15,7 +16,9 @@ use backhand::{
     BackhandError, DataSize, FilesystemReader, Fragment, InnerNode, Squashfs, SquashfsFileReader, SuperBlock,
 };
 
-use crate::source::CheckedStream;
+use crate::image::Blocks;
+use crate::pipeline::Job;
+use crate::source::{CheckedStream, Source};
 use crate::verity::Checker;
 use crate::{Error, Image, Malformed};
 
@@ -38,27 +41,45 @@ pub(crate) struct Layout {
     /// Bytes of a full data block, at most 1 MiB.
     pub(crate) block_size: usize,
     /// By file name.
-    pub(crate) files: BTreeMap<String, FileLayout>,
+    files: BTreeMap<String, Arc<FileLayout>>,
+}
+
+impl Layout {
+    /// The blocks of an image, read from `source`.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] for an image that is not one of those that were located.
+    pub(crate) fn job<'a>(&self, image: &'a Image, source: Source) -> Result<Job<'a>, Error> {
+        let file = self.files.get(&image.filename);
+        let file = file.ok_or_else(|| Malformed::MissingImage(image.filename.clone()))?;
+        let blocks = Blocks::new(self.compressor, self.block_size, Arc::clone(file), source);
+        Ok(Job { image, blocks })
+    }
 }
 
 /// Where the content of one file lies.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct FileLayout {
     /// Length in bytes.
     pub(crate) len: u64,
-    /// Of the first data block.
-    pub(crate) start: u64,
-    /// Sizes as stored; 0 is a hole.
-    pub(crate) blocks: Vec<DataSize>,
+    /// Without the tail.
+    pub(crate) blocks: Vec<Stored>,
     pub(crate) tail: Option<Tail>,
 }
 
-/// The end of a file, stored together with the ends of others.
-#[derive(Debug, Clone)]
-pub(crate) struct Tail {
-    /// Of the fragment block.
+/// A block as it is stored.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stored {
+    /// Of its first byte, from the start of the squashfs.
     pub(crate) start: u64,
-    pub(crate) stored: DataSize,
+    /// Bytes, and whether they are compressed; 0 is a hole.
+    pub(crate) size: DataSize,
+}
+
+/// The end of a file, stored together with the ends of others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tail {
+    pub(crate) stored: Stored,
     /// Of this file's bytes in the decompressed fragment.
     pub(crate) skip: usize,
 }
@@ -92,7 +113,7 @@ fn read(mut stream: CheckedStream, images: &[Image]) -> Result<Layout, Error> {
     let mut files = BTreeMap::new();
     for image in images {
         let file = file(&filesystem, &superblock, image)?;
-        files.insert(image.filename.clone(), file);
+        files.insert(image.filename.clone(), Arc::new(file));
     }
     let block_size = superblock.block_size as usize;
     Ok(Layout { compressor: superblock.compressor, block_size, files })
@@ -180,12 +201,23 @@ fn file(
     }
     let layout = FileLayout {
         len,
-        start: file.blocks_start(),
-        blocks: file.block_sizes().to_vec(),
+        blocks: stored(file.blocks_start(), file.block_sizes())?,
         tail: tail(filesystem.fragments.as_deref(), file)?,
     };
     require_sound(&layout, superblock)?;
     Ok(layout)
+}
+
+/// Blocks lie one behind the other.
+fn stored(start: u64, sizes: &[DataSize]) -> Result<Vec<Stored>, Error> {
+    let mut next = start;
+    let mut blocks = Vec::with_capacity(sizes.len());
+    for size in sizes {
+        blocks.push(Stored { start: next, size: *size });
+        let end = next.checked_add(u64::from(size.size()));
+        next = end.ok_or_else(|| Error::squashfs("a block of a file is out of bounds"))?;
+    }
+    Ok(blocks)
 }
 
 fn tail(fragments: Option<&[Fragment]>, file: &SquashfsFileReader) -> Result<Option<Tail>, Error> {
@@ -195,7 +227,7 @@ fn tail(fragments: Option<&[Fragment]>, file: &SquashfsFileReader) -> Result<Opt
     let fragment = fragments.and_then(|fragments| fragments.get(file.frag_index()));
     let fragment = fragment.ok_or_else(|| Error::squashfs("a fragment is missing"))?;
     let skip = file.block_offset() as usize;
-    Ok(Some(Tail { start: fragment.start, stored: fragment.size, skip }))
+    Ok(Some(Tail { stored: Stored { start: fragment.start, size: fragment.size }, skip }))
 }
 
 /// Blocks must make up exactly the length and lie within the squashfs.
@@ -206,17 +238,15 @@ fn require_sound(file: &FileLayout, superblock: &SuperBlock) -> Result<(), Error
     if file.blocks.len() as u64 != blocks || tail_empty {
         return Err(Error::squashfs("a file's blocks do not make up its length"));
     }
-    let oversized = |stored: &DataSize| stored.size() > superblock.block_size;
-    let stored = file.blocks.iter().map(|stored| u64::from(stored.size())).sum::<u64>();
-    let data = (file.start, stored, file.blocks.iter().any(oversized));
-    let fragment = file.tail.iter().map(|tail| {
-        (tail.start, u64::from(tail.stored.size()), oversized(&tail.stored) || tail.stored.size() == 0)
-    });
-    for (start, stored, oversized) in fragment.chain([data]) {
-        let end = start.checked_add(stored);
-        if oversized || stored != 0 && end.is_none_or(|end| end > superblock.bytes_used) {
-            return Err(Error::squashfs("a block of a file is out of bounds"));
-        }
+    let out_of_bounds = |stored: &Stored| {
+        let size = stored.size.size();
+        let end = stored.start.checked_add(u64::from(size));
+        size > superblock.block_size || size != 0 && end.is_none_or(|end| end > superblock.bytes_used)
+    };
+    let tail = file.tail.as_ref().map(|tail| &tail.stored);
+    let tail_is_hole = tail.is_some_and(|tail| tail.size.size() == 0);
+    if tail_is_hole || file.blocks.iter().chain(tail).any(out_of_bounds) {
+        return Err(Error::squashfs("a block of a file is out of bounds"));
     }
     Ok(())
 }

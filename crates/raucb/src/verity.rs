@@ -175,11 +175,16 @@ impl Checker {
     }
 }
 
-/// Compares all of the data and with it all of the tree, in one pass from start to end.
+/// Compares all of the data and with it all of the tree, in one pass from start to end, and tells `confirmed` the end
+/// of every part that is the signed one.
 ///
 /// # Errors
 /// As [`Checker::check`], and [`Error::Cancelled`].
-pub(crate) fn check_all(mut checker: Checker, meter: &Meter<'_>) -> Result<(), Error> {
+pub(crate) fn check_all(
+    mut checker: Checker,
+    meter: &Meter<'_>,
+    confirmed: impl Fn(u64),
+) -> Result<(), Error> {
     let mut chunk = vec![0; CHUNK];
     let mut offset = 0;
     while offset < checker.data() {
@@ -187,6 +192,7 @@ pub(crate) fn check_all(mut checker: Checker, meter: &Meter<'_>) -> Result<(), E
         let part = chunk.get_mut(..len).unwrap_or_default();
         checker.read(offset / BLOCK as u64, part)?;
         offset += len as u64;
+        confirmed(offset);
         meter.advance(len)?;
     }
     Ok(())
@@ -272,7 +278,7 @@ mod tests {
 
     fn check(built: &(Arc<File>, Arc<Shape>, Verity)) -> Result<(), Error> {
         let checker = Checker::new(Arc::clone(&built.0), Arc::clone(&built.1), &built.2);
-        check_all(checker, &Meter::new(built.1.data, &()))
+        check_all(checker, &Meter::new(built.1.data, &()), |_| ())
     }
 
     fn flip(file: &File, offset: u64) {

@@ -41,6 +41,51 @@ fn progress_rises_to_the_total() {
     assert_eq!(reports.last().unwrap(), &(total, total));
 }
 
+fn collect(bytes: &mut Vec<u8>) -> impl FnMut(&[u8]) -> std::io::Result<()> + use<'_> {
+    |part| {
+        assert!(!part.is_empty() && part.len() <= 1 << 20);
+        bytes.extend_from_slice(part);
+        Ok(())
+    }
+}
+
+#[test]
+fn streams_give_every_byte_once_and_in_order() {
+    let (root, signer) = signed();
+    for content in [image(14), noise(9 << 20, 15), vec![0; 3 << 20], Vec::new(), vec![1]] {
+        let bytes = bundle(&signer, &content, Compression::Zstd { level: 1 });
+        let verified = verify(&bytes, &root.policy()).unwrap();
+        let (recorded, mut streamed) = (Recorded::default(), Vec::new());
+        verified.stream_image("rootfs", &recorded, collect(&mut streamed)).unwrap();
+        assert!(streamed == content);
+        let reports = recorded.reports.into_inner().unwrap();
+        let done: u64 = reports.last().map_or(0, |(done, _)| *done);
+        assert_eq!(done, content.len() as u64);
+        assert!(reports.iter().all(|(_, total)| *total == content.len() as u64));
+    }
+}
+
+#[test]
+fn streams_end_with_the_sink_or_on_request() {
+    let (root, signer) = signed();
+    let content = noise(12 << 20, 16);
+    let verified = verify(&bundle(&signer, &content, Compression::Gzip), &root.policy()).unwrap();
+    let mut taken = 0;
+    let full = |part: &[u8]| {
+        taken += part.len();
+        if taken > 3 << 20 { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    };
+    let error = verified.stream_image("rootfs", &(), full).unwrap_err();
+    assert!(
+        matches!(&error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull),
+        "{error:?}"
+    );
+    let cancel = CancelAt(4 << 20, AtomicU64::new(0));
+    let error = verified.stream_image("rootfs", &cancel, |_| Ok(())).unwrap_err();
+    assert!(matches!(error, Error::Cancelled), "{error:?}");
+    assert!(cancel.1.into_inner() <= 5 << 20, "it ends soon after");
+}
+
 struct CancelAt(u64, AtomicU64);
 
 impl Progress for CancelAt {
@@ -72,7 +117,7 @@ fn readers_are_independent_and_take_any_buffer() {
     let bytes = bundle(&signer, &content, Compression::Zstd { level: 1 });
     let verified = verify(&bytes, &root.policy()).unwrap();
     let mut first = verified.image_reader("rootfs").unwrap();
-    let mut second = verified.checked_image_reader("rootfs").unwrap();
+    let mut second = verified.image_reader("rootfs").unwrap();
     assert_eq!(first.size(), content.len() as u64);
     drop(verified);
     let mut read = (Vec::new(), Vec::new());
@@ -93,12 +138,14 @@ fn readers_are_independent_and_take_any_buffer() {
 fn unknown_slot_classes() {
     let (root, signer) = signed();
     let verified = verify(&bundle(&signer, b"content", Compression::Xz), &root.policy()).unwrap();
+    let error = verified.stream_image("appfs", &(), |_| panic!("no byte of it")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Malformed);
     let error = verified.image_reader("appfs").map(|_| ()).unwrap_err();
     assert!(matches!(error, Error::Malformed(Malformed::NoSuchImage(class)) if class == "appfs"));
 }
 
 #[test]
-fn a_change_after_the_pass_is_noticed_by_the_checked_reader() {
+fn a_change_after_the_pass_is_noticed_before_it_comes_out() {
     let (root, signer) = signed();
     let content = noise(3 << 20, 5);
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -108,10 +155,15 @@ fn a_change_after_the_pass_is_noticed_by_the_checked_reader() {
     file.as_file().write_all_at(b"changed", 2_000_000).unwrap();
 
     let mut read = Vec::new();
-    let error = verified.checked_image_reader("rootfs").unwrap().read_to_end(&mut read).unwrap_err();
+    let error = verified.image_reader("rootfs").unwrap().read_to_end(&mut read).unwrap_err();
     let error = Error::from(error);
     assert!(matches!(error, Error::Malformed(Malformed::DataMismatch { block: 488 })), "{error:?}");
     assert!(content.starts_with(&read), "nothing that was not signed has come out");
+
+    let mut streamed = Vec::new();
+    let error = verified.stream_image("rootfs", &(), collect(&mut streamed)).unwrap_err();
+    assert!(matches!(error, Error::Malformed(Malformed::DataMismatch { block: 488 })), "{error:?}");
+    assert!(content.starts_with(&streamed));
 }
 
 #[test]
@@ -139,4 +191,6 @@ fn a_file_that_shrinks_is_an_error_of_the_system() {
     let mut read = Vec::new();
     let error = verified.image_reader("rootfs").unwrap().read_to_end(&mut read).unwrap_err();
     assert_eq!(Error::from(error).kind(), ErrorKind::Io);
+    let error = verified.stream_image("rootfs", &(), |_| Ok(())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
 }
