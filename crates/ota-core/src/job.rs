@@ -86,6 +86,9 @@ pub struct Job {
     pub ended_at: Option<Timestamp>,
     /// Known from the verification on.
     pub bundle: Option<Bundle>,
+    /// The highest overall percentage at a change of state: what is run again after a restart does not move it backwards.
+    #[serde(default)]
+    pub reached: f64,
     pub state: JobState,
 }
 
@@ -355,6 +358,7 @@ impl Job {
             created_at: now,
             ended_at: None,
             bundle: None,
+            reached: 0.0,
             state: JobState::Queued,
         }
     }

@@ -4,4 +4,30 @@
 //! the pure state machine of `ota-core`, makes each new state durable before its effect is performed, and performs effects
 //! through [`ports`]. Readers never wait for it: they take the [`Snapshot`] of the moment.
 
+mod check;
+mod error;
+mod event;
+mod figures;
+mod job_log;
+mod monitor;
+mod ota;
 pub mod ports;
+mod reboot;
+mod runner;
+mod safety;
+mod schedule;
+mod site;
+mod slot_view;
+mod snapshot;
+mod updates;
+
+pub use check::CheckStarted;
+pub use error::{OpenError, OtaError};
+pub use event::{Change, Event};
+pub use figures::Figures;
+pub use monitor::InstallCommand;
+pub use ota::Ota;
+pub use reboot::RebootStarted;
+pub use site::{Parts, Site};
+pub use snapshot::{CheckState, JobView, SlotView, Snapshot};
+pub use updates::DownloadOrder;

@@ -1,7 +1,7 @@
 //! The transition function.
 
 use super::{Arming, Denied, Effect, HoldPoint, InstallStep, Job, JobEvent, JobState};
-use crate::Phase;
+use crate::{Phase, overall_percentage};
 use jiff::Timestamp;
 
 impl Job {
@@ -22,6 +22,7 @@ impl Job {
             event => self.advance(event)?,
         };
         self.state = state;
+        self.reached = self.reached.max(overall_percentage(&self.state, 0.0));
         if self.state.is_ended() {
             self.ended_at = Some(now);
         }

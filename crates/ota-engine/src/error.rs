@@ -1,0 +1,64 @@
+//! Why a use case was refused.
+
+use ota_core::{Assessment, Failure, JobId};
+
+use crate::ports::{RepositoryError, StepError, StoreError};
+
+/// A request that was not carried out. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum OtaError {
+    #[error("There is no update “{0}”.")]
+    UnknownUpdate(String),
+    #[error("There is no job “{0}”.")]
+    UnknownJob(String),
+    /// A sentence that says what is wrong with the request.
+    #[error("{0}")]
+    BadRequest(String),
+    #[error("Another operation is in progress: job {holder} is {state}.")]
+    Busy { holder: JobId, state: &'static str },
+    /// The constraints that forbid it.
+    #[error("{}", blocked_sentence(.0))]
+    Blocked(Vec<Assessment>),
+    #[error("Job {job} cannot be installed: it is {state}, not downloaded.")]
+    NotDownloaded { job: JobId, state: &'static str },
+    #[error("Job {job} cannot be cancelled: {reason}.")]
+    TooLateToCancel { job: JobId, reason: String },
+    /// The release cannot be installed on this gateway.
+    #[error("{0}")]
+    Unfit(String),
+    #[error("{}", .0.message)]
+    Step(Failure),
+    #[error("{}", .0.message)]
+    Repository(RepositoryError),
+    #[error("The gateway has not finished starting. Try again in a moment.")]
+    Starting,
+    #[error("The gateway could not save its state.")]
+    Store(StoreError),
+    #[error("The gateway could not carry out the request.")]
+    Internal(String),
+}
+
+impl From<StoreError> for OtaError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<StepError> for OtaError {
+    fn from(error: StepError) -> Self {
+        match error.failure() {
+            Some(failure) => Self::Step(failure),
+            None => Self::Internal("cancelled".to_owned()),
+        }
+    }
+}
+
+fn blocked_sentence(blocking: &[Assessment]) -> String {
+    let reasons: Vec<_> = blocking.iter().map(|a| format!("{}: {}", a.constraint, a.reason)).collect();
+    format!("Blocked by safety constraints — {}", reasons.join(" "))
+}
+
+/// The engine cannot start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the durable state cannot be read: {0}")]
+pub struct OpenError(#[from] pub StoreError);

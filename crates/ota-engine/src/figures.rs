@@ -1,0 +1,110 @@
+//! How far a job is: bytes, smoothed speed, time left.
+
+use ota_core::{Job, JobState, overall_percentage, percentage};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use crate::ports::Meter;
+
+/// Weight of the newest sample in the smoothed speed.
+const WEIGHT: f64 = 0.25;
+
+/// Figures of one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Figures {
+    /// Of the operation that the last request started.
+    pub percentage: f64,
+    /// Of the whole way to the committed boot.
+    pub overall: f64,
+    /// Bytes a second, smoothed.
+    pub speed: f64,
+    /// Bytes of the running step.
+    pub done: u64,
+    pub total: u64,
+    /// Time until the running step is done.
+    pub eta: Option<Duration>,
+}
+
+impl Figures {
+    /// Figures of a job that nobody works on.
+    #[must_use]
+    pub fn resting(job: &Job) -> Self {
+        let total = job.release.target.length;
+        let done = if matches!(job.state, JobState::Queued) { 0 } else { total };
+        let shown = match &job.state {
+            JobState::Cancelled { percentage, .. } => *percentage,
+            state => percentage(state, 0.0),
+        };
+        let overall = overall_percentage(&job.state, 0.0).max(job.reached);
+        Self { percentage: shown, overall, done, total, ..Self::default() }
+    }
+}
+
+/// Follows a running job.
+#[derive(Debug, Default)]
+pub struct Gauge {
+    pub meter: Meter,
+    pace: Mutex<Pace>,
+}
+
+#[derive(Debug, Default)]
+struct Pace {
+    speed: f64,
+    last: Option<(Duration, u64)>,
+    /// Boot clock.
+    trial_deadline: Option<Duration>,
+    overall: f64,
+}
+
+impl Gauge {
+    /// A new step begins: the old pace says nothing about it.
+    pub fn begin_step(&self, total: u64) {
+        self.meter.begin(0, total);
+        let mut pace = self.lock();
+        (pace.speed, pace.last) = (0.0, None);
+    }
+
+    /// The trial ends at `deadline` on the boot clock.
+    pub fn begin_trial(&self, deadline: Duration) {
+        self.lock().trial_deadline = Some(deadline);
+    }
+
+    pub fn trial_left(&self, now: Duration) -> Option<Duration> {
+        self.lock().trial_deadline.map(|deadline| deadline.saturating_sub(now))
+    }
+
+    /// Takes a sample at `now` (boot clock).
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    pub fn sample(&self, job: &Job, now: Duration) -> Figures {
+        let (done, total) = self.meter.read();
+        let mut pace = self.lock();
+        match pace.last {
+            Some((at, before)) if now > at && done >= before => {
+                let rate = (done - before) as f64 / (now - at).as_secs_f64();
+                pace.speed = if pace.speed > 0.0 { pace.speed + WEIGHT * (rate - pace.speed) } else { rate };
+                pace.last = Some((now, done));
+            }
+            Some((at, _)) if now == at => {}
+            _ => pace.last = Some((now, done)),
+        }
+        let fraction = if total == 0 { 0.0 } else { done as f64 / total as f64 };
+        pace.overall = pace.overall.max(job.reached).max(overall_percentage(&job.state, fraction));
+        let missing = total.saturating_sub(done) as f64;
+        let eta = (pace.speed >= 1.0 && total > 0)
+            .then(|| Duration::try_from_secs_f64((missing / pace.speed).ceil()).unwrap_or(Duration::MAX));
+        Figures {
+            percentage: percentage(&job.state, fraction),
+            overall: pace.overall,
+            speed: pace.speed,
+            done,
+            total,
+            eta,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

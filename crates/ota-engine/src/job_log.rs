@@ -1,0 +1,53 @@
+//! What a job's changes of state say to people.
+
+use ota_core::{Arming, HoldPoint, InstallStep, Job, JobState};
+
+use crate::ports::LogLevel;
+
+/// The line for the activity log when a job has come into its state.
+pub(crate) fn line(job: &Job) -> (LogLevel, String) {
+    let (id, version, slot) = (&job.id, &job.release.version, job.target);
+    let info = |text: String| (LogLevel::Info, text);
+    match &job.state {
+        JobState::Queued => info(format!("{id}: {version} was requested by {} for slot {slot}", job.actor)),
+        JobState::Downloading => info(format!("{id}: downloading {version}")),
+        JobState::Verifying => info(format!("{id}: download complete, verifying signature and content")),
+        JobState::Downloaded => info(format!("{id}: {version} is verified and ready to be installed")),
+        JobState::Installing { step: InstallStep::MarkBad } => {
+            info(format!("{id}: slot {slot} is taken out of the boot order and will be written"))
+        }
+        JobState::Installing { step: InstallStep::Write } => info(format!("{id}: writing slot {slot}")),
+        JobState::Installing { step: InstallStep::ReadBack } => {
+            info(format!("{id}: slot {slot} is written, reading it back"))
+        }
+        JobState::AwaitingReboot { armed: Arming::Yes } => {
+            info(format!("{id}: slot {slot} with {version} is next to start"))
+        }
+        JobState::AwaitingReboot { .. } => info(format!("{id}: slot {slot} matches the signed image")),
+        JobState::Held { at, reasons } => {
+            let before = match at {
+                HoldPoint::Arm => "making the new system next",
+                HoldPoint::Reboot => "restarting",
+                HoldPoint::GoBack { .. } => "going back to the proven system",
+            };
+            (LogLevel::Warning, format!("{id}: waiting before {before}: {}", reasons.join(", ")))
+        }
+        JobState::Trial { failed: None } => info(format!("{id}: {version} runs on trial on slot {slot}")),
+        JobState::Trial { failed: Some(reason) } => {
+            (LogLevel::Error, format!("{id}: {version} failed its trial: {reason}"))
+        }
+        JobState::Committed => info(format!("{id}: {version} is confirmed on slot {slot}")),
+        JobState::Cancelled { reason, .. } => (LogLevel::Warning, format!("{id}: cancelled: {reason}")),
+        JobState::Failed { failure } => (LogLevel::Error, format!("{id}: {}", failure.message)),
+        JobState::RolledBack { reason } => (LogLevel::Error, format!("{id}: rolled back: {reason}")),
+    }
+}
+
+/// Why an ended job did not bring its version to stay; `None` when it did, or when somebody cancelled it.
+pub(crate) fn failure(state: &JobState) -> Option<String> {
+    match state {
+        JobState::RolledBack { reason } => Some(format!("Rolled back: {reason}")),
+        JobState::Failed { failure } => Some(failure.message.clone()),
+        _ => None,
+    }
+}

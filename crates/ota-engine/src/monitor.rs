@@ -1,0 +1,164 @@
+//! Progress, installation of a download, cancel.
+
+use ota_core::{
+    Admission, Denied, Effect, InstallOrder, Job, JobEvent, JobId, JobState, Operation, Phase, Strategy,
+};
+use std::sync::Arc;
+
+use crate::{JobView, Ota, OtaError, runner::ApplyError, updates::busy};
+
+/// What somebody wants to install.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstallCommand {
+    pub job: JobId,
+    pub strategy: Strategy,
+    pub reboot_after: bool,
+    pub create_snapshot: bool,
+}
+
+impl InstallCommand {
+    /// Into the inactive slot, without a snapshot.
+    #[must_use]
+    pub const fn plain(job: JobId, reboot_after: bool) -> Self {
+        Self { job, strategy: Strategy::Seamless, reboot_after, create_snapshot: false }
+    }
+}
+
+impl Ota {
+    /// The job as it stands.
+    ///
+    /// # Errors
+    /// [`OtaError::UnknownJob`].
+    pub async fn progress(&self, id: &JobId) -> Result<JobView, OtaError> {
+        Ok(self.view(&self.find(id).await?))
+    }
+
+    /// Installs a downloaded update.
+    ///
+    /// # Errors
+    /// What is not offered yet, a job that is not downloaded, the operation gate, the safety verdict.
+    pub async fn install(
+        self: &Arc<Self>,
+        command: InstallCommand,
+        actor: &str,
+    ) -> Result<JobView, OtaError> {
+        self.must_be_up()?;
+        let job = self.find(&command.job).await?;
+        offered(&command)?;
+        let mut desk = self.desk.lock().await;
+        let open = desk.iter().find(|open| open.id == job.id);
+        let state = open.map_or(&job.state, |open| &open.state);
+        if !matches!(state, JobState::Downloaded) {
+            return Err(OtaError::NotDownloaded { job: job.id, state: state.name() });
+        }
+        let admission = ota_core::admit(&Operation::Install { job: &job.id }, &desk).map_err(busy)?;
+        if let Admission::Start { superseded } = admission
+            && let Some(other) = superseded.first()
+        {
+            // Downloads supersede each other when they start, so two never wait side by side.
+            return Err(OtaError::Busy { holder: other.clone(), state: "downloaded" });
+        }
+        self.clearance(Phase::Start).map_err(|blocked| OtaError::Blocked(blocked.0))?;
+        let Some(open) = desk.iter_mut().find(|open| open.id == job.id) else {
+            return Err(OtaError::UnknownJob(job.id.to_string()));
+        };
+        let mut next = open.clone();
+        let order = InstallOrder { reboot_after: command.reboot_after };
+        let effect = next.apply(JobEvent::Install(order), self.parts.clock.now());
+        let effect = effect.map_err(|denied| OtaError::Internal(denied.to_string()))?;
+        self.parts.store.save_jobs(&[&next]).await?;
+        *open = next.clone();
+        drop(desk);
+        if let Some(effect) = effect {
+            self.drive(next.id.clone(), effect);
+        }
+        let text = format!("{}: installation ordered by {actor}", next.id);
+        self.log(crate::ports::LogLevel::Info, "ota", text).await;
+        self.announce(&next).await;
+        Ok(self.view(&next))
+    }
+
+    /// Ends the job where it is, or disarms it when it is armed already.
+    ///
+    /// # Errors
+    /// [`OtaError::TooLateToCancel`] once the new system has been started.
+    pub async fn cancel(
+        self: &Arc<Self>,
+        id: &JobId,
+        reason: &str,
+        actor: &str,
+    ) -> Result<JobView, OtaError> {
+        self.must_be_up()?;
+        let job = self.find(id).await?;
+        if job.state.is_ended() {
+            return Err(too_late(&job, &Denied::Ended(job.state.name())));
+        }
+        if !job.state.can_cancel() {
+            return Err(too_late(&job, &Denied::TooLateToCancel));
+        }
+        let percentage = self.view(&job).figures.percentage;
+        // The worker ends first: the gate is not free while somebody still writes.
+        self.halt(id).await;
+        let reason = if reason.is_empty() { format!("by {actor}") } else { format!("{reason} ({actor})") };
+        let effect = match self.apply(id, JobEvent::Cancel { percentage, reason }).await {
+            Ok(effect) => effect,
+            Err(ApplyError::Denied(denied)) => return Err(too_late(&job, &denied)),
+            Err(ApplyError::NotOpen) => return Err(too_late(&job, &Denied::Ended("ended"))),
+            Err(ApplyError::Store(error)) => return Err(error.into()),
+        };
+        if let Some(effect @ Effect::Disarm { .. }) = effect {
+            self.drive(id.clone(), effect);
+            self.finish(id).await;
+        }
+        let job = self.find(id).await?;
+        match &job.state {
+            JobState::Cancelled { .. } => Ok(self.view(&job)),
+            JobState::Failed { failure } => Err(OtaError::Step(failure.clone())),
+            _ => Err(too_late(&job, &Denied::TooLateToCancel)),
+        }
+    }
+
+    /// Ends the job's worker at its next safe point and waits for it.
+    async fn halt(&self, id: &JobId) {
+        let driver = self.drivers().get(id).map(|driver| driver.cancel.clone());
+        if let Some(cancel) = driver {
+            cancel.cancel();
+        }
+        self.finish(id).await;
+    }
+
+    async fn finish(&self, id: &JobId) {
+        let ended = self.drivers().get(id).map(|driver| driver.ended.clone());
+        if let Some(ended) = ended {
+            ended.cancelled().await;
+        }
+    }
+
+    pub(crate) async fn find(&self, id: &JobId) -> Result<Job, OtaError> {
+        let open = self.desk.lock().await.iter().find(|job| job.id == *id).cloned();
+        match open {
+            Some(job) => Ok(job),
+            None => self.parts.store.job(id).await?.ok_or_else(|| OtaError::UnknownJob(id.to_string())),
+        }
+    }
+}
+
+fn too_late(job: &Job, denied: &Denied) -> OtaError {
+    OtaError::TooLateToCancel { job: job.id.clone(), reason: denied.to_string() }
+}
+
+/// What this gateway can do so far; the rest is refused, never passed over in silence.
+fn offered(command: &InstallCommand) -> Result<(), OtaError> {
+    if command.strategy != Strategy::Seamless {
+        return Err(OtaError::BadRequest(format!(
+            "The strategy {} is not available on this gateway; use seamless.",
+            command.strategy.as_str()
+        )));
+    }
+    if command.create_snapshot {
+        return Err(OtaError::BadRequest(
+            "Snapshots are not available on this gateway; set create_snapshot to false.".into(),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! The engine's state, its start and its end.
+
+use arc_swap::ArcSwap;
+use ota_core::{BootSelection, BySlot, Job, Phase, SafetyMonitor, SlotHealth};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::sync::{Notify, broadcast, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    CheckState, Event, OpenError, Parts, SlotView, Snapshot,
+    check::CheckLane,
+    job_log,
+    ports::{Fact, LogEntry, LogLevel, LogPage, SlotUsage, StoreError},
+    runner::Drivers,
+};
+
+/// Messages that a slow listener may be behind before it has to read everything again.
+const BUS_CAPACITY: usize = 256;
+/// Jobs that are looked through for versions that failed here.
+const REMEMBERED_JOBS: u32 = 50;
+
+/// The engine.
+pub struct Ota {
+    pub(crate) parts: Parts,
+    snapshot: ArcSwap<Snapshot>,
+    events: broadcast::Sender<Event>,
+    /// The jobs that have not ended. Whoever changes one holds this lock until the change is durable.
+    pub(crate) desk: tokio::sync::Mutex<Vec<Job>>,
+    pub(crate) drivers: Mutex<Drivers>,
+    pub(crate) monitor: Mutex<SafetyMonitor>,
+    /// Counts the safety watch's rounds, for those who wait for a change.
+    pub(crate) safety_round: watch::Sender<u64>,
+    pub(crate) check_lane: tokio::sync::Mutex<CheckLane>,
+    /// A check has ended: the schedule starts over.
+    pub(crate) checked: Notify,
+    pub(crate) first_check_done: AtomicBool,
+    pub(crate) reconciled: AtomicBool,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Ota {
+    /// Loads the durable state. Nothing runs before [`Ota::start`].
+    ///
+    /// # Errors
+    /// [`OpenError`] when the store cannot be read.
+    pub async fn open(parts: Parts) -> Result<Arc<Self>, OpenError> {
+        let jobs = parts.store.open_jobs().await?;
+        let monitor = SafetyMonitor::new(parts.site.constraints.iter().copied(), parts.site.clear_for);
+        let snapshot = Self::first_snapshot(&parts, &monitor).await?;
+        let ota = Arc::new(Self {
+            parts,
+            snapshot: ArcSwap::from_pointee(snapshot),
+            events: broadcast::Sender::new(BUS_CAPACITY),
+            desk: tokio::sync::Mutex::new(jobs),
+            drivers: Mutex::default(),
+            monitor: Mutex::new(monitor),
+            safety_round: watch::Sender::new(0),
+            check_lane: tokio::sync::Mutex::default(),
+            checked: Notify::new(),
+            first_check_done: AtomicBool::new(false),
+            reconciled: AtomicBool::new(false),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        ota.show_newest_job().await?;
+        ota.refresh_slots().await;
+        Ok(ota)
+    }
+
+    async fn first_snapshot(parts: &Parts, monitor: &SafetyMonitor) -> Result<Snapshot, StoreError> {
+        let store = &parts.store;
+        let catalog = store.catalog().await?.map(Arc::new);
+        let last_ota = store.fact(Fact::LastOta).await?.and_then(|text| text.parse().ok());
+        let empty = || SlotView { record: None, usage: SlotUsage::default(), health: SlotHealth::Empty };
+        Ok(Snapshot {
+            site: parts.site.clone(),
+            booted: parts.slots.booted(),
+            boot: BootSelection { order: Vec::new(), left: BySlot::default() },
+            slots: Arc::new(BySlot { a: empty(), b: empty() }),
+            kernel: parts.telemetry.kernel().into(),
+            uptime: parts.clock.boot(),
+            last_ota,
+            check: CheckState {
+                server: parts.repository.location().into(),
+                last: catalog.as_ref().map(|catalog| catalog.checked_at),
+                ..CheckState::default()
+            },
+            catalog,
+            settings: Arc::new(store.settings().await?),
+            safety: Arc::new(monitor.verdict(Phase::Start, parts.clock.boot())),
+            job: None,
+            last_failures: Arc::new(Self::failures(&store.recent_jobs(REMEMBERED_JOBS).await?)),
+            resources: parts.telemetry.resources(),
+        })
+    }
+
+    /// The newest end of each version, where it was not a good one. `recent` is newest first.
+    fn failures(recent: &[Job]) -> BTreeMap<String, String> {
+        let mut seen = BTreeMap::new();
+        for job in recent.iter().filter(|job| job.state.is_ended()) {
+            seen.entry(job.release.version.clone()).or_insert_with(|| job_log::failure(&job.state));
+        }
+        seen.into_iter().filter_map(|(version, failure)| Some((version, failure?))).collect()
+    }
+
+    /// Takes up the work: reconciles the jobs with the boot environment, resumes them, and starts the schedules. Call it once
+    /// the server listens, because a trial asks the server whether it is well.
+    pub fn start(self: &Arc<Self>) {
+        self.tasks.spawn(Arc::clone(self).watch_safety());
+        self.tasks.spawn(Arc::clone(self).watch_resources());
+        self.tasks.spawn(Arc::clone(self).watch_progress());
+        self.tasks.spawn(Arc::clone(self).reconcile());
+        self.tasks.spawn(Arc::clone(self).check_on_schedule());
+    }
+
+    /// Ends all work at its next safe point. Jobs stay as they are and go on at the next start.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// The state of the moment.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Everything that happens from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// True when the jobs are reconciled, the repository was asked once and every enabled constraint has had a reading.
+    pub fn is_ready(&self) -> bool {
+        let snapshot = self.snapshot.load();
+        let read = snapshot.safety.assessments.iter().all(|a| !a.enabled || a.source != "none");
+        read && self.reconciled.load(Ordering::Acquire) && self.first_check_done.load(Ordering::Acquire)
+    }
+
+    /// Writes a line into the activity log. A store that cannot take it is not a reason to stop.
+    pub async fn log(&self, level: LogLevel, source: &str, message: impl Into<String>) {
+        let entry = LogEntry {
+            at: self.parts.clock.now(),
+            level,
+            source: source.to_owned(),
+            message: message.into(),
+        };
+        match level {
+            LogLevel::Error => tracing::error!(source, "{}", entry.message),
+            LogLevel::Warning => tracing::warn!(source, "{}", entry.message),
+            LogLevel::Info => tracing::info!(source, "{}", entry.message),
+            LogLevel::Debug => tracing::debug!(source, "{}", entry.message),
+        }
+        if let Err(error) = self.parts.store.append_log(&entry).await {
+            tracing::error!(%error, "the activity log cannot be written");
+        }
+        self.tell(Event::Log(entry));
+    }
+
+    /// The newest entries of the activity log.
+    ///
+    /// # Errors
+    /// [`crate::OtaError::Store`].
+    pub async fn logs(&self, limit: u32, level: Option<LogLevel>) -> Result<LogPage, crate::OtaError> {
+        Ok(self.parts.store.logs(limit, level).await?)
+    }
+
+    pub(crate) fn update(&self, change: impl Fn(&mut Snapshot)) {
+        self.snapshot.rcu(|current| {
+            let mut next = Snapshot::clone(current);
+            change(&mut next);
+            next
+        });
+    }
+
+    pub(crate) fn tell(&self, event: Event) {
+        // No listener is no error.
+        _ = self.events.send(event);
+    }
+
+    pub(crate) async fn remember_failures(&self) {
+        match self.parts.store.recent_jobs(REMEMBERED_JOBS).await {
+            Ok(recent) => {
+                let failures = Arc::new(Self::failures(&recent));
+                self.update(|snapshot| snapshot.last_failures = Arc::clone(&failures));
+            }
+            Err(error) => tracing::error!(%error, "the job history cannot be read"),
+        }
+    }
+
+    pub(crate) fn drivers(&self) -> MutexGuard<'_, Drivers> {
+        self.drivers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn safety_monitor(&self) -> MutexGuard<'_, SafetyMonitor> {
+        self.monitor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,72 @@
+//! A restart that a person orders.
+
+use ota_core::{Arming, JobEvent, JobId, JobState, Phase, SlotId};
+use std::{sync::Arc, time::Duration};
+
+use crate::{Ota, OtaError, ports::LogLevel, runner::ApplyError};
+
+/// The answer leaves before the gateway does.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// A restart on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RebootStarted {
+    /// The job that waited for it.
+    pub job: Option<JobId>,
+    /// The slot that starts next.
+    pub next_boot: Option<SlotId>,
+}
+
+impl Ota {
+    /// Restarts the gateway: into the armed slot where a job waits for that, else as it is.
+    ///
+    /// # Errors
+    /// The operation gate and the safety verdict for a restart.
+    pub async fn reboot(self: &Arc<Self>, reason: &str, actor: &str) -> Result<RebootStarted, OtaError> {
+        self.must_be_up()?;
+        let waiting = self.gate_for_reboot().await?;
+        self.clearance(Phase::Reboot).map_err(|blocked| OtaError::Blocked(blocked.0))?;
+        let text = format!("Restart ordered by {actor}: {reason}");
+        self.log(LogLevel::Info, "boot", text).await;
+        if let Some(id) = &waiting {
+            match self.apply(id, JobEvent::RebootOrdered).await {
+                Ok(Some(effect)) => self.drive(id.clone(), effect),
+                Ok(None) => {}
+                Err(ApplyError::Store(error)) => return Err(error.into()),
+                Err(error) => return Err(OtaError::Internal(error.to_string())),
+            }
+        } else {
+            self.tasks.spawn(Arc::clone(self).restart_plainly());
+        }
+        Ok(RebootStarted { job: waiting, next_boot: self.snapshot().boot.next_boot() })
+    }
+
+    /// The armed job that waits for this order, or nothing; every other open operation refuses.
+    async fn gate_for_reboot(&self) -> Result<Option<JobId>, OtaError> {
+        let desk = self.desk.lock().await;
+        let mut waiting = None;
+        for job in desk.iter() {
+            match &job.state {
+                JobState::AwaitingReboot { armed: Arming::Yes } if !self.drivers().contains_key(&job.id) => {
+                    waiting = Some(job.id.clone());
+                }
+                JobState::Downloaded => {}
+                state => return Err(OtaError::Busy { holder: job.id.clone(), state: state.name() }),
+            }
+        }
+        Ok(waiting)
+    }
+
+    async fn restart_plainly(self: Arc<Self>) {
+        tokio::time::sleep(FAREWELL).await;
+        let outcome = match self.clearance(Phase::Reboot) {
+            Ok(clearance) => self.parts.reboot.reboot(clearance).await.map_err(|error| error.to_string()),
+            Err(blocked) => Err(OtaError::Blocked(blocked.0).to_string()),
+        };
+        if let Err(text) = outcome {
+            self.log(LogLevel::Error, "boot", format!("The restart did not happen: {text}")).await;
+        } else if self.await_end_of_process().await {
+            self.log(LogLevel::Error, "boot", "The restart was ordered and did not happen.").await;
+        }
+    }
+}

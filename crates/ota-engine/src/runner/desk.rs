@@ -1,0 +1,148 @@
+//! The one place where a job changes.
+
+use jiff::Timestamp;
+use ota_core::{Denied, Effect, Job, JobEvent, JobId, JobState};
+use std::{mem::discriminant, sync::Arc, time::Duration};
+
+use crate::{
+    Event, Figures, JobView, Ota, job_log,
+    ports::{PermittedChange, StoreError},
+};
+
+/// An event that did not change its job.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApplyError {
+    #[error("the job is not open")]
+    NotOpen,
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Ota {
+    /// Applies an event to an open job and makes the result durable.
+    pub(crate) async fn apply(&self, id: &JobId, event: JobEvent) -> Result<Option<Effect>, ApplyError> {
+        let mut desk = self.desk.lock().await;
+        let (job, effect, told) = {
+            let Some(job) = desk.iter_mut().find(|job| job.id == *id) else {
+                return Err(ApplyError::NotOpen);
+            };
+            let mut next = job.clone();
+            let effect = next.apply(event, self.parts.clock.now())?;
+            let told = is_news(job, &next);
+            if next != *job {
+                self.parts.store.save_jobs(&[&next]).await?;
+                *job = next;
+            }
+            (job.clone(), effect, told)
+        };
+        desk.retain(|job| !job.state.is_ended());
+        drop(desk);
+        if told {
+            self.announce(&job).await;
+        }
+        Ok(effect)
+    }
+
+    /// Says that a job has come into its state, to the log, the snapshot and the bus.
+    pub(crate) async fn announce(&self, job: &Job) {
+        let (level, line) = job_log::line(job);
+        self.log(level, "ota", line).await;
+        if job.state.is_ended() {
+            self.settle(job).await;
+        }
+        self.put_on_show(job);
+        self.refresh_slots().await;
+        self.tell(Event::System);
+    }
+
+    /// What is left to do when a job has ended: the boot environment and the records say so too, and staging is empty.
+    async fn settle(&self, job: &Job) {
+        if matches!(job.state, JobState::RolledBack { .. }) {
+            let booted = self.parts.slots.booted();
+            let tries = self.parts.site.rollback_retries;
+            if booted != job.target {
+                let change = PermittedChange::disarm(job.target, booted, tries);
+                if let Err(error) = self.parts.boot.commit(change).await {
+                    tracing::error!(%error, "the boot order still names the slot that was rolled back");
+                }
+                if let Err(error) = self.mark_record(job.target, false).await {
+                    tracing::error!(%error, "the record of the slot that was rolled back still says good");
+                }
+            }
+        }
+        self.sweep_staging().await;
+        self.remember_failures().await;
+    }
+
+    /// Removes staged files that no open job needs.
+    pub(crate) async fn sweep_staging(&self) {
+        let keep: Vec<_> = self.desk.lock().await.iter().map(|job| job.release.target.clone()).collect();
+        if let Err(error) = self.parts.fetcher.sweep(&keep).await {
+            tracing::warn!(%error, "staging cannot be cleaned");
+        }
+    }
+
+    /// A job as it stands now.
+    pub(crate) fn view(&self, job: &Job) -> JobView {
+        let (now, boot) = (self.parts.clock.now(), self.parts.clock.boot());
+        let gauge = self.drivers().get(&job.id).map(|driver| Arc::clone(&driver.gauge));
+        let gauge = gauge.filter(|_| !job.state.is_ended());
+        let figures = gauge.as_ref().map_or_else(|| Figures::resting(job), |gauge| gauge.sample(job, boot));
+        let trial_left = gauge.and_then(|gauge| gauge.trial_left(boot));
+        let elapsed = elapsed(job.created_at, job.ended_at.unwrap_or(now));
+        JobView { job: job.clone(), figures, elapsed, trial_left }
+    }
+
+    /// Makes this the job that the page shows, unless an open one of somebody's is there and this one has ended.
+    pub(crate) fn put_on_show(&self, job: &Job) {
+        let view = Arc::new(self.view(job));
+        self.update(|snapshot| {
+            let other_is_open = snapshot.open_job().is_some_and(|shown| shown.job.id != job.id);
+            if !(other_is_open && job.state.is_ended()) {
+                snapshot.job = Some(Arc::clone(&view));
+            }
+        });
+        self.tell(Event::Progress(view));
+    }
+
+    /// Shows the job again if it is still open.
+    pub(crate) async fn show(&self, id: &JobId) {
+        let job = self.desk.lock().await.iter().find(|job| job.id == *id).cloned();
+        if let Some(job) = job {
+            self.put_on_show(&job);
+        }
+    }
+
+    /// At the start: the open job that was made last, or else the one that ended last.
+    pub(crate) async fn show_newest_job(&self) -> Result<(), StoreError> {
+        let open = self.desk.lock().await.last().cloned();
+        let newest = match open {
+            Some(job) => Some(job),
+            None => self.parts.store.recent_jobs(1).await?.into_iter().next(),
+        };
+        if let Some(job) = newest {
+            self.put_on_show(&job);
+        }
+        Ok(())
+    }
+}
+
+/// Whether people want to hear of the change: another state, another step, or other reasons to wait.
+fn is_news(before: &Job, after: &Job) -> bool {
+    use JobState as S;
+    match (&before.state, &after.state) {
+        (S::Held { reasons: old, .. }, S::Held { reasons: new, .. }) => old != new,
+        (S::Installing { step: old }, S::Installing { step: new }) => old != new,
+        (S::AwaitingReboot { armed: old }, S::AwaitingReboot { armed: new }) => {
+            old != new && *new == ota_core::Arming::Yes
+        }
+        (S::Trial { failed: old }, S::Trial { failed: new }) => old != new,
+        (old, new) => discriminant(old) != discriminant(new),
+    }
+}
+
+fn elapsed(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or_default()
+}

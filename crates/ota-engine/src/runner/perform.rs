@@ -1,0 +1,226 @@
+//! Effects: what the machine asks for, done through the ports.
+
+use ota_core::{Effect, Failure, FailureCode, Job, JobEvent, Phase, SlotId, SlotRecord};
+use std::time::Duration;
+
+use super::{Course, wait::names};
+use crate::{
+    Ota,
+    ports::{Fact, LogLevel, PermittedChange, StepError},
+    slot_view::store_failure,
+};
+
+/// Listeners hear of the restart before it happens.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// A restart that was asked for and did not come is an error after this time.
+const RESTART_LIMIT: Duration = Duration::from_secs(180);
+/// Pause before going back is tried again after the restart failed.
+const GO_BACK_PAUSE: Duration = Duration::from_secs(10);
+
+impl Ota {
+    /// Performs one effect and says what came of it; `None` when the work ends here.
+    pub(super) async fn perform(&self, course: &mut Course, effect: Effect) -> Option<JobEvent> {
+        let job = self.desk.lock().await.iter().find(|job| job.id == course.id).cloned()?;
+        let outcome = match effect {
+            Effect::Fetch => self.fetch(course, &job).await,
+            Effect::Verify => self.verify(course, &job).await,
+            Effect::MarkTargetBad => self.mark_target_bad(&job).await,
+            Effect::WriteSlot => self.write_slot(course, &job).await,
+            Effect::ReadBack => self.read_back(course, &job).await,
+            Effect::AwaitClear(phase) => return self.await_clear(course, &job, phase).await,
+            Effect::Arm => self.arm(course, &job).await,
+            Effect::AwaitOrder => return None,
+            Effect::Reboot => return self.restart(course, &job).await,
+            Effect::RunHealthChecks => return self.check_health(course).await,
+            Effect::CommitBoot => self.commit_boot(&job).await,
+            Effect::GoBack => return self.go_back(course, &job).await,
+            Effect::Disarm { percentage, reason } => self.disarm(&job, percentage, reason).await,
+        };
+        match outcome {
+            Ok(event) => Some(event),
+            Err(StepError::Cancelled) => None,
+            Err(StepError::Failed { code, message, detail }) => {
+                tracing::error!(job = %course.id, %detail, "{message}");
+                Some(JobEvent::Failed(Failure { code, message }))
+            }
+        }
+    }
+
+    async fn fetch(&self, course: &Course, job: &Job) -> Result<JobEvent, StepError> {
+        let target = &job.release.target;
+        course.gauge.begin_step(target.length);
+        self.parts.fetcher.fetch(target, &course.gauge.meter, &course.cancel).await?;
+        Ok(JobEvent::Fetched)
+    }
+
+    async fn verify(&self, course: &Course, job: &Job) -> Result<JobEvent, StepError> {
+        let target = &job.release.target;
+        let path = self.parts.fetcher.fetch(target, &course.gauge.meter, &course.cancel).await?;
+        course.gauge.begin_step(target.length);
+        let bundle = self.parts.bundles.verify(path, &course.gauge.meter, &course.cancel).await?;
+        if bundle.version != job.release.version {
+            let message = format!(
+                "The repository calls this update {}, but the signed bundle is {}.",
+                job.release.version, bundle.version
+            );
+            return Err(StepError::failed(FailureCode::InvalidImage, message, &target.name));
+        }
+        self.parts.slots.check_fit(job.target, &bundle).await?;
+        Ok(JobEvent::Verified(bundle))
+    }
+
+    async fn mark_target_bad(&self, job: &Job) -> Result<JobEvent, StepError> {
+        self.refuse_booted(job.target)?;
+        self.parts.boot.commit(PermittedChange::mark_bad(job.target)).await?;
+        self.mark_record(job.target, false).await?;
+        Ok(JobEvent::MarkedBad)
+    }
+
+    async fn write_slot(&self, course: &Course, job: &Job) -> Result<JobEvent, StepError> {
+        self.refuse_booted(job.target)?;
+        let (meter, cancel) = (&course.gauge.meter, &course.cancel);
+        let path = self.parts.fetcher.fetch(&job.release.target, meter, cancel).await?;
+        let bundle = verified(job)?;
+        course.gauge.begin_step(bundle.images.iter().map(|image| image.size).sum());
+        self.parts.slots.write(job.target, path, bundle, meter, cancel).await?;
+        Ok(JobEvent::Written)
+    }
+
+    async fn read_back(&self, course: &mut Course, job: &Job) -> Result<JobEvent, StepError> {
+        let bundle = verified(job)?;
+        course.gauge.begin_step(bundle.images.iter().map(|image| image.size).sum());
+        let (meter, cancel) = (&course.gauge.meter, &course.cancel);
+        course.proof = Some(self.parts.slots.read_back(job.target, bundle, meter, cancel).await?);
+        let record = self.record_of(job)?;
+        let saved = self.parts.store.put_slot_record(job.target, &record).await;
+        saved.map_err(|error| store_failure(&error))?;
+        Ok(JobEvent::ReadBackMatched)
+    }
+
+    fn record_of(&self, job: &Job) -> Result<SlotRecord, StepError> {
+        let bundle = verified(job)?;
+        let kernel = job.release.kernel.clone().or_else(|| bundle.kernel.clone());
+        let root = bundle.images.iter().find(|image| image.class == "rootfs").or(bundle.images.first());
+        Ok(SlotRecord {
+            version: bundle.version.clone(),
+            kernel: kernel.unwrap_or_else(|| "unknown".to_owned()),
+            image_bytes: bundle.images.iter().map(|image| image.size).sum(),
+            sha256: root.map(|image| image.sha256.clone()).unwrap_or_default(),
+            installed_at: self.parts.clock.now(),
+            good: true,
+        })
+    }
+
+    /// The last moment at which a moving crane stops the update: clearance first, then one commit.
+    async fn arm(&self, course: &mut Course, job: &Job) -> Result<JobEvent, StepError> {
+        self.refuse_booted(job.target)?;
+        if course.proof.is_none() {
+            self.read_back(course, job).await?;
+        }
+        let clearance = match self.clearance(Phase::Arm) {
+            Ok(clearance) => clearance,
+            Err(blocked) => return Ok(JobEvent::GateClosed { reasons: names(&blocked) }),
+        };
+        let proof = course.proof.take().ok_or(StepError::Cancelled)?;
+        let change = PermittedChange::arm(&proof, &clearance, self.parts.site.rollback_retries);
+        self.parts.boot.commit(change).await?;
+        Ok(JobEvent::Armed)
+    }
+
+    async fn restart(&self, course: &Course, job: &Job) -> Option<JobEvent> {
+        let text = format!("{}: restarting into {} on slot {}", job.id, job.release.version, job.target);
+        self.log(LogLevel::Info, "boot", text).await;
+        tokio::time::sleep(FAREWELL).await;
+        // Somebody may have cancelled, or the crane may have started, during the farewell.
+        if course.cancel.is_cancelled() {
+            return None;
+        }
+        let clearance = match self.clearance(Phase::Reboot) {
+            Ok(clearance) => clearance,
+            Err(blocked) => return Some(JobEvent::GateClosed { reasons: names(&blocked) }),
+        };
+        if let Err(error) = self.parts.reboot.reboot(clearance).await {
+            self.log(LogLevel::Error, "boot", format!("{}: the restart failed: {error}", job.id)).await;
+            return Some(JobEvent::RebootFailed);
+        }
+        self.await_end(course).await.then_some(JobEvent::RebootFailed)
+    }
+
+    /// Waits for this process to be ended by the restart. True when that did not happen in time.
+    pub(crate) async fn await_end_of_process(&self) -> bool {
+        tokio::time::timeout(RESTART_LIMIT, self.stop.cancelled()).await.is_err()
+    }
+
+    async fn await_end(&self, course: &Course) -> bool {
+        tokio::select! {
+            () = course.cancel.cancelled() => false,
+            late = self.await_end_of_process() => late,
+        }
+    }
+
+    async fn commit_boot(&self, job: &Job) -> Result<JobEvent, StepError> {
+        let tries = self.parts.site.rollback_retries;
+        self.parts.boot.commit(PermittedChange::commit(job.target, tries)).await?;
+        let now = self.parts.clock.now();
+        let saved = self.parts.store.put_fact(Fact::LastOta, &now.to_string()).await;
+        saved.map_err(|error| store_failure(&error))?;
+        self.update(|snapshot| snapshot.last_ota = Some(now));
+        Ok(JobEvent::BootCommitted)
+    }
+
+    /// The proven slot becomes next, this one can no longer be started, and the gateway restarts.
+    async fn go_back(&self, course: &Course, job: &Job) -> Option<JobEvent> {
+        let text = format!("{}: restarting into the proven system on slot {}", job.id, job.target.other());
+        self.log(LogLevel::Warning, "boot", text).await;
+        tokio::time::sleep(FAREWELL).await;
+        let gone_back = async {
+            let change =
+                PermittedChange::disarm(job.target, job.target.other(), self.parts.site.rollback_retries);
+            self.parts.boot.commit(change).await?;
+            self.mark_record(job.target, false).await?;
+            match self.clearance(Phase::Reboot) {
+                Ok(clearance) => self.parts.reboot.reboot(clearance).await.map(|()| Vec::new()),
+                Err(blocked) => Ok(names(&blocked)),
+            }
+        };
+        match gone_back.await {
+            Ok(reasons) if reasons.is_empty() => {
+                if !self.await_end(course).await {
+                    return None;
+                }
+            }
+            Ok(reasons) => return Some(JobEvent::GateClosed { reasons }),
+            Err(error) => {
+                self.log(LogLevel::Error, "boot", format!("{}: going back failed: {error}", job.id)).await;
+            }
+        }
+        tokio::select! {
+            () = course.cancel.cancelled() => None,
+            () = tokio::time::sleep(GO_BACK_PAUSE) => {
+                Some(JobEvent::GateClosed { reasons: vec!["restart failed".to_owned()] })
+            }
+        }
+    }
+
+    async fn disarm(&self, job: &Job, percentage: f64, reason: String) -> Result<JobEvent, StepError> {
+        let booted = self.parts.slots.booted();
+        let change = PermittedChange::disarm(job.target, booted, self.parts.site.rollback_retries);
+        self.parts.boot.commit(change).await?;
+        Ok(JobEvent::Disarmed { percentage, reason })
+    }
+
+    fn refuse_booted(&self, slot: SlotId) -> Result<(), StepError> {
+        if slot == self.parts.slots.booted() {
+            let message = format!("Slot {slot} is running and is never written.");
+            return Err(StepError::failed(FailureCode::InstallFailed, message, "target is booted"));
+        }
+        Ok(())
+    }
+}
+
+fn verified(job: &Job) -> Result<&ota_core::Bundle, StepError> {
+    job.bundle.as_ref().ok_or_else(|| {
+        let message = "The bundle has not been verified.";
+        StepError::failed(FailureCode::InstallFailed, message, "the job carries no bundle facts")
+    })
+}

@@ -1,0 +1,81 @@
+//! The start of the service: boot environment, booted slot and jobs are brought together, and the boot environment wins.
+
+use ota_core::{BootSelection, Booted, JobEvent, JobState};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use crate::{
+    Ota,
+    ports::{Fact, LogLevel, PermittedChange, StepError},
+    runner::ApplyError,
+};
+
+/// Pause before an unreadable boot environment or store is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+
+impl Ota {
+    /// Tells every open job what the system says about itself and resumes it.
+    pub(crate) async fn reconcile(self: Arc<Self>) {
+        while let Err(error) = self.try_reconcile().await {
+            let text = format!("The gateway cannot take up its work: {error}");
+            self.log(LogLevel::Error, "boot", text).await;
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(RETRY) => {}
+            }
+        }
+        self.refresh_slots().await;
+        self.reconciled.store(true, Ordering::Release);
+    }
+
+    async fn try_reconcile(self: &Arc<Self>) -> Result<(), StepError> {
+        let selection = self.parts.boot.read().await?;
+        let booted = self.what_booted(&selection).await?;
+        if booted.rebooted {
+            let text = format!("The gateway started from slot {}", booted.slot);
+            self.log(LogLevel::Info, "boot", text).await;
+        }
+        let open: Vec<_> = self.desk.lock().await.iter().map(|job| job.id.clone()).collect();
+        for id in open {
+            match self.apply(&id, JobEvent::Booted(booted)).await {
+                Ok(Some(effect)) => self.drive(id, effect),
+                Ok(None) | Err(ApplyError::NotOpen | ApplyError::Denied(_)) => self.show(&id).await,
+                Err(ApplyError::Store(error)) => return Err(crate::slot_view::store_failure(&error)),
+            }
+        }
+        self.refill_tries().await?;
+        self.sweep_staging().await;
+        let seen = self.parts.store.put_fact(Fact::BootId, &self.parts.reboot.boot_id()).await;
+        seen.map_err(|error| crate::slot_view::store_failure(&error))
+    }
+
+    async fn what_booted(&self, selection: &BootSelection) -> Result<Booted, StepError> {
+        let seen = self.parts.store.fact(Fact::BootId).await;
+        let seen = seen.map_err(|error| crate::slot_view::store_failure(&error))?;
+        Ok(Booted {
+            slot: self.parts.slots.booted(),
+            next_boot: selection.next_boot(),
+            rebooted: seen.as_deref() != Some(self.parts.reboot.boot_id().as_str()),
+        })
+    }
+
+    /// A slot that proved itself before has been started once more: it gets back the try that the boot loader took.
+    async fn refill_tries(&self) -> Result<(), StepError> {
+        let (booted, tries) = (self.parts.slots.booted(), self.parts.site.rollback_retries);
+        let on_trial = |job: &ota_core::Job| {
+            job.target == booted && matches!(job.state, JobState::Trial { .. } | JobState::Held { .. })
+        };
+        if self.desk.lock().await.iter().any(on_trial) {
+            return Ok(());
+        }
+        let record = self.parts.store.slot_record(booted).await;
+        let record = record.map_err(|error| crate::slot_view::store_failure(&error))?;
+        let left = *self.parts.boot.read().await?.left.get(booted);
+        if left < tries && record.is_none_or(|record| record.good) {
+            self.parts.boot.commit(PermittedChange::mark_good(booted, tries)).await?;
+        }
+        Ok(())
+    }
+}

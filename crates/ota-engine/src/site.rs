@@ -1,0 +1,52 @@
+//! What an engine is made of.
+
+use ota_core::ConstraintId;
+use std::{sync::Arc, time::Duration};
+
+use crate::ports::{
+    BootEnvironment, Bundles, Clock, Fetcher, HealthCheck, Reboot, Repository, Sensors, Slots, Store,
+    Telemetry,
+};
+
+/// The gateway as its configuration describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// For example `GW-3920A9`.
+    pub id: String,
+    /// Model; bundles name it as `compatible`.
+    pub model: String,
+    pub bootloader: String,
+    /// IANA name.
+    pub time_zone: String,
+    /// Shown on top of the page.
+    pub notice: Option<String>,
+    /// Boots that a new system gets to prove itself.
+    pub rollback_retries: u8,
+    /// The oldest version that may be installed.
+    pub version_floor: Option<String>,
+    /// Time between two checks for updates.
+    pub check_interval: Duration,
+    /// How long the machine must have stood still before arming and restart.
+    pub clear_for: Duration,
+    /// Constraints and whether each is enabled.
+    pub constraints: Vec<(ConstraintId, bool)>,
+    /// Time that a new system has to pass its required checks.
+    pub health_deadline: Duration,
+}
+
+/// The adapters behind the ports, and the site.
+#[derive(Clone)]
+pub struct Parts {
+    pub site: Arc<Site>,
+    pub clock: Arc<dyn Clock>,
+    pub store: Arc<dyn Store>,
+    pub repository: Arc<dyn Repository>,
+    pub fetcher: Arc<dyn Fetcher>,
+    pub bundles: Arc<dyn Bundles>,
+    pub slots: Arc<dyn Slots>,
+    pub boot: Arc<dyn BootEnvironment>,
+    pub reboot: Arc<dyn Reboot>,
+    pub sensors: Arc<dyn Sensors>,
+    pub telemetry: Arc<dyn Telemetry>,
+    pub health: Vec<Arc<dyn HealthCheck>>,
+}

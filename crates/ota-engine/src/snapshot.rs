@@ -1,0 +1,79 @@
+//! The state of the gateway at one moment, for readers.
+
+use jiff::Timestamp;
+use ota_core::{BootSelection, BySlot, Job, Settings, SlotHealth, SlotId, SlotRecord, Verdict};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use crate::{
+    Figures, Site,
+    ports::{Catalog, ResourceUse, SlotUsage},
+};
+
+/// Everything that pages and reads show. Cheap to clone; swapped as a whole on every change.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub site: Arc<Site>,
+    /// The slot that runs.
+    pub booted: SlotId,
+    pub boot: BootSelection,
+    pub slots: Arc<BySlot<SlotView>>,
+    /// Release of the running kernel.
+    pub kernel: Arc<str>,
+    /// Time since the kernel started.
+    pub uptime: Duration,
+    pub last_ota: Option<Timestamp>,
+    pub catalog: Option<Arc<Catalog>>,
+    pub check: CheckState,
+    pub settings: Arc<Settings>,
+    /// Verdict for the start of an operation.
+    pub safety: Arc<Verdict>,
+    /// The running job, or the last one that ended.
+    pub job: Option<Arc<JobView>>,
+    /// By version: how the last attempt here ended, when it did not end well.
+    pub last_failures: Arc<BTreeMap<String, String>>,
+    pub resources: ResourceUse,
+}
+
+/// One slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotView {
+    pub record: Option<SlotRecord>,
+    pub usage: SlotUsage,
+    pub health: SlotHealth,
+}
+
+/// How the knowledge about updates stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckState {
+    pub running: bool,
+    pub server: Arc<str>,
+    /// The last successful check.
+    pub last: Option<Timestamp>,
+    pub next: Option<Timestamp>,
+    /// Why the latest attempt failed.
+    pub error: Option<Arc<str>>,
+}
+
+/// A job and how far it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobView {
+    pub job: Job,
+    pub figures: Figures,
+    pub elapsed: Duration,
+    /// What is left of the trial's time limit while the checks run.
+    pub trial_left: Option<Duration>,
+}
+
+impl Snapshot {
+    /// The version of the running system, `unknown` when it was not installed by this service.
+    #[must_use]
+    pub fn running_version(&self) -> &str {
+        self.slots.get(self.booted).record.as_ref().map_or("unknown", |record| record.version.as_str())
+    }
+
+    /// The job that has not ended, if there is one.
+    #[must_use]
+    pub fn open_job(&self) -> Option<&Arc<JobView>> {
+        self.job.as_ref().filter(|view| !view.job.state.is_ended())
+    }
+}

@@ -1,0 +1,159 @@
+//! Starting a download, and with it, where ordered, the whole way to the new system.
+
+use ota_core::{
+    Admission, Effect, InstallOrder, Job, JobEvent, JobId, Operation, Phase, Refusal, Release, SlotId,
+};
+use std::sync::{Arc, atomic::Ordering};
+
+use crate::{InstallCommand, JobView, Ota, OtaError};
+
+/// What somebody wants to download.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DownloadOrder {
+    pub update_id: String,
+    /// Must be the update's where given.
+    pub version: Option<String>,
+    /// Must be the inactive slot where given.
+    pub target: Option<String>,
+    /// Only true is accepted.
+    pub verify_signature: bool,
+    /// Go on with the installation.
+    pub install: Option<InstallOrder>,
+}
+
+impl Ota {
+    /// Starts the job, or finds that the very file is downloaded and verified already.
+    ///
+    /// # Errors
+    /// Each check has its own: the update, the request, the gateway's model and version floor, the operation gate, the
+    /// safety verdict, the room in staging. None of them leaves a trace.
+    pub async fn start_download(
+        self: &Arc<Self>,
+        order: DownloadOrder,
+        actor: &str,
+    ) -> Result<JobView, OtaError> {
+        self.must_be_up()?;
+        let release = self.offered(&order)?;
+        let target = self.target_slot(&order)?;
+        let mut desk = self.desk.lock().await;
+        let operation =
+            Operation::Download { sha256: &release.target.sha256, writes_slot: order.install.is_some() };
+        let superseded = match ota_core::admit(&operation, &desk).map_err(busy)? {
+            Admission::Start { superseded } => superseded,
+            Admission::AlreadyDone { job } => {
+                drop(desk);
+                return self.already_downloaded(job, order.install, actor).await;
+            }
+        };
+        self.clearance(Phase::Start).map_err(|blocked| OtaError::Blocked(blocked.0))?;
+        self.parts.fetcher.check_space(&release.target).await?;
+        let (job, effect) = self.new_job(release, target, order.install, actor).await?;
+        let ended = self.supersede(&mut desk, &superseded, &job)?;
+        let mut saved: Vec<&Job> = ended.iter().collect();
+        saved.push(&job);
+        self.parts.store.save_jobs(&saved).await?;
+        desk.retain(|open| !superseded.contains(&open.id));
+        desk.push(job.clone());
+        drop(desk);
+        self.drive(job.id.clone(), effect);
+        for job in &ended {
+            self.announce(job).await;
+        }
+        self.announce(&job).await;
+        Ok(self.view(&job))
+    }
+
+    async fn new_job(
+        &self,
+        release: Release,
+        target: SlotId,
+        order: Option<InstallOrder>,
+        actor: &str,
+    ) -> Result<(Job, Effect), OtaError> {
+        let id = self.parts.store.next_job_id().await?;
+        let from = self.snapshot().running_version().to_owned();
+        let now = self.parts.clock.now();
+        let mut job = Job::new(id, release, target, from, actor.to_owned(), now);
+        job.order = order;
+        let effect =
+            job.apply(JobEvent::Start, now).map_err(|denied| OtaError::Internal(denied.to_string()))?;
+        let effect = effect.ok_or_else(|| OtaError::Internal("a new job has nothing to do".to_owned()))?;
+        Ok((job, effect))
+    }
+
+    /// Waiting downloads that the new one takes the place of, as they are afterwards.
+    fn supersede(&self, desk: &mut [Job], superseded: &[JobId], by: &Job) -> Result<Vec<Job>, OtaError> {
+        let mut ended = Vec::new();
+        for job in desk.iter().filter(|job| superseded.contains(&job.id)) {
+            let mut job = job.clone();
+            let reason = format!("superseded by {} ({})", by.release.version, by.id);
+            let cancel = JobEvent::Cancel { percentage: 100.0, reason };
+            job.apply(cancel, self.parts.clock.now())
+                .map_err(|denied| OtaError::Internal(denied.to_string()))?;
+            ended.push(job);
+        }
+        Ok(ended)
+    }
+
+    async fn already_downloaded(
+        self: &Arc<Self>,
+        job: JobId,
+        order: Option<InstallOrder>,
+        actor: &str,
+    ) -> Result<JobView, OtaError> {
+        match order {
+            None => self.progress(&job).await,
+            Some(InstallOrder { reboot_after }) => {
+                self.install(InstallCommand::plain(job, reboot_after), actor).await
+            }
+        }
+    }
+
+    /// The release that the order means, if this gateway may install it.
+    fn offered(&self, order: &DownloadOrder) -> Result<Release, OtaError> {
+        if !order.verify_signature {
+            return Err(OtaError::BadRequest(
+                "Signatures are always verified: verify_signature must be true.".into(),
+            ));
+        }
+        let snapshot = self.snapshot();
+        let catalog = snapshot.catalog.as_ref();
+        let release = catalog.and_then(|c| c.releases.iter().find(|release| release.id == order.update_id));
+        let release = release.ok_or_else(|| OtaError::UnknownUpdate(order.update_id.clone()))?;
+        if let Some(version) = &order.version
+            && *version != release.version
+        {
+            return Err(OtaError::BadRequest(format!(
+                "Update {} is version {}, not {version}.",
+                release.id, release.version
+            )));
+        }
+        let floor = self.parts.site.version_floor.as_deref();
+        release.check(&self.parts.site.model, floor).map_err(|invalid| {
+            OtaError::Unfit(format!("Update {} cannot be installed: {invalid}.", release.id))
+        })?;
+        Ok(release.clone())
+    }
+
+    fn target_slot(&self, order: &DownloadOrder) -> Result<SlotId, OtaError> {
+        let booted = self.parts.slots.booted();
+        let Some(name) = &order.target else { return Ok(booted.other()) };
+        match name.parse::<SlotId>() {
+            Ok(slot) if slot == booted => Err(OtaError::BadRequest(format!(
+                "Partition {slot} is running and is never written; the target is partition {}.",
+                booted.other()
+            ))),
+            Ok(slot) => Ok(slot),
+            Err(error) => Err(OtaError::BadRequest(format!("target_partition: {error}."))),
+        }
+    }
+
+    /// Until the jobs are reconciled nobody knows whether the gate is free.
+    pub(crate) fn must_be_up(&self) -> Result<(), OtaError> {
+        if self.reconciled.load(Ordering::Acquire) { Ok(()) } else { Err(OtaError::Starting) }
+    }
+}
+
+pub(crate) fn busy(refusal: Refusal) -> OtaError {
+    OtaError::Busy { holder: refusal.holder, state: refusal.state }
+}
