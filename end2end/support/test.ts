@@ -1,0 +1,51 @@
+// The test function of this suite: every test gets a gateway, and a browser console without errors.
+import { test as base, expect, type Page } from '@playwright/test';
+import { Gateway, password, type User } from './gateway.ts';
+
+type Fixtures = {
+  settings: Record<string, string>;
+  gateway: Gateway;
+  complaints: string[];
+  login: (user: User) => Promise<Page>;
+};
+
+export const test = base.extend<Fixtures>({
+  settings: [{}, { option: true }],
+
+  gateway: async ({ settings }, use, info) => {
+    const gateway = await Gateway.start(settings);
+    await use(gateway);
+    if (info.status !== info.expectedStatus) {
+      await info.attach('server.log', { body: gateway.read('server.log'), contentType: 'text/plain' });
+    }
+    await gateway.stop();
+  },
+
+  /** What the browser complained about. A lost connection during a restart is the page's business, not an error. */
+  complaints: async ({ page }, use) => {
+    const complaints: string[] = [];
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    page.on('console', (message) => {
+      if (message.type() === 'error' && !/ERR_CONNECTION|WebSocket connection/.test(message.text())) {
+        complaints.push(message.text());
+      }
+    });
+    await use(complaints);
+    expect(complaints, 'errors in the browser console').toEqual([]);
+  },
+
+  login: async ({ page, gateway, complaints }, use) => {
+    void complaints;
+    await use(async (user) => {
+      await page.goto(`${gateway.url}/ota-system-updates`);
+      await expect(page).toHaveURL(/\/login/);
+      await page.getByLabel('User name').fill(user);
+      await page.getByLabel('Password').fill(password);
+      await page.getByRole('button', { name: 'Log in' }).click();
+      await expect(page).toHaveURL(/\/ota-system-updates/);
+      return page;
+    });
+  },
+});
+
+export { expect };
