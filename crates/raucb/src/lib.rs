@@ -52,3 +52,8 @@ pub use manifest::{BundleFormat, Image, Manifest, Verity};
 pub use progress::Progress;
 pub use trust::{Keyring, Policy, Purpose, Signer};
 pub use writer::{BundleSpec, Compression, ImageSource, SigningKey, write_bundle};
+
+/// Keeps the example of the README compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -71,7 +71,9 @@ fn the_hash_tree_is_that_of_stock_rauc_byte_for_byte() {
     let rauc = Rauc::new(&root);
     // Three levels need more than 128 × 128 blocks of data.
     let content = crate::sealing::noise(68 << 20, 3);
-    let theirs = Parts::of(&rauc.bundle(&signer, &content, VERITY, "-comp zstd -noD"));
+    let theirs = rauc.bundle(&signer, &content, VERITY, "-comp zstd -noD");
+    verify(&theirs, &root.policy()).unwrap();
+    let theirs = Parts::of(&theirs);
     let (hash, tree) = hash_tree(&theirs.data, &hex::decode(theirs.value("verity-salt")).unwrap());
     assert_eq!(theirs.value("verity-hash"), hex::encode(hash));
     assert!(theirs.tree == tree, "the textbook tree is RAUC's");

@@ -13,9 +13,10 @@ use crate::sealing::{
     sign, verify,
 };
 
-static ROOT: LazyLock<Identity> = LazyLock::new(|| Identity::root("root"));
-static SIGNER: LazyLock<Identity> = LazyLock::new(|| ROOT.issue("signer", Use::Mail, VALID));
-static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| bundle(&SIGNER, &image(7), Compression::Zstd { level: 1 }));
+pub static ROOT: LazyLock<Identity> = LazyLock::new(|| Identity::root("root"));
+pub static SIGNER: LazyLock<Identity> = LazyLock::new(|| ROOT.issue("signer", Use::Mail, VALID));
+pub static GOOD: LazyLock<Vec<u8>> =
+    LazyLock::new(|| bundle(&SIGNER, &image(7), Compression::Zstd { level: 1 }));
 
 fn malformed(result: Result<impl std::fmt::Debug, Error>) -> Malformed {
     match result.unwrap_err() {
@@ -31,51 +32,7 @@ fn untrusted(bytes: &[u8], policy: &Policy) -> Untrusted {
     }
 }
 
-/// What callers map onto their own codes: not a bundle they can use, or nobody they trust.
-#[test]
-fn every_refusal_has_its_class() {
-    use ErrorKind::{Incompatible, Malformed, Untrusted};
-    let flipped = |at: usize| {
-        let mut bytes = GOOD.clone();
-        bytes[at] ^= 1;
-        bytes
-    };
-    let parts = Parts::of(&GOOD);
-    let (tree, signature) = (parts.data.len(), parts.data.len() + parts.tree.len());
-    let issued = |usage, days| bundle_of(&ROOT.issue("issued", usage, days));
-    let hooks = image_section(b"") + "hooks=post-install\n\n[hooks]\nfilename=hook.sh\n";
-    let plain = manifest(&[0; 32], &[0; 32], 4096, "").replace("format=verity", "format=plain");
-    let plain = assemble(&[0; 8192], &[0; 4096], &sign(&SIGNER, plain.as_bytes(), CMSOptions::empty()));
-    let long = seal(&[0; 8192], &format!("[meta.x]\nk={}\n", "v".repeat(66_000)), &SIGNER);
-    for (name, bytes, kind) in [
-        ("wrong authority", bundle_of(&Identity::root("other")), Untrusted),
-        ("expired", issued(Use::Mail, EXPIRED), Untrusted),
-        ("not valid yet", issued(Use::Mail, FUTURE), Untrusted),
-        ("wrong purpose", issued(Use::Code, VALID), Untrusted),
-        ("flipped in the signed manifest", flipped(GOOD.len() - 8 - parts.signature.len() + 60), Untrusted),
-        ("flipped in the signature", flipped(GOOD.len() - 20), Untrusted),
-        ("flipped in the superblock", flipped(0), Malformed),
-        ("flipped in the data", flipped(1_000_000), Malformed),
-        ("flipped in the metadata", flipped(tree - 1), Malformed),
-        ("flipped at the root of the tree", flipped(tree), Malformed),
-        ("flipped in the leaves of the tree", flipped(signature - 4096), Malformed),
-        ("flipped in the trailer", flipped(GOOD.len() - 3), Malformed),
-        ("cut by one byte", GOOD[..GOOD.len() - 1].to_vec(), Malformed),
-        ("cut in the payload", GOOD[..signature / 2].to_vec(), Malformed),
-        ("empty", Vec::new(), Malformed),
-        ("trailing byte", [&GOOD[..], b"x"].concat(), Malformed),
-        ("plain", plain, Malformed),
-        ("hooks", seal(&[0; 8192], &hooks, &SIGNER), Malformed),
-        ("signature of more than 64 KiB", long, Malformed),
-    ] {
-        let error = verify(&bytes, &ROOT.policy()).unwrap_err();
-        assert_eq!(error.kind(), kind, "{name}: {}", error.report());
-    }
-    let other = Policy { compatible: Some("Other-GW".to_owned()), ..ROOT.policy() };
-    assert_eq!(open(&GOOD, &other).unwrap_err().kind(), Incompatible);
-}
-
-fn bundle_of(signer: &Identity) -> Vec<u8> {
+pub fn bundle_of(signer: &Identity) -> Vec<u8> {
     seal(&[0; 8192], "", signer)
 }
 
