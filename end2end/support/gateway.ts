@@ -1,7 +1,7 @@
 // A demo gateway for one test: the publisher with repository and plant, and the real server, on free ports in a directory of
 // their own. Both are stopped by process id when the test ends.
 import { spawn, execFileSync, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, openSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -95,6 +95,32 @@ export class Gateway {
   /** Runs a command of the publisher. */
   publish(parameters: string[]): string {
     return execFileSync(publisher, parameters, { encoding: 'utf8' });
+  }
+
+  /** The published bundle of a version. */
+  target(version: string): string {
+    const targets = join(this.directory, 'repository/targets');
+    const name = readdirSync(targets).find((file) => file.includes(version) && file.endsWith('.raucb'));
+    if (name === undefined) throw new Error(`no bundle of ${version} is published`);
+    return join(targets, name);
+  }
+
+  /** Publishes a release whose image starts, but carries no health file. */
+  publishUnhealthy(id: string, version: string): void {
+    const work = join(this.directory, 'unhealthy');
+    mkdirSync(join(work, 'root/etc'), { recursive: true });
+    writeFileSync(join(work, 'root/etc/os-release'), `VERSION_ID=${version}\n`);
+    execFileSync('/usr/sbin/mke2fs', ['-q', '-t', 'ext4', '-d', join(work, 'root'), join(work, 'rootfs.img'), '16M']);
+    writeFileSync(
+      join(work, 'manifest.raucm'),
+      `[update]\ncompatible=Univa-GW-Pro\nversion=${version}\n\n[bundle]\nformat=verity\n\n` +
+        `[image.rootfs]\nfilename=rootfs.img\n\n[meta.gateway-ota]\nkernel=6.1.33-LTS\n`,
+    );
+    const [keys, repository] = [join(this.directory, 'keys'), join(this.directory, 'repository')];
+    const bundle = join(work, `gateway-${version}.raucb`);
+    this.publish(['bundle', '--keys', keys, '--manifest', join(work, 'manifest.raucm'), '--out', bundle]);
+    const texts = ['--id', id, '--type', 'bugfix', '--severity', 'low', '--description', 'Carries no health file.'];
+    this.publish(['release', '--repository', repository, '--keys', keys, '--bundle', bundle, ...texts]);
   }
 
   private async startServer(): Promise<void> {

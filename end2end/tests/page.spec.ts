@@ -1,0 +1,58 @@
+import AxeBuilder from '@axe-core/playwright';
+import { test, expect } from '../support/test.ts';
+
+test('the page carries its data and asks nothing before the first interaction', async ({ gateway, page, login }) => {
+  const asked: string[] = [];
+  page.on('request', (request) => {
+    if (new URL(request.url()).pathname.startsWith('/api/')) asked.push(request.url());
+  });
+  await login('viewer');
+  await expect(page).toHaveTitle('OTA & System Updates - Univa Gateway');
+  const app = page.locator('#app');
+  const system = JSON.parse((await app.getAttribute('data-system')) ?? '');
+  expect(system.gateway.model).toBe('Univa-GW-Pro');
+  const updates = JSON.parse((await app.getAttribute('data-updates')) ?? '');
+  expect(updates.map((update: { id: string }) => update.id).sort()).toEqual(['update-001', 'update-002']);
+  for (const name of ['data-settings', 'data-safety']) JSON.parse((await app.getAttribute(name)) ?? '');
+  for (const id of ['status', 'updates', 'upload', 'settings', 'recovery', 'safety', 'monitor']) {
+    await expect(page.locator(`#${id}`)).toBeVisible();
+  }
+  // The figures move, so the page is alive; it learned them over the WebSocket.
+  await gateway.plant({ ups_battery: 77 });
+  await expect(page.locator('#safety')).toContainText('77 %');
+  expect(asked.filter((url) => url.includes('/api/v1/ota/') && !url.endsWith('/ws'))).toEqual([]);
+});
+
+test('a viewer sees everything and every disabled button says why', async ({ login }) => {
+  const page = await login('viewer');
+  const install = page.getByRole('row').filter({ hasText: 'v5.0.5' }).getByRole('button', { name: 'Install Now' });
+  await expect(install).toBeDisabled();
+  const reason = await install.getAttribute('aria-describedby');
+  await expect(page.locator(`#${reason}`)).toContainText(/viewer|role|operator/i);
+});
+
+test('a wrong password is refused with a sentence', async ({ page, gateway }) => {
+  await page.goto(`${gateway.url}/login`);
+  await page.getByLabel('User name').fill('operator');
+  await page.getByLabel('Password').fill('wrong');
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await expect(page.getByRole('alert')).toBeVisible();
+  await expect(page).toHaveURL(/\/login/);
+});
+
+for (const [name, colorScheme] of [
+  ['light', 'light'],
+  ['dark', 'dark'],
+] as const) {
+  test(`no accessibility fault and no sideways scrolling, ${name}`, async ({ page, login }) => {
+    await page.emulateMedia({ colorScheme });
+    await login('operator');
+    for (const width of [360, 1440]) {
+      await page.setViewportSize({ width, height: 900 });
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      expect(overflow, `at ${width} px`).toBeLessThanOrEqual(0);
+      const found = await new AxeBuilder({ page }).analyze();
+      expect(found.violations.map((violation) => [violation.id, violation.nodes.map((node) => node.html)])).toEqual([]);
+    }
+  });
+}
