@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use raucb::{Bundle, Compression, Error, ErrorKind, Malformed, Progress};
 
 use crate::certificates::{Identity, Use, VALID};
-use crate::sealing::{bundle, image, noise, open, verify};
+use crate::sealing::{bundle, image, image_section, mksquashfs, noise, open, seal, verify};
 
 fn signed() -> (Identity, Identity) {
     let root = Identity::root("root");
@@ -164,6 +164,32 @@ fn a_change_after_the_pass_is_noticed_before_it_comes_out() {
     let error = verified.stream_image("rootfs", &(), collect(&mut streamed)).unwrap_err();
     assert!(matches!(error, Error::Malformed(Malformed::DataMismatch { block: 488 })), "{error:?}");
     assert!(content.starts_with(&streamed));
+}
+
+#[test]
+fn without_the_pass_a_damage_is_met_while_reading() {
+    let (root, signer) = signed();
+    let content = noise(3 << 20, 17);
+    let good = bundle(&signer, &content, Compression::Zstd { level: 1 });
+    let mut streamed = Vec::new();
+    let opened = open(&good, &root.policy()).unwrap().verify_on_read().unwrap();
+    opened.stream_image("rootfs", &(), collect(&mut streamed)).unwrap();
+    assert!(streamed == content);
+
+    let mut bytes = good.clone();
+    bytes[2_000_000] ^= 1;
+    let opened = open(&bytes, &root.policy()).unwrap().verify_on_read().unwrap();
+    let mut streamed = Vec::new();
+    let error = opened.stream_image("rootfs", &(), collect(&mut streamed)).unwrap_err();
+    assert!(matches!(error, Error::Malformed(Malformed::DataMismatch { block: 488 })), "{error:?}");
+    assert!(content.starts_with(&streamed) && streamed.len() < content.len());
+
+    let other = noise(3 << 20, 18);
+    let squashfs = mksquashfs(&content, &[]);
+    let lie = seal(&squashfs, &image_section(&other), &signer);
+    let opened = open(&lie, &root.policy()).unwrap().verify_on_read().unwrap();
+    let error = opened.stream_image("rootfs", &(), |_| Ok(())).unwrap_err();
+    assert!(matches!(error, Error::Malformed(Malformed::ImageHash { .. })), "{error:?}");
 }
 
 #[test]
