@@ -1,1 +1,21 @@
 //! SQLite behind the storage ports. The only crate that knows SQL.
+//!
+//! [`SqliteStore`] is the engine's [`Store`](ota_engine::ports::Store) and keeps accounts and sessions besides. Every
+//! write is on the disk when its method returns: the write-ahead log is flushed at each commit (`synchronous=FULL`).
+//!
+//! One connection writes, a few others read; readers never wait for the writer. Other processes may use the database at
+//! the same time ([`SqliteStore::open`]), but only one may serve from it ([`SqliteStore::open_for_service`]).
+//!
+//! A row that cannot be understood is an error that names the row, never a panic and never a default.
+
+mod accounts;
+mod error;
+mod lock;
+mod open;
+mod row;
+mod sessions;
+mod store;
+
+pub use accounts::{AccountError, User};
+pub use open::SqliteStore;
+pub use sessions::{NewSession, Session, TokenHash};

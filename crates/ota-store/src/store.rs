@@ -1,0 +1,283 @@
+//! The engine's storage port.
+
+use crate::{
+    SqliteStore,
+    error::failed,
+    row::{from_json, parse, time_text, to_json},
+};
+use async_trait::async_trait;
+use ota_core::{Job, JobId, Settings, SlotId, SlotRecord};
+use ota_engine::ports::{Catalog, Fact, LogEntry, LogLevel, LogPage, Store, StoreError};
+use sqlx::{Sqlite, Transaction};
+
+/// Entries that the activity log keeps.
+const LOG_CAPACITY: i64 = 10_000;
+
+type LogRow = (i64, String, String, String, String);
+
+impl SqliteStore {
+    /// Takes the write lock at once: a transaction that starts to write only later could find it taken.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// Replaces the settings.
+    ///
+    /// # Errors
+    /// When they cannot be made durable.
+    pub async fn put_settings(&self, settings: &Settings) -> Result<(), StoreError> {
+        let statement = "INSERT INTO settings (only, body) VALUES (1, ?1)
+                         ON CONFLICT (only) DO UPDATE SET body = excluded.body";
+        let body = to_json("settings", settings)?;
+        let done = sqlx::query(statement).bind(body).execute(&self.writer).await;
+        done.map(drop).map_err(failed("saving the settings"))
+    }
+
+    async fn count_up(&self) -> Result<i64, sqlx::Error> {
+        let statement = "INSERT INTO counter (name, value) VALUES ('job', 1)
+                         ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value";
+        let mut transaction = self.begin().await?;
+        let number = sqlx::query_scalar(statement).fetch_one(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(number)
+    }
+
+    async fn write_jobs(&self, rows: Vec<(&Job, String)>) -> Result<(), sqlx::Error> {
+        let statement = "INSERT INTO job (id, created_at, ended, state, body) VALUES (?1, ?2, ?3, ?4, ?5)
+                         ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, ended = excluded.ended,
+                                                        state = excluded.state, body = excluded.body";
+        let mut transaction = self.begin().await?;
+        for (job, body) in rows {
+            sqlx::query(statement)
+                .bind(job.id.as_str())
+                .bind(time_text(job.created_at))
+                .bind(job.state.is_ended())
+                .bind(job.state.name())
+                .bind(body)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await
+    }
+
+    async fn write_log(&self, entry: &LogEntry) -> Result<(), sqlx::Error> {
+        let mut transaction = self.begin().await?;
+        let inserted =
+            sqlx::query("INSERT INTO activity (at, level, source, message) VALUES (?1, ?2, ?3, ?4)")
+                .bind(time_text(entry.at))
+                .bind(entry.level.as_str())
+                .bind(&entry.source)
+                .bind(&entry.message)
+                .execute(&mut *transaction)
+                .await?;
+        // Ids have no gaps, so this is one row at the end of the key, found without counting.
+        sqlx::query("DELETE FROM activity WHERE id <= ?1")
+            .bind(inserted.last_insert_rowid().saturating_sub(LOG_CAPACITY))
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await
+    }
+
+    /// Page and count are of the same moment.
+    async fn read_logs(
+        &self,
+        limit: u32,
+        level: Option<LogLevel>,
+    ) -> Result<(i64, Vec<LogRow>), sqlx::Error> {
+        let level = level.map(LogLevel::as_str);
+        let mut moment = self.readers.begin().await?;
+        let total = sqlx::query_scalar("SELECT COUNT(*) FROM activity WHERE ?1 IS NULL OR level = ?1")
+            .bind(level)
+            .fetch_one(&mut *moment)
+            .await?;
+        let page = "SELECT id, at, level, source, message FROM activity WHERE ?1 IS NULL OR level = ?1
+                    ORDER BY id DESC LIMIT ?2";
+        let rows = sqlx::query_as(page).bind(level).bind(limit).fetch_all(&mut *moment).await?;
+        Ok((total, rows))
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn next_job_id(&self) -> Result<JobId, StoreError> {
+        let number = self.count_up().await.map_err(failed("counting jobs"))?;
+        let number = u64::try_from(number)
+            .map_err(|_| StoreError("the job counter in the database is damaged".to_owned()))?;
+        Ok(JobId::from_number(number))
+    }
+
+    async fn save_jobs(&self, jobs: &[&Job]) -> Result<(), StoreError> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let rows = jobs
+            .iter()
+            .map(|job| Ok((*job, to_json(format_args!("job {}", job.id), *job)?)))
+            .collect::<Result<_, StoreError>>()?;
+        self.write_jobs(rows).await.map_err(failed("saving the job"))
+    }
+
+    async fn job(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+        let row: Option<String> = sqlx::query_scalar("SELECT body FROM job WHERE id = ?1")
+            .bind(id.as_str())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(failed("reading the job"))?;
+        row.map(|body| from_json(format_args!("job {id}"), &body)).transpose()
+    }
+
+    async fn open_jobs(&self) -> Result<Vec<Job>, StoreError> {
+        let rows = sqlx::query_as("SELECT id, body FROM job WHERE ended = 0 ORDER BY ordinal")
+            .fetch_all(&self.readers)
+            .await
+            .map_err(failed("reading the open jobs"))?;
+        jobs_of(rows)
+    }
+
+    async fn recent_jobs(&self, limit: u32) -> Result<Vec<Job>, StoreError> {
+        let rows = sqlx::query_as("SELECT id, body FROM job ORDER BY ordinal DESC LIMIT ?1")
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(failed("reading the recent jobs"))?;
+        jobs_of(rows)
+    }
+
+    async fn slot_record(&self, slot: SlotId) -> Result<Option<SlotRecord>, StoreError> {
+        let row: Option<String> = sqlx::query_scalar("SELECT body FROM slot_record WHERE slot = ?1")
+            .bind(slot.as_str())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(failed("reading the slot record"))?;
+        row.map(|body| from_json(format_args!("record of slot {slot}"), &body)).transpose()
+    }
+
+    async fn put_slot_record(&self, slot: SlotId, record: &SlotRecord) -> Result<(), StoreError> {
+        let statement = "INSERT INTO slot_record (slot, body) VALUES (?1, ?2)
+                         ON CONFLICT (slot) DO UPDATE SET body = excluded.body";
+        let body = to_json(format_args!("record of slot {slot}"), record)?;
+        let done = sqlx::query(statement).bind(slot.as_str()).bind(body).execute(&self.writer).await;
+        done.map(drop).map_err(failed("saving the slot record"))
+    }
+
+    async fn catalog(&self) -> Result<Option<Catalog>, StoreError> {
+        let row: Option<(String, String)> = sqlx::query_as("SELECT releases, checked_at FROM catalog")
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(failed("reading the list of updates"))?;
+        let Some((releases, checked_at)) = row else { return Ok(None) };
+        let releases = from_json("list of updates", &releases)?;
+        Ok(Some(Catalog { releases, checked_at: parse("list of updates", &checked_at)? }))
+    }
+
+    async fn put_catalog(&self, catalog: &Catalog) -> Result<(), StoreError> {
+        let statement = "INSERT INTO catalog (only, releases, checked_at) VALUES (1, ?1, ?2)
+                         ON CONFLICT (only) DO UPDATE SET releases = excluded.releases,
+                                                          checked_at = excluded.checked_at";
+        let releases = to_json("list of updates", &catalog.releases)?;
+        let checked_at = time_text(catalog.checked_at);
+        let done = sqlx::query(statement).bind(releases).bind(checked_at).execute(&self.writer).await;
+        done.map(drop).map_err(failed("saving the list of updates"))
+    }
+
+    async fn settings(&self) -> Result<Settings, StoreError> {
+        let row: Option<String> = sqlx::query_scalar("SELECT body FROM settings")
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(failed("reading the settings"))?;
+        row.map_or_else(|| Ok(Settings::default()), |body| from_json("settings", &body))
+    }
+
+    async fn fact(&self, fact: Fact) -> Result<Option<String>, StoreError> {
+        sqlx::query_scalar("SELECT value FROM fact WHERE key = ?1")
+            .bind(fact.key())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(failed("reading a recorded fact"))
+    }
+
+    async fn put_fact(&self, fact: Fact, value: &str) -> Result<(), StoreError> {
+        let statement = "INSERT INTO fact (key, value) VALUES (?1, ?2)
+                         ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+        let done = sqlx::query(statement).bind(fact.key()).bind(value).execute(&self.writer).await;
+        done.map(drop).map_err(failed("recording a fact"))
+    }
+
+    async fn append_log(&self, entry: &LogEntry) -> Result<(), StoreError> {
+        self.write_log(entry).await.map_err(failed("writing the activity log"))
+    }
+
+    async fn logs(&self, limit: u32, level: Option<LogLevel>) -> Result<LogPage, StoreError> {
+        let (total, rows) = self.read_logs(limit, level).await.map_err(failed("reading the activity log"))?;
+        let entries = rows.into_iter().map(log_entry).collect::<Result<_, _>>()?;
+        Ok(LogPage { entries, total: u64::try_from(total).unwrap_or_default() })
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let statement = "INSERT INTO counter (name, value) VALUES ('ping', 1)
+                         ON CONFLICT (name) DO UPDATE SET value = value + 1";
+        sqlx::query(statement).execute(&self.writer).await.map_err(failed("writing to the database"))?;
+        sqlx::query_scalar::<_, i64>("SELECT value FROM counter WHERE name = 'ping'")
+            .fetch_one(&self.readers)
+            .await
+            .map(drop)
+            .map_err(failed("reading from the database"))
+    }
+}
+
+fn jobs_of(rows: Vec<(String, String)>) -> Result<Vec<Job>, StoreError> {
+    rows.into_iter().map(|(id, body)| from_json(format_args!("job {id}"), &body)).collect()
+}
+
+fn log_entry((id, at, level, source, message): LogRow) -> Result<LogEntry, StoreError> {
+    let row = format_args!("entry {id} of the activity log");
+    Ok(LogEntry { at: parse(row, &at)?, level: parse(row, &level)?, source, message })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_log_keeps_its_newest_entries() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path().join("gateway.db")).await.unwrap();
+        let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+                    INSERT INTO activity (at, level, source, message)
+                    SELECT '2026-01-01T00:00:00.000000000Z', 'info', 'ota', 'entry ' || i FROM n";
+        sqlx::query(fill).execute(&store.writer).await.unwrap();
+        for i in 10_001..=10_003 {
+            let message = format!("entry {i}");
+            let entry = LogEntry {
+                at: jiff::Timestamp::UNIX_EPOCH,
+                level: LogLevel::Error,
+                source: "ota".to_owned(),
+                message,
+            };
+            store.append_log(&entry).await.unwrap();
+        }
+        let page = store.logs(20_000, None).await.unwrap();
+        assert_eq!((page.total, page.entries.len()), (10_000, 10_000));
+        assert_eq!(
+            page.entries.first().unwrap().message,
+            "entry 10003",
+            "newest by order, whatever the clock says"
+        );
+        assert_eq!(page.entries.last().unwrap().message, "entry 4");
+        assert_eq!(store.logs(2, Some(LogLevel::Error)).await.unwrap().total, 3);
+    }
+
+    #[tokio::test]
+    async fn open_jobs_and_pruning_use_their_keys() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path().join("gateway.db")).await.unwrap();
+        for (statement, key) in [
+            ("EXPLAIN QUERY PLAN SELECT id, body FROM job WHERE ended = 0 ORDER BY ordinal", "job_open"),
+            ("EXPLAIN QUERY PLAN DELETE FROM activity WHERE id <= 7", "PRIMARY KEY"),
+        ] {
+            let plan: Vec<(i64, i64, i64, String)> =
+                sqlx::query_as(statement).fetch_all(&store.readers).await.unwrap();
+            assert!(plan.iter().any(|(.., step)| step.contains(key)), "{plan:?}");
+        }
+    }
+}
