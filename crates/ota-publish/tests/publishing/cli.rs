@@ -1,0 +1,124 @@
+//! The program as an operator runs it.
+
+use ota_publish::image::{self, ImageSpec};
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_ota-publish");
+
+fn run(directory: &Path, command: &str) -> Result<String, String> {
+    let output = Command::new(PROGRAM).current_dir(directory).args(command.split(' ')).output().unwrap();
+    let said = |bytes| String::from_utf8(bytes).unwrap();
+    if output.status.success() { Ok(said(output.stdout)) } else { Err(said(output.stderr)) }
+}
+
+/// A server in a process of its own, known by its id.
+struct Running {
+    child: Child,
+    out: BufReader<std::process::ChildStdout>,
+}
+
+impl Running {
+    fn start(directory: &Path, command: &str) -> Self {
+        let mut child = Command::new(PROGRAM)
+            .current_dir(directory)
+            .args(command.split(' '))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Self { child, out }
+    }
+
+    /// The address at the end of the line that it prints when it is ready.
+    fn address(&mut self, start: &str) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        line.trim_end().strip_prefix(start).unwrap_or_else(|| panic!("{line:?}")).to_owned()
+    }
+
+    fn terminate(mut self) -> (ExitStatus, Duration) {
+        let start = Instant::now();
+        let process = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        let status = self.child.wait().unwrap();
+        let mut rest = String::new();
+        self.out.read_to_string(&mut rest).unwrap();
+        (status, start.elapsed())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Only a test that failed leaves it running.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn from_keys_to_a_served_release() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    image::build(&ImageSpec::new("v5.0.5", "6.1.34-LTS").with_size(4 << 20), &here.join("rootfs.img"))
+        .unwrap();
+    std::fs::write(
+        here.join("manifest.raucm"),
+        "[update]\ncompatible=Univa-GW-Pro\nversion=v5.0.5\n[bundle]\nformat=verity\n[image.rootfs]\nfilename=rootfs.img\n\
+         [meta.gateway-ota]\nkernel=6.1.34-LTS\n",
+    )
+    .unwrap();
+    run(here, "keys --out keys").unwrap();
+    run(here, "bundle --keys keys --manifest manifest.raucm --out update.raucb").unwrap();
+    run(here, "init --repository repository --keys keys").unwrap();
+    let release = "release --repository repository --keys keys --bundle update.raucb --id update-001 --type security \
+                   --severity critical --description Fixes. --change First. --change Second.";
+    run(here, release).unwrap();
+    let again = run(here, release).unwrap_err();
+    assert!(again.contains("already"), "{again}");
+    run(here, "refresh --repository repository --keys keys").unwrap();
+    run(here, "rotate --repository repository --keys keys --role timestamp").unwrap();
+    let list = run(here, "list --repository repository --keys keys").unwrap();
+    assert!(list.starts_with("update.raucb\tupdate-001\tv5.0.5\t"), "{list}");
+
+    let mut server = Running::start(here, "serve --repository repository --listen 127.0.0.1:0");
+    let base = server.address("repository on ");
+    let keys = ota_publish::keys::Keys::open(here.join("keys")).unwrap();
+    let repository = ota_publish::repository::Repository::open(here.join("repository"), &keys).unwrap();
+    let client = crate::support::Client::new(&repository);
+    let seen = client.load(&base).await.unwrap();
+    let bytes = crate::support::content(&seen, "update.raucb").await;
+    assert_eq!(bytes, std::fs::read(here.join("update.raucb")).unwrap());
+    assert!(server.terminate().0.success());
+
+    run(here, "withdraw --repository repository --keys keys update.raucb").unwrap();
+    assert_eq!(run(here, "list --repository repository --keys keys").unwrap(), "");
+}
+
+#[test]
+fn the_demo_says_where_it_is_and_ends_when_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut demo =
+        Running::start(directory.path(), "demo --data-dir data --listen 127.0.0.1:0 --image-mib 4");
+    let base = demo.address("plant and repository on ");
+    assert!(base.starts_with("http://127.0.0.1:") && base.ends_with('/'), "{base}");
+    assert!(directory.path().join("data/repository/metadata/timestamp.json").exists());
+    let (status, took) = demo.terminate();
+    assert!(status.success());
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn failures_name_their_cause_and_no_secret() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = run(directory.path(), "refresh --repository repository --keys nothing").unwrap_err();
+    assert!(missing.contains("cannot read the key file nothing: No such file"), "{missing}");
+    let word = run(
+        directory.path(),
+        "release --repository r --keys k --bundle b --id i --type urgent --severity low --description d",
+    );
+    assert!(word.unwrap_err().contains("expected one of `security`"));
+}
