@@ -1,0 +1,114 @@
+//! The boot environment: RAUC's variables in U-Boot's own format.
+
+use crate::causes::causes;
+use async_trait::async_trait;
+use ota_core::{BootChange, BootSelection, FailureCode, SlotId};
+use ota_engine::ports::{BootEnvironment, PermittedChange, StepError};
+use std::path::PathBuf;
+use tokio::task::spawn_blocking;
+use uboot_env::{Config, ConfigError, Environment, InvalidVariable, Store, Transaction, UpdateError};
+
+pub use uboot_env::{DEFAULT_LOCK_FILE, FlagScheme};
+
+const ORDER: &str = "BOOT_ORDER";
+
+/// Where U-Boot's environment is, and how its two copies are told apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UbootConfig {
+    /// A file with the syntax of `fw_env.config`.
+    pub environment: PathBuf,
+    pub scheme: FlagScheme,
+    /// Shared with `fw_setenv` on a gateway: [`DEFAULT_LOCK_FILE`].
+    pub lock_file: PathBuf,
+}
+
+/// U-Boot's environment behind the engine's port. It changes an environment and never makes one.
+#[derive(Debug, Clone)]
+pub struct UbootEnvironment {
+    store: Store,
+}
+
+impl UbootEnvironment {
+    /// Reads the configuration file. The environment itself is looked at by each operation.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the file cannot be read or names no usable place.
+    pub fn open(config: &UbootConfig) -> Result<Self, ConfigError> {
+        Ok(Self { store: open(config)? })
+    }
+}
+
+#[async_trait]
+impl BootEnvironment for UbootEnvironment {
+    async fn read(&self) -> Result<BootSelection, StepError> {
+        let store = self.store.clone();
+        let read = spawn_blocking(move || store.read()).await.map_err(unusable)?;
+        Ok(selection(&read.map_err(unusable)?))
+    }
+
+    async fn commit(&self, change: PermittedChange) -> Result<BootSelection, StepError> {
+        let store = self.store.clone();
+        spawn_blocking(move || commit(&store, change.change())).await.map_err(unusable)?
+    }
+}
+
+pub(crate) fn open(config: &UbootConfig) -> Result<Store, ConfigError> {
+    let places = Config::load(&config.environment)?;
+    Ok(Store::open(places.with_scheme(config.scheme).with_lock_file(config.lock_file.clone())))
+}
+
+/// What the boot loader will do, as the variables say it.
+pub(crate) fn selection(variables: &Environment) -> BootSelection {
+    let [a, b] = SlotId::ALL.map(|slot| variables.get(tries_variable(slot)));
+    BootSelection::from_variables(variables.get(ORDER), a, b)
+}
+
+/// Makes the variables say `after`. Slots of the order that are not ours, such as a recovery slot, keep their places at the end.
+pub(crate) fn put(variables: &mut Transaction, after: &BootSelection) -> Result<(), InvalidVariable> {
+    let before = selection(variables.environment());
+    if before.order != after.order {
+        let old = variables.get(ORDER).unwrap_or_default().to_owned();
+        let foreign = old.split_ascii_whitespace().filter(|name| name.parse::<SlotId>().is_err());
+        let ours = after.order.iter().map(|slot| slot.as_str());
+        variables.set(ORDER, ours.chain(foreign).collect::<Vec<_>>().join(" "))?;
+    }
+    for slot in SlotId::ALL {
+        // Written even where a missing variable counts as zero already: boot scripts give a missing one its default.
+        variables.set(tries_variable(slot), after.left.get(slot).to_string())?;
+    }
+    Ok(())
+}
+
+fn commit(store: &Store, change: BootChange) -> Result<BootSelection, StepError> {
+    let wanted = store
+        .update(|variables| {
+            let wanted = selection(variables.environment()).with(change);
+            put(variables, &wanted).map(|()| wanted)
+        })
+        .map_err(unusable::<UpdateError<InvalidVariable>>)?;
+    let found = selection(&store.read().map_err(unusable)?);
+    if found == wanted { Ok(found) } else { Err(overwritten(&wanted, &found)) }
+}
+
+const fn tries_variable(slot: SlotId) -> &'static str {
+    match slot {
+        SlotId::A => "BOOT_A_LEFT",
+        SlotId::B => "BOOT_B_LEFT",
+    }
+}
+
+fn unusable<E: std::error::Error + 'static>(error: E) -> StepError {
+    StepError::failed(
+        FailureCode::InstallFailed,
+        "The boot environment cannot be used. Check the boot environment's storage and its configuration.",
+        causes(&error),
+    )
+}
+
+fn overwritten(wanted: &BootSelection, found: &BootSelection) -> StepError {
+    StepError::failed(
+        FailureCode::InstallFailed,
+        "Another program changed the boot environment at the same moment. Find out which, then try again.",
+        format!("wrote {wanted:?}, read back {found:?}"),
+    )
+}

@@ -1,7 +1,9 @@
 //! Adapters behind the device ports of Gateway OTA. The only crate that opens devices or starts programs.
 
+mod blocking;
 mod boot;
 mod bundles;
+mod causes;
 mod clock;
 mod fetch;
 mod health;
@@ -10,3 +12,14 @@ mod repository;
 mod sensors;
 mod slots;
 mod telemetry;
+
+pub use boot::{DEFAULT_LOCK_FILE, FlagScheme, UbootConfig, UbootEnvironment};
+pub use clock::SystemClock;
+pub use health::{ExecutableCheck, ExecutableCheckConfig, HttpCheck, HttpCheckConfig};
+pub use reboot::{BootModelConfig, ModelError, ModelReboot, SystemdReboot, SystemdRebootConfig, power_on};
+pub use sensors::{
+    BatteryRule, HttpSourceConfig, LoadConfig, NetworkConfig, PolledSensors, SensorsConfig, SensorsError,
+    WordRule,
+};
+pub use slots::{CmdlineError, DeviceSlots, ROOT_CLASS, SlotsConfig, booted_slot};
+pub use telemetry::{SystemTelemetry, TelemetryError};

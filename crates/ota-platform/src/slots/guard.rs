@@ -1,0 +1,61 @@
+//! The running system is never written, under whatever name it is asked for.
+
+use super::device::SlotWriter;
+use super::fault;
+use super::identity::Identity;
+use ota_core::SlotId;
+use ota_engine::ports::StepError;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Knows what runs.
+#[derive(Debug)]
+pub(super) struct Guard {
+    booted: SlotId,
+    places: Vec<PathBuf>,
+}
+
+impl Guard {
+    pub(super) const fn new(booted: SlotId, places: Vec<PathBuf>) -> Self {
+        Self { booted, places }
+    }
+
+    /// # Errors
+    /// `InstallFailed` for the booted slot.
+    pub(super) fn check_slot(&self, slot: SlotId) -> Result<(), StepError> {
+        if slot == self.booted { Err(fault::booted(slot, "it is the booted slot")) } else { Ok(()) }
+    }
+
+    /// Compares what was really opened with what runs: links, other names of a device and loop devices lead to the same bytes.
+    ///
+    /// # Errors
+    /// `InstallFailed` where they are one, and where it cannot be told.
+    pub(super) fn check_open(
+        &self,
+        slot: SlotId,
+        place: &Path,
+        writer: &SlotWriter,
+    ) -> Result<(), StepError> {
+        let running =
+            self.running().map_err(|error| fault::unusable(place, "tell the running slot from", &error))?;
+        let target = writer.identity().map_err(|error| fault::unusable(place, "identify", &error))?;
+        let same = [target, target.storage()].iter().any(|one| running.contains(one));
+        if same {
+            return Err(fault::booted(
+                slot,
+                &format!("{} is the storage of slot {}", place.display(), self.booted),
+            ));
+        }
+        Ok(())
+    }
+
+    fn running(&self) -> io::Result<Vec<Identity>> {
+        let mut running = vec![Identity::of_running_root()?];
+        for place in &self.places {
+            running.push(Identity::of_path(place)?);
+        }
+        let storage: Vec<_> = running.iter().map(|identity| identity.storage()).collect();
+        running.extend(storage);
+        Ok(running)
+    }
+}

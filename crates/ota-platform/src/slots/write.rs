@@ -1,0 +1,86 @@
+//! From a bundle into a slot: decompression and hashing on the bundle's threads, direct writes on this one.
+
+use super::Assignment;
+use super::device::SlotWriter;
+use super::fault;
+use super::guard::Guard;
+use crate::blocking::Control;
+use ota_core::SlotId;
+use ota_engine::ports::StepError;
+use raucb::{Bundle, Policy, Progress, VerifiedBundle};
+use std::path::Path;
+
+/// Writes every image and waits until it is on the device.
+pub(super) fn write(
+    slot: SlotId,
+    path: &Path,
+    policy: &Policy,
+    assignments: &[Assignment],
+    guard: &Guard,
+    control: &Control,
+) -> Result<(), StepError> {
+    let refused = |error: raucb::Error| fault::bundle(path, &error);
+    let bundle = Bundle::open(path, policy).map_err(refused)?;
+    require_same(path, &bundle, assignments)?;
+    let bundle = bundle.verify(&Stop(control)).map_err(refused)?;
+    for assignment in assignments {
+        let place = &assignment.place;
+        let mut writer = SlotWriter::open(place).map_err(|error| fault::unusable(place, "open", &error))?;
+        guard.check_open(slot, place, &writer)?;
+        let size = writer.size().map_err(|error| fault::unusable(place, "measure", &error))?;
+        fault::require_fit(slot, &assignment.image, size)?;
+        copy(path, &bundle, assignment, &mut writer, control)?;
+    }
+    Ok(())
+}
+
+/// The bundle hashes the image on its way and fails where the hash is not the signed one.
+fn copy(
+    path: &Path,
+    bundle: &VerifiedBundle,
+    assignment: &Assignment,
+    writer: &mut SlotWriter,
+    control: &Control,
+) -> Result<(), StepError> {
+    let mut device_error = None;
+    let streamed = bundle.stream_image(&assignment.image.class, &Stop(control), |part| {
+        control.add(part.len() as u64);
+        writer.push(part).map_err(|error| {
+            let kind = error.kind();
+            device_error = Some(error);
+            kind.into()
+        })
+    });
+    let place = &assignment.place;
+    if let Some(error) = device_error {
+        return Err(fault::write(place, writer.position(), &error));
+    }
+    streamed.map_err(|error| fault::bundle(path, &error))?;
+    writer.finish().map_err(|error| fault::write(place, writer.position(), &error))?;
+    control.check()
+}
+
+/// The file may have been exchanged since its facts were recorded, by another bundle that is signed as well.
+fn require_same(path: &Path, bundle: &Bundle, assignments: &[Assignment]) -> Result<(), StepError> {
+    for Assignment { image, .. } in assignments {
+        let same = bundle
+            .manifest()
+            .image(&image.class)
+            .is_some_and(|found| found.size == image.size && hex::encode(found.sha256) == image.sha256);
+        if !same {
+            return Err(fault::changed(path, &format!("its image {} is another one", image.class)));
+        }
+    }
+    Ok(())
+}
+
+/// Hears of a cancel. How far the work is, the writing tells.
+struct Stop<'a>(&'a Control);
+
+impl Progress for Stop<'_> {
+    fn report(&self, _done: u64, _total: u64) {}
+
+    fn cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}
