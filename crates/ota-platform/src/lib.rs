@@ -7,6 +7,7 @@ mod causes;
 mod clock;
 mod fetch;
 mod health;
+mod http;
 mod reboot;
 mod repository;
 mod sensors;
@@ -14,9 +15,12 @@ mod slots;
 mod telemetry;
 
 pub use boot::{DEFAULT_LOCK_FILE, FlagScheme, UbootConfig, UbootEnvironment};
+pub use bundles::{KeyringError, Purpose, RaucBundles, TrustConfig};
 pub use clock::SystemClock;
+pub use fetch::{FetchConfig, Patience, ResumableFetcher};
 pub use health::{ExecutableCheck, ExecutableCheckConfig, HttpCheck, HttpCheckConfig};
 pub use reboot::{BootModelConfig, ModelError, ModelReboot, SystemdReboot, SystemdRebootConfig, power_on};
+pub use repository::{RepositoryConfig, TufRepository};
 pub use sensors::{
     BatteryRule, HttpSourceConfig, LoadConfig, NetworkConfig, PolledSensors, SensorsConfig, SensorsError,
     WordRule,
