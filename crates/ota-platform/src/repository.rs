@@ -20,7 +20,7 @@ use tough::{ExpirationEnforcement, RepositoryLoader};
 use transport::MetadataTransport;
 use url::Url;
 
-/// Longest time that a check takes in all.
+/// Longest time for all requests of a check.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where the repository is, and what it is checked against.
@@ -78,12 +78,15 @@ impl TufRepository {
         })?;
         let datastore = self.datastore.lock().await;
         let scratch = datastore.begin().await?;
-        let loaded = RepositoryLoader::new(&root, self.metadata_url.clone(), self.targets_url.clone())
+        let loading = RepositoryLoader::new(&root, self.metadata_url.clone(), self.targets_url.clone())
             .transport(self.transport.clone())
             .datastore(scratch)
             .expiration_enforcement(ExpirationEnforcement::Safe)
-            .load()
-            .await;
+            .load();
+        // What was cut off may have left a torn file, hence is not kept.
+        let loaded = tokio::time::timeout(CHECK_TIMEOUT, loading)
+            .await
+            .map_err(|_| sentence::too_slow(&self.location, CHECK_TIMEOUT))?;
         // What was verified before a failure counts as seen too: it must not be possible to go back behind it.
         datastore.commit().await?;
         loaded.map_err(|error| sentence::explain(&self.location, &error))
@@ -97,9 +100,6 @@ impl Repository for TufRepository {
     }
 
     async fn check(&self) -> Result<Vec<Release>, RepositoryError> {
-        match tokio::time::timeout(CHECK_TIMEOUT, self.load()).await {
-            Ok(loaded) => Ok(custom::releases(&loaded?)),
-            Err(_) => Err(sentence::too_slow(&self.location, CHECK_TIMEOUT)),
-        }
+        Ok(custom::releases(&self.load().await?))
     }
 }
