@@ -182,19 +182,23 @@ pub(super) fn gateway(
             root: layout.at("trust/root.json"),
             check_interval_hours: 8,
         },
-        health: Health {
-            deadline_seconds: 15,
-            check: [Check {
-                name: "slot self-test",
-                command: [layout.at("bin/health-check")],
-                required: true,
-                timeout_seconds: 10,
-            }],
-        },
+        health: health(layout),
         safety: safety(here),
     };
     let text = toml::to_string(&config)?;
     Ok(format!("# Written by `ota-publish demo` at every start; changes are lost.\n{text}"))
+}
+
+fn health(layout: &Layout) -> Health {
+    Health {
+        deadline_seconds: 15,
+        check: [Check {
+            name: "slot self-test",
+            command: [layout.at("bin/health-check")],
+            required: true,
+            timeout_seconds: 10,
+        }],
+    }
 }
 
 fn safety(here: SocketAddr) -> Safety {
