@@ -80,10 +80,10 @@ pub struct CheckStarted {
 pub struct DownloadRequest {
     pub update_id: String,
     /// Must be the version of the update where given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub version: Option<String>,
     /// Must be the inactive slot where given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub target_partition: Option<String>,
     #[serde(default)]
     pub background: bool,

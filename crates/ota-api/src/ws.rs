@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::monitor::Progress;
 
 /// What the gateway sends.
+#[expect(clippy::large_enum_variant, reason = "a message lives no longer than its sending")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerMessage {

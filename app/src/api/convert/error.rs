@@ -1,0 +1,61 @@
+//! Refusals of the engine as failures of the interface. This is the one place that knows which is which.
+
+use ota_api::{ApiError, ErrorCode};
+use ota_core::FailureCode;
+use ota_engine::OtaError;
+use serde_json::json;
+
+/// Seconds after which a gateway that is starting is worth another try.
+const STARTING_RETRY: u32 = 2;
+
+/// The failure that a client sees. What only the operator of the gateway may know goes to the log.
+#[must_use]
+pub fn refusal(error: OtaError) -> ApiError {
+    let message = error.to_string();
+    match error {
+        OtaError::UnknownUpdate(_) | OtaError::UnknownJob(_) => ApiError::new(ErrorCode::NotFound, message),
+        OtaError::BadRequest(_) => ApiError::new(ErrorCode::BadRequest, message),
+        OtaError::Busy { holder, state } => ApiError::new(ErrorCode::OtaOperationInProgress, message)
+            .with_details(json!({ "job_id": holder, "state": state })),
+        OtaError::Starting => ApiError::new(ErrorCode::OtaOperationInProgress, message).with_details(
+            json!({ "job_id": null, "state": "starting", "retry_after_seconds": STARTING_RETRY }),
+        ),
+        OtaError::Blocked(constraints) => {
+            let blocking: Vec<_> = constraints.iter().map(super::blocking).collect();
+            ApiError::new(ErrorCode::OtaUpdateBlocked, message).with_details(json!({ "blocking": blocking }))
+        }
+        OtaError::NotDownloaded { job, state } => {
+            ApiError::new(ErrorCode::OtaInstallFailed, message).with_details(conflict(&job, state))
+        }
+        OtaError::TooLateToCancel { job, reason } => {
+            ApiError::new(ErrorCode::OtaInstallFailed, message).with_details(conflict(&job, &reason))
+        }
+        OtaError::Unfit(_) => ApiError::new(ErrorCode::OtaInvalidImage, message),
+        OtaError::Step(failure) => ApiError::new(code(failure.code), message),
+        OtaError::Repository(_) => ApiError::new(ErrorCode::OtaDownloadFailed, message),
+        OtaError::Store(cause) => internal(message, &cause.0),
+        OtaError::Internal(cause) => internal(message, &cause),
+    }
+}
+
+/// The documented code of a job's failure.
+#[must_use]
+pub(super) const fn code(code: FailureCode) -> ErrorCode {
+    match code {
+        FailureCode::InvalidImage => ErrorCode::OtaInvalidImage,
+        FailureCode::SignatureFailed => ErrorCode::OtaSignatureFailed,
+        FailureCode::InsufficientSpace => ErrorCode::OtaInsufficientSpace,
+        FailureCode::DownloadFailed => ErrorCode::OtaDownloadFailed,
+        FailureCode::InstallFailed => ErrorCode::OtaInstallFailed,
+    }
+}
+
+/// The key `conflict` makes it a 409.
+fn conflict(job: &ota_core::JobId, state: &str) -> serde_json::Value {
+    json!({ "conflict": state, "job_id": job })
+}
+
+fn internal(message: String, cause: &str) -> ApiError {
+    tracing::error!(cause, "{message}");
+    ApiError::new(ErrorCode::Internal, message)
+}

@@ -1,0 +1,109 @@
+//! What the page carries in itself and what the WebSocket sends.
+
+use jiff::Timestamp;
+use ota_api::{
+    auth::Role,
+    human,
+    page::{LiveData, PageData},
+    ws::{LiveResources, ServerMessage, SystemStatus, Topic, UpdateProgress},
+};
+use ota_core::Assessment;
+use ota_engine::{
+    Change, Event, JobView, Snapshot,
+    ports::{LogEntry, LogPage},
+};
+
+use super::{check_summary, instant, log_line, monitor, monitor::doing, progress, safety, status, updates};
+
+/// Everything that the first paint shows, from one moment of the gateway.
+#[must_use]
+pub fn page_data(snapshot: &Snapshot, logs: &LogPage, username: &str, role: Role) -> PageData {
+    PageData {
+        system: status(snapshot),
+        updates: updates(snapshot).updates,
+        settings: snapshot.settings.as_ref().clone(),
+        safety: safety(snapshot),
+        live: LiveData {
+            username: username.to_owned(),
+            role,
+            notice: snapshot.site.notice.clone(),
+            check: check_summary(snapshot),
+            monitor: monitor(snapshot),
+            job: snapshot.job.as_deref().map(progress),
+            logs: logs.entries.iter().map(log_line).collect(),
+        },
+    }
+}
+
+/// The message for an event. `snapshot` is the gateway at `now`.
+#[must_use]
+pub fn server_message(event: &Event, snapshot: &Snapshot, now: Timestamp) -> ServerMessage {
+    match event {
+        Event::Progress(view) => update_progress(view, now),
+        Event::System => system_status(snapshot, now),
+        Event::Log(entry) => log_entry(entry),
+        Event::Safety(assessment) => safety_update(assessment),
+        Event::Changed(change) => ServerMessage::Changed {
+            what: match change {
+                Change::Status => Topic::Status,
+                Change::Updates => Topic::Updates,
+                Change::Settings => Topic::Settings,
+            },
+        },
+    }
+}
+
+/// `update_progress` of the job that the page shows, if there is one.
+#[must_use]
+pub fn shown_job(snapshot: &Snapshot, now: Timestamp) -> Option<ServerMessage> {
+    snapshot.job.as_ref().map(|view| update_progress(view, now))
+}
+
+#[must_use]
+pub fn update_progress(view: &JobView, now: Timestamp) -> ServerMessage {
+    ServerMessage::UpdateProgress(UpdateProgress {
+        job_id: view.job.id.to_string(),
+        status: view.job.state.name().to_owned(),
+        progress: human::tenths(view.figures.percentage),
+        current_operation: view.job.current_operation(),
+        speed: human::speed(view.figures.speed),
+        eta: view.figures.eta.map(|left| human::hours(left.as_secs())),
+        timestamp: instant(now),
+        job: progress(view),
+    })
+}
+
+#[must_use]
+pub fn system_status(snapshot: &Snapshot, now: Timestamp) -> ServerMessage {
+    let (status, current_operation) = doing(snapshot);
+    let open = snapshot.open_job().filter(|_| status != "idle");
+    ServerMessage::SystemStatus(SystemStatus {
+        status,
+        current_operation,
+        progress: open.map_or(0.0, |view| human::tenths(view.figures.percentage)),
+        resources: LiveResources {
+            cpu_usage: human::tenths(snapshot.resources.cpu),
+            memory_usage: human::tenths(snapshot.resources.memory),
+        },
+        timestamp: instant(now),
+    })
+}
+
+fn log_entry(entry: &LogEntry) -> ServerMessage {
+    let line = log_line(entry);
+    ServerMessage::LogEntry {
+        timestamp: line.timestamp,
+        level: line.level,
+        source: line.source,
+        message: line.message,
+    }
+}
+
+fn safety_update(assessment: &Assessment) -> ServerMessage {
+    ServerMessage::SafetyUpdate {
+        constraint: assessment.constraint.as_str().to_owned(),
+        status: assessment.status.clone(),
+        blocking: assessment.is_blocking(),
+        estimated_clear: assessment.estimated_clear.map(|left| human::hours(left.as_secs())),
+    }
+}

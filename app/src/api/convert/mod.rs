@@ -1,0 +1,51 @@
+//! Domain values into the bodies of the interface, and requests into the orders of the engine.
+
+mod error;
+mod live;
+mod monitor;
+mod safety;
+mod status;
+mod updates;
+
+pub use error::refusal;
+pub use live::{page_data, server_message, shown_job, system_status, update_progress};
+pub use monitor::{
+    cancelled, install_command, install_started, log_line, log_query, logs, monitor, progress,
+};
+pub use safety::{blocking, safety};
+pub use status::{reboot_started, status};
+pub use updates::{check_started, check_summary, download_order, download_started, updates};
+
+use jiff::Timestamp;
+use ota_api::{ApiError, ErrorCode};
+use ota_core::JobId;
+
+/// Characters of a reason that somebody gives; it goes into the log.
+const REASON_LIMIT: usize = 500;
+
+/// UTC, whole seconds, `Z`.
+pub(super) fn instant(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+pub(super) fn bad_request(message: impl Into<String>) -> ApiError {
+    ApiError::new(ErrorCode::BadRequest, message)
+}
+
+/// A reason without the white space around it.
+pub(super) fn reason(text: &str) -> Result<&str, ApiError> {
+    let text = text.trim();
+    if text.chars().count() > REASON_LIMIT || text.contains(char::is_control) {
+        let message = format!("The reason must be one line of at most {REASON_LIMIT} characters.");
+        return Err(bad_request(message));
+    }
+    Ok(text)
+}
+
+/// Text that cannot be a job's number names no job.
+pub(super) fn job_id(text: &str) -> Result<JobId, ApiError> {
+    text.parse().map_err(|_| {
+        let shown: String = text.chars().take(64).collect();
+        refusal(ota_engine::OtaError::UnknownJob(shown))
+    })
+}

@@ -1,0 +1,192 @@
+use ota_api::{
+    ApiError, human,
+    monitor::{
+        Cancelled, InstallRequest, InstallStarted, LogLine, Logs, Monitor, Outcome, Progress,
+        ProgressFigures, Resources, UpdateName,
+    },
+};
+use ota_core::{Job, JobState};
+use ota_engine::{
+    InstallCommand, JobView, Snapshot,
+    ports::{LogEntry, LogLevel, LogPage},
+};
+
+use super::{bad_request, error, instant, job_id};
+
+const DEFAULT_LOGS: u32 = 50;
+const MAXIMUM_LOGS: u32 = 1000;
+
+/// The answer of `GET progress`.
+#[must_use]
+pub fn progress(view: &JobView) -> Progress {
+    let job = &view.job;
+    let waiting_for = match &job.state {
+        JobState::Held { reasons, .. } => reasons.clone(),
+        _ => Vec::new(),
+    };
+    Progress {
+        status: job.state.name().to_owned(),
+        job_id: job.id.to_string(),
+        progress: figures(view),
+        update: UpdateName { id: job.release.id.clone(), version: job.release.version.clone() },
+        elapsed_time: human::hours(view.elapsed.as_secs()),
+        elapsed_seconds: view.elapsed.as_secs(),
+        target_partition: job.target,
+        from_version: job.from_version.clone(),
+        reboot_after: job.order.map(|order| order.reboot_after),
+        armed: job.state.is_armed(),
+        can_cancel: job.state.can_cancel(),
+        cancel_refused: cancel_refused(&job.state),
+        waiting_for,
+        trial_seconds_left: view.trial_left.map(|left| left.as_secs()),
+        outcome: outcome(job),
+        started_at: instant(job.created_at),
+        ended_at: job.ended_at.map(instant),
+    }
+}
+
+fn figures(view: &JobView) -> ProgressFigures {
+    let figures = &view.figures;
+    let eta = figures.eta.map(|left| left.as_secs());
+    ProgressFigures {
+        percentage: human::tenths(figures.percentage),
+        overall_percentage: human::tenths(figures.overall),
+        current_operation: view.job.current_operation(),
+        speed: human::speed(figures.speed),
+        speed_bytes_per_second: whole(figures.speed),
+        downloaded: human::size(figures.done),
+        downloaded_bytes: figures.done,
+        total: human::size(figures.total),
+        total_bytes: figures.total,
+        eta: eta.map(human::minutes),
+        eta_seconds: eta,
+    }
+}
+
+/// Saturates at both ends.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
+const fn whole(value: f64) -> u64 {
+    value as u64
+}
+
+fn cancel_refused(state: &JobState) -> Option<String> {
+    if state.can_cancel() {
+        return None;
+    }
+    Some(if state.is_ended() {
+        "The job has ended.".to_owned()
+    } else {
+        "The new system has been started; it is confirmed or rolled back by itself.".to_owned()
+    })
+}
+
+fn outcome(job: &Job) -> Option<Outcome> {
+    let version = &job.release.version;
+    let (code, message) = match &job.state {
+        JobState::Committed => {
+            (None, format!("{version} runs from partition {} and is confirmed.", job.target))
+        }
+        JobState::Cancelled { reason, .. } => (None, format!("Cancelled: {reason}")),
+        JobState::Failed { failure } => (Some(error::code(failure.code)), failure.message.clone()),
+        JobState::RolledBack { reason } => (
+            Some(ota_api::ErrorCode::OtaInstallFailed),
+            format!("{version} was rolled back to {}: {reason}", job.from_version),
+        ),
+        _ => return None,
+    };
+    Some(Outcome { code, message })
+}
+
+/// What `POST install` orders.
+///
+/// # Errors
+/// An id that no job can have.
+pub fn install_command(request: &InstallRequest) -> Result<InstallCommand, ApiError> {
+    let InstallRequest { strategy, reboot_after, create_snapshot, .. } = *request;
+    Ok(InstallCommand { job: job_id(&request.job_id)?, strategy, reboot_after, create_snapshot })
+}
+
+/// The answer of `POST install`.
+#[must_use]
+pub fn install_started(view: &JobView, request: &InstallRequest) -> InstallStarted {
+    InstallStarted {
+        job_id: view.job.id.to_string(),
+        status: view.job.state.name().to_owned(),
+        strategy: request.strategy,
+        target_partition: view.job.target,
+        reboot_after: request.reboot_after,
+        next_boot_partition: view.job.target,
+    }
+}
+
+/// The answer of `POST cancel`.
+#[must_use]
+pub fn cancelled(view: &JobView) -> Cancelled {
+    Cancelled {
+        job_id: view.job.id.to_string(),
+        status: view.job.state.name().to_owned(),
+        progress_at_cancel: human::tenths(view.figures.percentage),
+    }
+}
+
+/// How many entries of which level a client asks for.
+///
+/// # Errors
+/// A limit of zero and a level that does not exist.
+pub fn log_query(limit: Option<u32>, level: Option<&str>) -> Result<(u32, Option<LogLevel>), ApiError> {
+    let limit = limit.unwrap_or(DEFAULT_LOGS);
+    if limit == 0 {
+        return Err(bad_request(format!("limit must be from 1 to {MAXIMUM_LOGS}.")));
+    }
+    let level = level.filter(|level| !level.is_empty()).map(str::parse::<LogLevel>).transpose();
+    let level = level.map_err(|unknown| bad_request(format!("level: {unknown}.")))?;
+    Ok((limit.min(MAXIMUM_LOGS), level))
+}
+
+/// The answer of `GET logs`.
+#[must_use]
+pub fn logs(page: &LogPage) -> Logs {
+    Logs { logs: page.entries.iter().map(log_line).collect(), total: page.total }
+}
+
+#[must_use]
+pub fn log_line(entry: &LogEntry) -> LogLine {
+    LogLine {
+        timestamp: instant(entry.at),
+        level: entry.level.as_str().to_owned(),
+        source: entry.source.clone(),
+        message: entry.message.clone(),
+    }
+}
+
+/// The answer of `GET monitor`.
+#[must_use]
+pub fn monitor(snapshot: &Snapshot) -> Monitor {
+    let (system_status, current_operation) = doing(snapshot);
+    Monitor {
+        system_status,
+        current_operation,
+        last_update_check: snapshot.check.last.map(instant),
+        next_check: snapshot.check.next.map(instant),
+        resources: Resources {
+            cpu_usage: human::tenths(snapshot.resources.cpu),
+            memory_usage: human::percent(snapshot.resources.memory),
+        },
+        job_id: snapshot.job.as_ref().map(|view| view.job.id.to_string()),
+    }
+}
+
+/// The words for what the gateway does: those of the job that works, else those of rest.
+pub(super) fn doing(snapshot: &Snapshot) -> (String, String) {
+    let busy = snapshot.open_job().filter(|view| !is_resting(&view.job.state));
+    match busy {
+        Some(view) => (view.job.state.name().to_owned(), view.job.current_operation()),
+        None if snapshot.check.running => ("checking".to_owned(), "checking_for_updates".to_owned()),
+        None => ("idle".to_owned(), "none".to_owned()),
+    }
+}
+
+/// A download that waits for its installation keeps nobody from anything.
+const fn is_resting(state: &JobState) -> bool {
+    matches!(state, JobState::Downloaded)
+}

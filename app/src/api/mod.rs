@@ -1,0 +1,31 @@
+//! The REST routes, each one a server function: the browser calls it as a function, everybody else as HTTP.
+//!
+//! A body is short because it only names the use case; what goes over the wire is made in [`convert`].
+
+mod client;
+#[cfg(feature = "ssr")]
+mod context;
+#[cfg(feature = "ssr")]
+pub mod convert;
+mod monitor;
+mod rest;
+mod safety;
+mod settings;
+mod status;
+mod strict_json;
+mod updates;
+
+pub use client::GatewayClient;
+#[cfg(feature = "ssr")]
+pub use context::RequestContext;
+#[cfg(feature = "ssr")]
+pub use convert::{page_data, server_message};
+pub use monitor::{
+    Cancel, GetLogs, GetMonitor, GetProgress, Install, cancel, get_logs, get_monitor, get_progress, install,
+};
+pub use rest::Rest;
+pub use safety::{GetSafety, get_safety};
+pub use settings::{GetSettings, get_settings};
+pub use status::{GetStatus, OrderReboot, get_status, order_reboot};
+pub use strict_json::{StrictJson, StrictJsonEncoding};
+pub use updates::{CheckUpdates, GetUpdates, StartDownload, check_updates, get_updates, start_download};

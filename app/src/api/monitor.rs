@@ -1,0 +1,57 @@
+//! Section 7: progress, installation, log, monitor, cancel.
+
+use leptos::server;
+use ota_api::{
+    ApiResult,
+    monitor::{CancelRequest, Cancelled, InstallRequest, InstallStarted, Logs, Monitor, Progress},
+};
+use server_fn::codec::GetUrl;
+
+use super::{GatewayClient, Rest, StrictJson};
+
+/// How far a job is.
+#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "progress", protocol = Rest<GetUrl>)]
+pub async fn get_progress(job_id: Option<String>) -> ApiResult<Progress> {
+    let request = super::context::request()?;
+    let Some(job_id) = job_id else {
+        return Err(super::convert::bad_request("The query needs job_id, the id of an update job."));
+    };
+    let id = super::convert::job_id(&job_id)?;
+    let job = request.ota.progress(&id).await.map_err(super::convert::refusal)?;
+    Ok(ota_api::Reply::ok(super::convert::progress(&job), "Update progress retrieved successfully"))
+}
+
+/// Installs a downloaded update.
+#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "install", protocol = Rest<StrictJson>)]
+pub async fn install(#[server(flatten)] request: InstallRequest) -> ApiResult<InstallStarted> {
+    let super::RequestContext { ota, actor, .. } = super::context::request()?;
+    let command = super::convert::install_command(&request)?;
+    let job = ota.install(command, &actor).await.map_err(super::convert::refusal)?;
+    Ok(ota_api::Reply::ok(super::convert::install_started(&job, &request), "Update installation started"))
+}
+
+/// The newest entries of the activity log, newest first. `limit` is 50 where not given and at most 1000.
+#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "logs", protocol = Rest<GetUrl>)]
+pub async fn get_logs(limit: Option<u32>, level: Option<String>) -> ApiResult<Logs> {
+    let request = super::context::request()?;
+    let (limit, level) = super::convert::log_query(limit, level.as_deref())?;
+    let page = request.ota.logs(limit, level).await.map_err(super::convert::refusal)?;
+    Ok(ota_api::Reply::ok(super::convert::logs(&page), "System logs retrieved successfully"))
+}
+
+/// What the gateway does right now.
+#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "monitor", protocol = Rest<GetUrl>)]
+pub async fn get_monitor() -> ApiResult<Monitor> {
+    let snapshot = super::context::request()?.ota.snapshot();
+    Ok(ota_api::Reply::ok(super::convert::monitor(&snapshot), "Monitor status retrieved successfully"))
+}
+
+/// Ends a job, until the new system has been started.
+#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "cancel", protocol = Rest<StrictJson>)]
+pub async fn cancel(#[server(flatten)] request: CancelRequest) -> ApiResult<Cancelled> {
+    let super::RequestContext { ota, actor, .. } = super::context::request()?;
+    let id = super::convert::job_id(&request.job_id)?;
+    let reason = super::convert::reason(&request.reason)?;
+    let job = ota.cancel(&id, reason, &actor).await.map_err(super::convert::refusal)?;
+    Ok(ota_api::Reply::ok(super::convert::cancelled(&job), "Update operation cancelled"))
+}

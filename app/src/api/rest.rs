@@ -1,0 +1,97 @@
+//! The protocol of the routes: JSON out, and the status that belongs to the answer.
+
+use ota_api::ApiError;
+use serde::{Serialize, de::DeserializeOwned};
+use server_fn::{
+    Bytes, ContentType, Decodes, Encodes, Format, FormatType, Http, Protocol, client::Client, codec::Post,
+    server::Server,
+};
+use std::{future::Future, marker::PhantomData};
+
+/// Answers as JSON.
+pub type ReplyJson = Post<ReplyEncoding>;
+
+/// JSON that the browser reads with [`crate::json`].
+pub struct ReplyEncoding;
+
+impl ContentType for ReplyEncoding {
+    const CONTENT_TYPE: &'static str = "application/json";
+}
+
+impl FormatType for ReplyEncoding {
+    const FORMAT_TYPE: Format = Format::Text;
+}
+
+impl<T: Serialize> Encodes<T> for ReplyEncoding {
+    type Error = serde_json::Error;
+
+    fn encode(reply: &T) -> Result<Bytes, Self::Error> {
+        serde_json::to_vec(reply).map(Bytes::from)
+    }
+}
+
+impl<T: DeserializeOwned> Decodes<T> for ReplyEncoding {
+    type Error = serde_json::Error;
+
+    fn decode(bytes: Bytes) -> Result<T, Self::Error> {
+        crate::json::read(&bytes)
+    }
+}
+
+/// `Http<In, ReplyJson>` whose failures have their own HTTP status, headers and request id.
+///
+/// They are set here and never in a function's body, because a body may also run while a page is rendered.
+pub struct Rest<In>(PhantomData<In>);
+
+impl<In, I, O, C, S> Protocol<I, O, C, S, ApiError> for Rest<In>
+where
+    Http<In, ReplyJson>: Protocol<I, O, C, S, ApiError>,
+    C: Client<ApiError>,
+    S: Server<ApiError>,
+    I: Send,
+{
+    const METHOD: http::Method = <Http<In, ReplyJson> as Protocol<I, O, C, S, ApiError>>::METHOD;
+
+    fn run_server<F, Fut>(
+        request: S::Request,
+        body: F,
+    ) -> impl Future<Output = Result<S::Response, ApiError>> + Send
+    where
+        F: Fn(I) -> Fut + Send,
+        Fut: Future<Output = Result<O, ApiError>> + Send,
+    {
+        let run = <Http<In, ReplyJson> as Protocol<I, O, C, S, ApiError>>::run_server(request, body);
+        async move { run.await.map_err(in_response) }
+    }
+
+    fn run_client(path: &str, input: I) -> impl Future<Output = Result<O, ApiError>> + Send {
+        <Http<In, ReplyJson> as Protocol<I, O, C, S, ApiError>>::run_client(path, input)
+    }
+}
+
+/// Puts status and headers of the failure into the response, and the request's id into its body.
+#[cfg(feature = "ssr")]
+fn in_response(mut error: ApiError) -> ApiError {
+    use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
+    use leptos::prelude::use_context;
+
+    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
+        if let Ok(status) = http::StatusCode::from_u16(error.status()) {
+            response.set_status(status);
+        }
+        response.insert_header(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let details = error.error.details.as_ref();
+        let wait = details.and_then(|details| details.get("retry_after_seconds")?.as_u64());
+        if let Some(seconds) = wait {
+            response.insert_header(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+    }
+    error.error.request_id = use_context::<super::RequestContext>().map(|request| request.request_id);
+    error
+}
+
+/// The browser never answers requests.
+#[cfg(not(feature = "ssr"))]
+const fn in_response(error: ApiError) -> ApiError {
+    error
+}

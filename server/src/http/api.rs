@@ -1,0 +1,71 @@
+//! The documented routes: every server function, the WebSocket, and what does not exist.
+
+use super::{AppState, envelope, guards};
+use crate::{auth::Live, ws};
+use app::api::RequestContext;
+use axum::{
+    Extension, Router,
+    extract::{Request, State},
+    middleware::{from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::{MethodFilter, any, get, on},
+};
+use http::{HeaderName, HeaderValue, Method, header};
+use leptos::context::provide_context;
+use ota_api::{ErrorCode, routes};
+use std::sync::Arc;
+
+/// Says that a failure came from a server function; clients of the interface have the body for that.
+const SERVER_FN_ERROR: HeaderName = HeaderName::from_static("serverfnerror");
+
+pub(super) fn routes(state: &AppState) -> Router<AppState> {
+    let mut functions = Router::new();
+    for (path, method) in server_fn::axum::server_fn_paths() {
+        if let Ok(filter) = MethodFilter::try_from(method) {
+            functions = functions.route(path, on(filter, call));
+        }
+    }
+    let guarded = functions
+        .layer(from_fn(guards::json_body))
+        .route("/api/{*rest}", any(not_found))
+        .route("/api", any(not_found))
+        .method_not_allowed_fallback(guards::method_not_allowed)
+        .layer(guards::same_site())
+        .layer(from_fn(guards::permitted))
+        .layer(from_fn_with_state(state.clone(), guards::for_this_gateway))
+        .layer(from_fn_with_state(state.clone(), guards::authenticated));
+    let socket = Router::new()
+        .route(routes::WEB_SOCKET, get(ws::upgrade))
+        .method_not_allowed_fallback(guards::method_not_allowed)
+        .layer(from_fn_with_state(state.clone(), guards::not_for_another));
+    guarded.merge(socket)
+}
+
+/// Calls the server function of this path.
+async fn call(
+    State(state): State<AppState>,
+    Extension(session): Extension<Arc<Live>>,
+    mut request: Request,
+) -> Response {
+    if *request.method() == Method::HEAD {
+        // The registry knows no HEAD; the body is dropped on the way out.
+        *request.method_mut() = Method::GET;
+    }
+    // A browser's form would be redirected; these routes have no forms.
+    request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    let context = RequestContext {
+        ota: Arc::clone(&state.ota),
+        actor: session.user.clone(),
+        request_id: envelope::request_id().unwrap_or_default(),
+    };
+    let provide = move || provide_context(context.clone());
+    let mut response = leptos_axum::handle_server_fns_with_context(provide, request).await.into_response();
+    let headers = response.headers_mut();
+    headers.remove(SERVER_FN_ERROR);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn not_found() -> Response {
+    envelope::reject(ErrorCode::NotFound, "This address does not exist on this gateway.")
+}

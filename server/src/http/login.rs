@@ -1,0 +1,201 @@
+//! Login and logout, as JSON and as the form of a browser.
+
+use super::{AppState, envelope, guards, page};
+use crate::auth::{Live, LoggedIn, LoginError};
+use app::api::StrictJsonEncoding;
+use axum::{
+    Extension, Form, Router,
+    body::Bytes,
+    extract::State,
+    middleware::{from_fn, from_fn_with_state},
+    response::{IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use axum_extra::extract::cookie::{Cookie, SameSite};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use ota_api::{
+    ApiError, ErrorCode, Reply,
+    auth::{LoggedIn as LoggedInBody, LoginRequest},
+    routes,
+};
+use ota_engine::ports::LogLevel;
+use serde::Deserialize;
+use server_fn::Decodes;
+use std::sync::Arc;
+
+/// `POST /api/v1/auth/login` and `…/logout`. The gateway id is not asked for: who logs in may not know it yet.
+pub(super) fn api_routes(state: &AppState) -> Router<AppState> {
+    let logout = Router::new()
+        .route(routes::LOGOUT, post(log_out))
+        .layer(from_fn_with_state(state.clone(), guards::authenticated));
+    Router::new()
+        .route(routes::LOGIN, post(log_in))
+        .layer(from_fn(guards::json_body))
+        .merge(logout)
+        .method_not_allowed_fallback(guards::method_not_allowed)
+        .layer(guards::same_site())
+        .layer(from_fn_with_state(state.clone(), guards::not_for_another))
+}
+
+/// The form, which needs no script.
+pub(super) fn page_routes(state: &AppState) -> Router<AppState> {
+    Router::new()
+        .route(routes::LOGIN_PAGE, get(form).post(submit))
+        .route("/logout", post(leave))
+        .layer(guards::same_site())
+        .layer(from_fn_with_state(state.clone(), guards::not_for_another))
+}
+
+async fn log_in(State(state): State<AppState>, body: Bytes) -> Response {
+    let request: LoginRequest = match StrictJsonEncoding::decode(body) {
+        Ok(request) => request,
+        Err(bad) => return envelope::reject(ErrorCode::BadRequest, &bad.to_string()),
+    };
+    match attempt(&state, &request.username, &request.password).await {
+        Ok(session) => answer(&state, session),
+        Err(error) => envelope::respond(refusal(&error)),
+    }
+}
+
+fn answer(state: &AppState, session: LoggedIn) -> Response {
+    let cookie = cookie(state, session.token.reveal());
+    let body = LoggedInBody {
+        token: session.token.reveal().to_owned(),
+        expires_at: session.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        username: session.user,
+        role: session.role,
+    };
+    let mut response = reply(&Reply::ok(body, "Logged in"));
+    set_cookie(&mut response, &cookie);
+    response
+}
+
+async fn log_out(State(state): State<AppState>, Extension(session): Extension<Arc<Live>>) -> Response {
+    match end(&state, &session).await {
+        Ok(()) => {
+            let mut response = reply(&Reply::ok(serde_json::json!({ "logged_out": true }), "Logged out"));
+            set_cookie(&mut response, &no_cookie(&state));
+            response
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn form(State(state): State<AppState>, headers: HeaderMap) -> Response {
+    match guards::recognize(&state, &headers).await {
+        Ok(Some(_)) => Redirect::to(routes::PAGE).into_response(),
+        _ => page::login(&state, StatusCode::OK, None),
+    }
+}
+
+/// What the form sends.
+#[derive(Deserialize)]
+struct Credentials {
+    username: String,
+    password: String,
+}
+
+async fn submit(
+    State(state): State<AppState>,
+    form: Result<Form<Credentials>, axum::extract::rejection::FormRejection>,
+) -> Response {
+    let Ok(Form(Credentials { username, password })) = form else {
+        let message = "Fill in user name and password.".to_owned();
+        return page::login(&state, StatusCode::BAD_REQUEST, Some(message));
+    };
+    match attempt(&state, username.trim(), &password).await {
+        Ok(session) => {
+            let mut response = Redirect::to(routes::PAGE).into_response();
+            set_cookie(&mut response, &cookie(&state, session.token.reveal()));
+            response
+        }
+        Err(error) => {
+            let body = refusal(&error);
+            let status = StatusCode::from_u16(body.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let mut response = page::login(&state, status, Some(body.message));
+            if let LoginError::TooMany { wait } = error {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+            }
+            response
+        }
+    }
+}
+
+async fn leave(State(state): State<AppState>, headers: HeaderMap) -> Response {
+    match guards::recognize(&state, &headers).await {
+        Ok(Some(session)) => {
+            if let Err(refused) = end(&state, &session).await {
+                return refused;
+            }
+        }
+        Ok(None) => {}
+        Err(refused) => return refused,
+    }
+    let mut response = Redirect::to(routes::LOGIN_PAGE).into_response();
+    set_cookie(&mut response, &no_cookie(&state));
+    response
+}
+
+async fn attempt(state: &AppState, name: &str, password: &str) -> Result<LoggedIn, LoginError> {
+    let result = state.auth.login(name, password).await;
+    match &result {
+        Ok(session) => {
+            let text = format!("{} logged in as {}", session.user, session.role.as_str());
+            state.ota.log(LogLevel::Info, "auth", text).await;
+        }
+        Err(LoginError::Wrong { user: Some(user) }) => {
+            state.ota.log(LogLevel::Warning, "auth", format!("Wrong password for {user}")).await;
+        }
+        Err(LoginError::Wrong { user: None }) => tracing::info!("a login with an unknown user name"),
+        Err(LoginError::TooMany { .. }) => tracing::warn!("logins are slowed down after wrong passwords"),
+        Err(LoginError::Internal(cause)) => tracing::error!(cause, "nobody can log in"),
+    }
+    result
+}
+
+async fn end(state: &AppState, session: &Live) -> Result<(), Response> {
+    state.auth.sessions().end(&session.hash).await.map_err(|error| envelope::internal(&error))?;
+    state.ota.log(LogLevel::Info, "auth", format!("{} logged out", session.user)).await;
+    Ok(())
+}
+
+fn refusal(error: &LoginError) -> ApiError {
+    let message = error.to_string();
+    match error {
+        LoginError::Wrong { .. } => ApiError::new(ErrorCode::Unauthorized, message),
+        LoginError::TooMany { wait } => ApiError::new(ErrorCode::TooManyRequests, message)
+            .with_details(serde_json::json!({ "retry_after_seconds": wait.as_secs() })),
+        LoginError::Internal(_) => ApiError::new(ErrorCode::Internal, message),
+    }
+}
+
+fn reply<T: serde::Serialize>(reply: &Reply<T>) -> Response {
+    match serde_json::to_vec(reply) {
+        Ok(body) => envelope::json(StatusCode::OK, body),
+        Err(error) => envelope::internal(&error),
+    }
+}
+
+fn cookie(state: &AppState, token: &str) -> String {
+    let life = state.options.lifetimes.absolute.as_secs();
+    bake(state, token, life)
+}
+
+fn no_cookie(state: &AppState) -> String {
+    bake(state, "", 0)
+}
+
+fn bake(state: &AppState, value: &str, life_seconds: i64) -> String {
+    let mut cookie = Cookie::new(routes::SESSION_COOKIE, value);
+    cookie.set_path("/");
+    cookie.set_http_only(true);
+    cookie.set_same_site(SameSite::Strict);
+    cookie.set_secure(state.options.tls);
+    format!("{cookie}; Max-Age={life_seconds}")
+}
+
+fn set_cookie(response: &mut Response, cookie: &str) {
+    if let Ok(value) = HeaderValue::from_str(cookie) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}

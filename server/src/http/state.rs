@@ -1,0 +1,103 @@
+use super::recent_logs::RecentLogs;
+use crate::{
+    auth::{Auth, Lifetimes},
+    metrics::Metrics,
+};
+use ota_engine::{Ota, ports::StoreError};
+use ota_store::SqliteStore;
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Time between two looks for expired sessions.
+const TIDY: Duration = Duration::from_secs(600);
+
+/// How the gateway is reached.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `Host` names that are answered beside addresses and `localhost`; none: any.
+    pub allowed_hosts: Vec<String>,
+    /// Clients come over TLS: cookies are `Secure`.
+    pub tls: bool,
+    /// Directory with the page's scripts and styles.
+    pub site: PathBuf,
+    /// Longest time that a request may take.
+    pub request_timeout: Duration,
+    pub lifetimes: Lifetimes,
+}
+
+impl Options {
+    #[must_use]
+    pub fn new(site: PathBuf) -> Self {
+        Self {
+            allowed_hosts: Vec::new(),
+            tls: false,
+            site,
+            request_timeout: Duration::from_secs(90),
+            lifetimes: Lifetimes::default(),
+        }
+    }
+}
+
+/// What the routes share. Clones are the same state.
+#[derive(Clone)]
+pub struct AppState {
+    pub ota: Arc<Ota>,
+    pub auth: Arc<Auth>,
+    pub options: Arc<Options>,
+    pub assets: Arc<app::Assets>,
+    pub recent_logs: Arc<RecentLogs>,
+    /// None where the process has no recorder.
+    pub metrics: Option<Metrics>,
+    /// The server is going away: WebSockets say goodbye.
+    pub stop: CancellationToken,
+    /// WebSockets and housekeeping.
+    pub tasks: TaskTracker,
+}
+
+impl AppState {
+    /// Reads what the first page needs and starts the housekeeping, which ends with [`AppState::close`].
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn new(
+        ota: Arc<Ota>,
+        store: SqliteStore,
+        options: Options,
+        metrics: Option<Metrics>,
+    ) -> Result<Self, StoreError> {
+        let state = Self {
+            recent_logs: RecentLogs::open(&ota).await?,
+            auth: Arc::new(Auth::new(store, options.lifetimes)),
+            assets: Arc::new(super::assets::named(&options.site)),
+            options: Arc::new(options),
+            metrics,
+            ota,
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        state.tasks.spawn(Arc::clone(&state.recent_logs).follow(Arc::clone(&state.ota), state.stop.clone()));
+        state.tasks.spawn(tidy(Arc::clone(&state.auth), state.stop.clone()));
+        Ok(state)
+    }
+
+    /// Says goodbye to WebSockets and ends the housekeeping; returns when all of it has ended.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// The id that `X-Gateway-ID` must carry.
+    #[must_use]
+    pub fn gateway_id(&self) -> String {
+        self.ota.snapshot().site.id.clone()
+    }
+}
+
+async fn tidy(auth: Arc<Auth>, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(TIDY)).await.is_some() {
+        if let Err(error) = auth.tidy().await {
+            tracing::warn!(%error, "expired sessions stay in the database for now");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The routes, driven through the router: a real engine and a real database, with the world beyond the ports played here.
+//! One file a route, and one for what holds for all of them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+mod cancel;
+mod check_updates;
+mod download;
+mod every_route;
+mod health;
+mod install;
+mod login;
+mod logs;
+mod monitor;
+mod page;
+mod progress;
+mod reboot;
+mod safety;
+mod settings;
+mod status;
+mod updates;
+mod web_socket;
+mod wire;

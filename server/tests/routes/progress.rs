@@ -1,0 +1,33 @@
+use crate::support::Gateway;
+use serde_json::json;
+use std::sync::atomic::Ordering;
+
+#[tokio::test]
+async fn a_running_download_is_told_in_full() {
+    let gateway = Gateway::ready().await;
+    gateway.world.downloads_hang.store(true, Ordering::Relaxed);
+    let started = gateway.order("/api/v1/ota/download", &json!({ "update_id": "update-001" })).await;
+    let url = started.body()["data"]["progress_url"].as_str().unwrap().to_owned();
+    let seen = || gateway.ota.snapshot().job.as_ref().is_some_and(|view| view.figures.done > 0);
+    gateway.until("bytes are counted", seen).await;
+    let data = gateway.read(&url).await.data("Update progress retrieved successfully");
+    assert_eq!(data["status"], "downloading");
+    assert_eq!(data["update"], json!({ "id": "update-001", "version": "v5.0.5" }));
+    let figures = &data["progress"];
+    assert_eq!((&figures["downloaded"], &figures["total"]), (&json!("226 MB"), &json!("452 MB")));
+    assert_eq!(
+        (&figures["current_operation"], &figures["percentage"]),
+        (&json!("downloading"), &json!(47.5))
+    );
+    assert_eq!((&data["can_cancel"], &data["from_version"]), (&json!(true), &json!("v5.0.4")));
+    assert!(data["elapsed_time"].as_str().unwrap().starts_with("00:00:"));
+}
+
+#[tokio::test]
+async fn a_query_without_a_job_is_bad_and_with_an_unknown_one_finds_nothing() {
+    let gateway = Gateway::ready().await;
+    gateway.read("/api/v1/ota/progress").await.failure(400, "BAD_REQUEST");
+    for id in ["OTA-JOB-8821X", "../../etc", "%00", "x%27%20OR%201=1"] {
+        gateway.read(&format!("/api/v1/ota/progress?job_id={id}")).await.failure(404, "NOT_FOUND");
+    }
+}

@@ -1,0 +1,174 @@
+//! A gateway for tests and a client that talks to its router.
+
+mod client;
+mod world;
+
+pub use client::{Answer, Call};
+pub use world::World;
+
+use http::Method;
+use ota_core::{ConstraintId, Role, SlotId, SlotRecord};
+use ota_engine::{Ota, Parts, Site, ports::Store};
+use ota_store::{SqliteStore, User};
+use server::{
+    auth::Lifetimes,
+    http::{AppState, Options, router},
+};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tempfile::TempDir;
+
+pub const GATEWAY: &str = "GW-3920A9";
+pub const PASSWORD: &str = "demo-gateway";
+
+pub struct Gateway {
+    pub directory: TempDir,
+    pub store: SqliteStore,
+    pub world: Arc<World>,
+    pub ota: Arc<Ota>,
+    pub state: AppState,
+    pub router: axum::Router,
+}
+
+impl Gateway {
+    /// A gateway on v5.0.4 in slot A that has looked at its repository and its sensors.
+    pub async fn ready() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub async fn with(options: impl FnOnce(&mut Options)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(directory.path().join("gateway.db")).await.unwrap();
+        provision(&store).await;
+        Self::on(directory, store, options).await
+    }
+
+    /// The same gateway after a restart of the service.
+    pub async fn restarted(self) -> Self {
+        let Self { directory, store, state, ota, router, .. } = self;
+        state.close().await;
+        ota.shutdown().await;
+        drop((router, state, ota));
+        store.close().await;
+        let store = SqliteStore::open(directory.path().join("gateway.db")).await.unwrap();
+        Self::on(directory, store, |_| {}).await
+    }
+
+    async fn on(directory: TempDir, store: SqliteStore, change: impl FnOnce(&mut Options)) -> Self {
+        let world = Arc::new(World::new(directory.path()));
+        let ota = Ota::open(parts(&world, &store)).await.unwrap();
+        let site = directory.path().join("site");
+        world::build_site(&site);
+        let mut options = Options::new(site);
+        change(&mut options);
+        let state = AppState::new(Arc::clone(&ota), store.clone(), options, None).await.unwrap();
+        let router = router(state.clone());
+        ota.start();
+        let gateway = Self { directory, store, world, ota, state, router };
+        gateway.until("it is ready", || gateway.ota.is_ready()).await;
+        gateway
+    }
+
+    /// Waits for a condition.
+    pub async fn until(&self, what: &str, condition: impl Fn() -> bool) {
+        let wait = async {
+            while !condition() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), wait)
+            .await
+            .unwrap_or_else(|_| panic!("never came: {what}"));
+    }
+
+    /// Waits until the shown job has this state.
+    pub async fn until_job_is(&self, state: &str) {
+        let is = || self.ota.snapshot().job.as_ref().is_some_and(|view| view.job.state.name() == state);
+        self.until(state, is).await;
+    }
+
+    pub fn get(&self, path: &str) -> Call {
+        Call::new(self.router.clone(), Method::GET, path)
+    }
+
+    pub fn post(&self, path: &str) -> Call {
+        Call::new(self.router.clone(), Method::POST, path)
+    }
+
+    pub fn call(&self, method: Method, path: &str) -> Call {
+        Call::new(self.router.clone(), method, path)
+    }
+
+    /// The token of a fresh session.
+    pub async fn token(&self, user: &str) -> String {
+        let body = serde_json::json!({ "username": user, "password": PASSWORD });
+        let answer = self.post("/api/v1/auth/login").json(&body).send().await;
+        answer.body()["data"]["token"].as_str().unwrap_or_else(|| panic!("{answer:?}")).to_owned()
+    }
+
+    /// A `GET` of the interface as a viewer.
+    pub async fn read(&self, path: &str) -> Answer {
+        self.get(path).bearer(&self.token("viewer").await).gateway(GATEWAY).send().await
+    }
+
+    /// A `POST` of the interface as an operator.
+    pub async fn order(&self, path: &str, body: &serde_json::Value) -> Answer {
+        self.post(path).bearer(&self.token("operator").await).gateway(GATEWAY).json(body).send().await
+    }
+}
+
+fn parts(world: &Arc<World>, store: &SqliteStore) -> Parts {
+    let site = Site {
+        id: GATEWAY.into(),
+        model: "Univa-GW-Pro".into(),
+        bootloader: "U-Boot 2024.01".into(),
+        time_zone: "UTC".into(),
+        notice: Some("Tests".into()),
+        rollback_retries: 3,
+        version_floor: None,
+        check_interval: Duration::from_secs(8 * 3600),
+        clear_for: Duration::ZERO,
+        constraints: ConstraintId::ALL.map(|id| (id, true)).into(),
+        health_deadline: Duration::from_secs(5),
+    };
+    Parts {
+        site: Arc::new(site),
+        clock: world.clone(),
+        store: Arc::new(store.clone()),
+        repository: world.clone(),
+        fetcher: world.clone(),
+        bundles: world.clone(),
+        slots: world.clone(),
+        boot: world.clone(),
+        reboot: world.clone(),
+        sensors: world.clone(),
+        telemetry: world.clone(),
+        health: Vec::new(),
+    }
+}
+
+async fn provision(store: &SqliteStore) {
+    static HASH: OnceLock<String> = OnceLock::new();
+    let hash = HASH.get_or_init(|| server::password::hash(PASSWORD).unwrap());
+    for role in Role::ALL {
+        let name = role.as_str().to_owned();
+        let created_at = jiff::Timestamp::now();
+        store.add_user(&User { name, role, password_hash: hash.clone(), created_at }).await.unwrap();
+    }
+    for (slot, version) in [(SlotId::A, "v5.0.4"), (SlotId::B, "v5.0.3")] {
+        let record = SlotRecord {
+            version: version.into(),
+            kernel: "6.1.33-LTS".into(),
+            image_bytes: 64 << 20,
+            sha256: "00".repeat(32),
+            installed_at: jiff::Timestamp::UNIX_EPOCH,
+            good: true,
+        };
+        store.put_slot_record(slot, &record).await.unwrap();
+    }
+}
+
+/// Sessions that end at once when nobody uses them for `idle` seconds.
+pub fn short_sessions(idle: i64) -> Lifetimes {
+    Lifetimes { idle: jiff::SignedDuration::from_secs(idle), ..Lifetimes::default() }
+}

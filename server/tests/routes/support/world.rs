@@ -1,0 +1,227 @@
+//! The world beyond the engine's ports: a boot environment, slots, a repository and sensors in memory.
+
+use async_trait::async_trait;
+use ota_core::{
+    BootSelection, Bundle, Clearance, ConstraintId, ConstraintState, ImageFacts, Reading, Release, Severity,
+    SlotId, TargetFile, UpdateKind,
+};
+use ota_engine::ports::{
+    BootEnvironment, Bundles, Clock, Fetcher, Meter, PermittedChange, ReadBack, Reboot, Repository,
+    RepositoryError, ResourceUse, Sensors, SlotUsage, Slots, StepError, Telemetry,
+};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+
+pub const SIZE: u64 = 64 << 20;
+
+pub struct World {
+    staging: PathBuf,
+    began: Instant,
+    boot: Mutex<BootSelection>,
+    /// Downloads stay where they are until they are cancelled.
+    pub downloads_hang: AtomicBool,
+    pub repository_down: AtomicBool,
+    pub crane_moves: AtomicBool,
+    pub reboots: AtomicU32,
+}
+
+impl World {
+    pub fn new(staging: &Path) -> Self {
+        Self {
+            staging: staging.to_owned(),
+            began: Instant::now(),
+            boot: Mutex::new(BootSelection::from_variables(Some("A B"), Some("3"), Some("3"))),
+            downloads_hang: AtomicBool::new(false),
+            repository_down: AtomicBool::new(false),
+            crane_moves: AtomicBool::new(false),
+            reboots: AtomicU32::new(0),
+        }
+    }
+}
+
+/// What a build leaves.
+pub fn build_site(site: &Path) {
+    let package = site.join("pkg");
+    std::fs::create_dir_all(&package).unwrap();
+    for file in [
+        "gateway-ota.0123456789abcdef.js",
+        "gateway-ota.0123456789abcdef.wasm",
+        "gateway-ota.0123456789abcdef.css",
+    ] {
+        std::fs::write(package.join(file), "content").unwrap();
+        std::fs::write(package.join(format!("{file}.br")), "brotli").unwrap();
+    }
+    std::fs::write(site.join("favicon.svg"), "<svg/>").unwrap();
+}
+
+fn release(id: &str, version: &str, kind: UpdateKind, severity: Severity) -> Release {
+    Release {
+        id: id.into(),
+        version: version.into(),
+        kind,
+        severity,
+        released: "2025-03-15".into(),
+        description: "A release".into(),
+        changelog: vec!["A change".into()],
+        compatible: vec!["Univa-GW-Pro".into()],
+        kernel: Some("6.1.34-LTS".into()),
+        target: TargetFile { name: format!("{version}.raucb"), length: 452_000_000, sha256: id.repeat(6) },
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now()
+    }
+    fn boot(&self) -> Duration {
+        Duration::from_secs(19 * 86_400) + self.began.elapsed()
+    }
+}
+
+#[async_trait]
+impl Repository for World {
+    fn location(&self) -> &str {
+        "http://127.0.0.1:3100/repository"
+    }
+    async fn check(&self) -> Result<Vec<Release>, RepositoryError> {
+        if self.repository_down.load(Ordering::Relaxed) {
+            let (message, detail) = ("The repository cannot be reached.".into(), "secret detail".into());
+            return Err(RepositoryError { message, detail });
+        }
+        Ok(vec![
+            release("update-000", "v5.0.2", UpdateKind::Bugfix, Severity::Low),
+            release("update-001", "v5.0.5", UpdateKind::Security, Severity::Critical),
+            release("update-002", "v5.1.0", UpdateKind::Feature, Severity::Medium),
+        ])
+    }
+}
+
+#[async_trait]
+impl Fetcher for World {
+    async fn check_space(&self, _: &TargetFile) -> Result<(), StepError> {
+        Ok(())
+    }
+    async fn fetch(
+        &self,
+        target: &TargetFile,
+        meter: &Meter,
+        cancel: &CancellationToken,
+    ) -> Result<PathBuf, StepError> {
+        meter.begin(target.length / 2, target.length);
+        if self.downloads_hang.load(Ordering::Relaxed) {
+            cancel.cancelled().await;
+            return Err(StepError::Cancelled);
+        }
+        Ok(self.staging.join(&target.name))
+    }
+    async fn sweep(&self, _: &[TargetFile]) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Bundles for World {
+    async fn verify(&self, path: PathBuf, _: &Meter, _: &CancellationToken) -> Result<Bundle, StepError> {
+        let image = ImageFacts { class: "rootfs".into(), size: SIZE, sha256: "11".repeat(32) };
+        Ok(Bundle {
+            version: path.file_stem().unwrap().to_string_lossy().into_owned(),
+            compatible: "Univa-GW-Pro".into(),
+            kernel: None,
+            signer: "CN=signer".into(),
+            images: vec![image],
+        })
+    }
+}
+
+#[async_trait]
+impl Slots for World {
+    fn booted(&self) -> SlotId {
+        SlotId::A
+    }
+    async fn usage(&self, _: SlotId) -> Result<SlotUsage, StepError> {
+        Ok(SlotUsage { size: SIZE, used: Some(SIZE / 2) })
+    }
+    async fn check_fit(&self, _: SlotId, _: &Bundle) -> Result<(), StepError> {
+        Ok(())
+    }
+    async fn write(
+        &self,
+        slot: SlotId,
+        _: PathBuf,
+        _: &Bundle,
+        _: &Meter,
+        _: &CancellationToken,
+    ) -> Result<(), StepError> {
+        assert_eq!(slot, SlotId::B, "the running slot is never written");
+        Ok(())
+    }
+    async fn read_back(
+        &self,
+        slot: SlotId,
+        _: &Bundle,
+        _: &Meter,
+        _: &CancellationToken,
+    ) -> Result<ReadBack, StepError> {
+        Ok(ReadBack::proven(slot))
+    }
+}
+
+#[async_trait]
+impl BootEnvironment for World {
+    async fn read(&self) -> Result<BootSelection, StepError> {
+        Ok(self.boot.lock().unwrap().clone())
+    }
+    async fn commit(&self, change: PermittedChange) -> Result<BootSelection, StepError> {
+        let mut boot = self.boot.lock().unwrap();
+        *boot = boot.clone().with(change.change());
+        Ok(boot.clone())
+    }
+}
+
+#[async_trait]
+impl Reboot for World {
+    fn boot_id(&self) -> String {
+        "11111111-2222-3333-4444-555555555555".into()
+    }
+    async fn reboot(&self, _: Clearance) -> Result<(), StepError> {
+        self.reboots.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Sensors for World {
+    fn latest(&self) -> Vec<Reading> {
+        let moves = self.crane_moves.load(Ordering::Relaxed);
+        let reading = |constraint| {
+            let blocks = constraint == ConstraintId::CraneMotion && moves;
+            Reading {
+                constraint,
+                state: if blocks { ConstraintState::Blocking } else { ConstraintState::Clear },
+                status: if blocks { "moving" } else { "idle" }.into(),
+                level: (constraint == ConstraintId::UpsBattery).then_some(85.0),
+                threshold: (constraint == ConstraintId::UpsBattery).then_some(30.0),
+                source: "plant".into(),
+                reason: if blocks { "The crane is moving." } else { "Clear." }.into(),
+                at: self.boot(),
+                max_age: Duration::from_secs(5),
+            }
+        };
+        ConstraintId::ALL.map(reading).into()
+    }
+}
+
+impl Telemetry for World {
+    fn resources(&self) -> ResourceUse {
+        ResourceUse { cpu: 15.24, memory: 52.49 }
+    }
+    fn kernel(&self) -> String {
+        "6.1.33-LTS".into()
+    }
+}
