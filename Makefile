@@ -1,17 +1,35 @@
-# What each target does is one line to read; the work itself is in cargo.
-.PHONY: test check setup
+# What each target does is one line to read; the work itself is in cargo and in setup/.
+.PHONY: run build test check setup
 
 CARGO ?= cargo
+export CARGO
+
+# Of `make run`: where the page is, where plant and repository are, and where the demo keeps its data.
+LISTEN ?= 127.0.0.1:3000
+PLANT ?= 127.0.0.1:3100
+TARGET = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+DATA_DIR ?= $(TARGET)/demo
+
+run: ## The demo in the foreground, with what it needs installed and built first. Ctrl-C ends it.
+	@./setup/run-tools
+	@./setup/build dev
+	@./setup/demo $(LISTEN) $(PLANT) $(DATA_DIR)
+
+build: ## Server, ota-publish and the page, optimized; the page's files also as brotli and gzip.
+	@./setup/run-tools release
+	@./setup/build release
 
 test: setup ## Every test, with what they need installed first.
-	$(CARGO) test --workspace --all-targets
-	$(CARGO) test --workspace --doc
+	$(CARGO) test --workspace --exclude frontend --all-targets
+	$(CARGO) test --workspace --exclude frontend --doc
 	@echo "All tests passed."
 
 check: ## Format, clippy with warnings as errors, and the unit tests.
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) test --workspace --lib
+	$(CARGO) clippy --workspace --exclude frontend --all-targets -- -D warnings
+	$(CARGO) clippy -p frontend --target wasm32-unknown-unknown -- -D warnings
+	$(CARGO) test --workspace --exclude frontend --lib
 
-setup: ## Installs the peers that the tests run against; does nothing when they are there.
+setup: ## Installs what building and testing need; does nothing when it is there.
+	@./setup/run-tools
 	@./setup/test-tools

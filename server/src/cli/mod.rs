@@ -1,0 +1,185 @@
+//! The command line.
+//!
+//! | exit status | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | it did not work; the error output says why |
+//! | 2 | wrong usage, or a configuration that cannot be used |
+//! | 3 | `verify`: the bundle is refused |
+
+mod check_config;
+mod env;
+mod output;
+mod provision;
+mod status;
+mod user;
+mod verify;
+
+use crate::config::{Inputs, Loaded};
+use crate::{logging, service, wiring};
+use clap::{Parser, Subcommand};
+use ota_core::SlotId;
+use ota_store::SqliteStore;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Updates this gateway's operating system over the air.
+#[derive(Debug, Parser)]
+#[command(name = "gateway-ota", version)]
+struct Cli {
+    /// Configuration file.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Directory of the database and of downloads, over what the configuration says.
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the service in the foreground.
+    Serve {
+        /// Address and port, over what the configuration says.
+        #[arg(long)]
+        listen: Option<SocketAddr>,
+    },
+    /// Prints every effective value of the configuration and where it came from.
+    CheckConfig {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Manages those who may log in.
+    #[command(subcommand)]
+    User(user::Command),
+    /// Tells how the gateway stands, from database and boot environment; works without the service.
+    Status {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Verifies a bundle completely, as an installation would.
+    Verify {
+        file: PathBuf,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints the boot environment's variables and the slot that starts next.
+    Env {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Puts the factory's bundles into the slots of a gateway that was never provisioned. Changes nothing on another one.
+    Provision {
+        /// `A=BUNDLE` and `B=BUNDLE`; the inactive slot may be left out.
+        #[arg(long = "slot", value_name = "SLOT=BUNDLE", required = true, value_parser = provision::assignment)]
+        slots: Vec<(SlotId, PathBuf)>,
+        /// The slot that starts first.
+        #[arg(long, default_value = "A")]
+        active: SlotId,
+        /// Size of slot files that do not exist yet, in MiB.
+        #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+        slot_mib: u64,
+    },
+}
+
+/// Why a command did not do what it was asked, and the exit status that says so.
+#[derive(Debug)]
+struct Failure {
+    status: u8,
+    /// Empty where everything was said already.
+    message: String,
+}
+
+impl Failure {
+    fn failed(message: impl fmt::Display) -> Self {
+        Self { status: 1, message: message.to_string() }
+    }
+
+    fn usage(message: impl fmt::Display) -> Self {
+        Self { status: 2, message: message.to_string() }
+    }
+
+    const fn silent_usage() -> Self {
+        Self { status: 2, message: String::new() }
+    }
+
+    fn refused(message: impl fmt::Display) -> Self {
+        Self { status: 3, message: message.to_string() }
+    }
+}
+
+/// Runs the command that this process was started with.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Also help and version come this way. clap's own exit would panic over a closed output.
+            _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match perform(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                output::complain(&failure.message);
+            }
+            ExitCode::from(failure.status)
+        }
+    }
+}
+
+fn perform(cli: Cli) -> Result<(), Failure> {
+    let mut inputs = Inputs::from_process(cli.config);
+    inputs.data_dir = cli.data_dir;
+    if let Command::Serve { listen } = &cli.command {
+        inputs.listen = *listen;
+    }
+    let loaded = Loaded::read(&inputs).map_err(Failure::usage)?;
+    if let Command::CheckConfig { json } = cli.command {
+        return check_config::run(loaded, json);
+    }
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::failed)?;
+    let done = runtime.block_on(perform_with(cli.command, loaded));
+    // Work that nobody waits for any more must not hold up the end.
+    runtime.shutdown_background();
+    done
+}
+
+async fn perform_with(command: Command, loaded: Loaded) -> Result<(), Failure> {
+    if let Command::User(command) = command {
+        // Users can be added before the rest of the configuration is complete.
+        return user::run(command, &loaded.unchecked().data_dir).await;
+    }
+    let config = loaded.checked().map_err(Failure::usage)?;
+    match command {
+        Command::Serve { .. } => {
+            logging::start(&config.log);
+            service::serve(config).await.map_err(Failure::failed)
+        }
+        Command::Status { json } => status::run(&config, json).await,
+        Command::Verify { file, json } => verify::run(&config, file, json).await,
+        Command::Env { json } => env::run(&config, json).await,
+        Command::Provision { slots, active, slot_mib } => {
+            logging::start(&config.log);
+            provision::run(&config, slots, active, slot_mib << 20).await
+        }
+        Command::CheckConfig { .. } | Command::User(_) => Ok(()),
+    }
+}
+
+/// Opens the database; makes directory and database where they are missing and `create` says so.
+async fn open_store(data_dir: &Path, create: bool) -> Result<SqliteStore, Failure> {
+    let path = wiring::database(data_dir);
+    if create {
+        wiring::prepare_directory(data_dir).map_err(Failure::failed)?;
+    } else if !path.exists() {
+        let message = format!("there is no database {}: this gateway was never started", path.display());
+        return Err(Failure::failed(message));
+    }
+    SqliteStore::open(path).await.map_err(Failure::failed)
+}

@@ -1,0 +1,408 @@
+//! The keys, their kinds and their defaults. What is empty by default must be set; the checks say which.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// All of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Holds the database, staged downloads and the repository's seen metadata.
+    pub data_dir: PathBuf,
+    pub gateway: Gateway,
+    pub server: Server,
+    pub slots: Slots,
+    pub boot: Boot,
+    pub trust: Trust,
+    pub repository: Repository,
+    pub health: Health,
+    pub safety: Safety,
+    pub log: Log,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: "/var/lib/gateway-ota".into(),
+            gateway: Gateway::default(),
+            server: Server::default(),
+            slots: Slots::default(),
+            boot: Boot::default(),
+            trust: Trust::default(),
+            repository: Repository::default(),
+            health: Health::default(),
+            safety: Safety::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+/// What this gateway is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Gateway {
+    /// Named by clients in `X-Gateway-ID`.
+    pub id: String,
+    /// `compatible` of the bundles that it takes.
+    pub model: String,
+    /// Shown on the page.
+    pub bootloader: String,
+    /// IANA name; maintenance windows are meant in it.
+    pub time_zone: String,
+    /// A banner that every visitor sees.
+    pub notice: Option<String>,
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            model: String::new(),
+            bootloader: "U-Boot".into(),
+            time_zone: "UTC".into(),
+            notice: None,
+        }
+    }
+}
+
+/// Where and how it is reached.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Address and port.
+    pub listen: String,
+    /// PEM chain; TLS is on when it and the key are set.
+    pub tls_certificate: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+    /// `Host` values that are answered beside the address itself; none: any.
+    pub allowed_hosts: Vec<String>,
+    /// Directory with the page's scripts and styles.
+    pub site: PathBuf,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:3000".into(),
+            tls_certificate: None,
+            tls_key: None,
+            allowed_hosts: Vec::new(),
+            site: default_site(),
+        }
+    }
+}
+
+/// Beside the executable where a build left it, else where a package installs it.
+fn default_site() -> PathBuf {
+    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("site")));
+    beside.filter(|path| path.is_dir()).unwrap_or_else(|| "/usr/share/gateway-ota/site".into())
+}
+
+/// The two slot groups.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Slots {
+    #[serde(rename = "A")]
+    pub a: Slot,
+    #[serde(rename = "B")]
+    pub b: Slot,
+}
+
+/// The place of each image class.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Slot {
+    /// Block device or file of the root image.
+    pub rootfs: PathBuf,
+}
+
+/// The boot loader's side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Boot {
+    /// The `fw_env.config` that `fw_printenv` uses too.
+    pub environment: PathBuf,
+    pub flag_scheme: Scheme,
+    pub lock_file: PathBuf,
+    /// Kernel command line, with `rauc.slot=`.
+    pub cmdline: PathBuf,
+    /// Differs after each start of the system.
+    pub boot_id: PathBuf,
+    /// Tries that a new slot gets before the boot loader goes back.
+    pub rollback_retries: u8,
+    pub reboot: RebootBy,
+}
+
+impl Default for Boot {
+    fn default() -> Self {
+        Self {
+            environment: "/etc/fw_env.config".into(),
+            flag_scheme: Scheme::Counter,
+            // What `fw_printenv` and `fw_setenv` lock.
+            lock_file: "/var/lock/fw_printenv.lock".into(),
+            cmdline: "/proc/cmdline".into(),
+            boot_id: "/proc/sys/kernel/random/boot_id".into(),
+            rollback_retries: 3,
+            reboot: RebootBy::Systemd,
+        }
+    }
+}
+
+/// Meaning of the flag bytes of a redundant environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scheme {
+    Counter,
+    Boolean,
+}
+
+/// What restarts the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RebootBy {
+    /// `systemctl reboot`.
+    Systemd,
+    /// A model of the boot script, for a gateway whose slots are files: the service starts itself again.
+    Model,
+}
+
+/// Whom bundles are taken from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Trust {
+    /// PEM certificates.
+    pub keyring: PathBuf,
+    pub purpose: Purpose,
+    /// Whether bundles may bring programs of their own.
+    pub allow_hooks: bool,
+    /// Oldest version that may be installed.
+    pub version_floor: Option<String>,
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self {
+            keyring: "/etc/gateway-ota/keyring.pem".into(),
+            purpose: Purpose::SmimeSign,
+            allow_hooks: false,
+            version_floor: None,
+        }
+    }
+}
+
+/// What a signer's certificate must be issued for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    SmimeSign,
+    CodeSign,
+}
+
+/// Where updates are announced.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Repository {
+    pub metadata_url: String,
+    pub targets_url: String,
+    /// The first trusted `root.json`.
+    pub root: PathBuf,
+    pub check_interval_hours: u32,
+}
+
+impl Default for Repository {
+    fn default() -> Self {
+        Self {
+            metadata_url: String::new(),
+            targets_url: String::new(),
+            root: "/etc/gateway-ota/root.json".into(),
+            check_interval_hours: 8,
+        }
+    }
+}
+
+/// How a new system proves itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Health {
+    /// Time that the required checks have to succeed after a start.
+    pub deadline_seconds: u64,
+    pub check: Vec<Check>,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { deadline_seconds: 300, check: Vec::new() }
+    }
+}
+
+/// A program whose exit status says whether the system works.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    pub name: String,
+    /// Program and arguments; no shell.
+    pub command: Vec<String>,
+    #[serde(default = "yes")]
+    pub required: bool,
+    #[serde(default = "twenty")]
+    pub timeout_seconds: u64,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn twenty() -> u64 {
+    20
+}
+
+/// The interlocks and their sources.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Safety {
+    /// How long the machine must have been still before a slot is armed or the gateway restarts.
+    pub clear_for_seconds: u64,
+    pub http: Vec<HttpSource>,
+    pub crane_motion: StateSource,
+    pub acs_collision: StateSource,
+    pub ups_battery: LevelSource,
+    pub network: Switch,
+    pub system_load: LoadLimit,
+}
+
+impl Default for Safety {
+    fn default() -> Self {
+        Self {
+            clear_for_seconds: 30,
+            http: Vec::new(),
+            crane_motion: StateSource::reading("/crane_motion", "idle"),
+            acs_collision: StateSource::reading("/acs_collision", "clear"),
+            ups_battery: LevelSource::default(),
+            network: Switch::default(),
+            system_load: LoadLimit::default(),
+        }
+    }
+}
+
+/// A JSON document that is asked for again and again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpSource {
+    /// What constraints call it.
+    pub name: String,
+    pub url: String,
+    #[serde(default = "a_second")]
+    pub interval_ms: u64,
+    /// Older readings count as unknown, which blocks.
+    #[serde(default = "five")]
+    pub max_age_seconds: u64,
+}
+
+const fn a_second() -> u64 {
+    1000
+}
+
+const fn five() -> u64 {
+    5
+}
+
+/// A constraint that is a word in a source's document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StateSource {
+    pub enabled: bool,
+    /// Name of a `[[safety.http]]`.
+    pub source: String,
+    /// JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// Words that mean clear; every other one blocks.
+    pub clear_values: Vec<String>,
+}
+
+impl StateSource {
+    fn reading(pointer: &str, clear: &str) -> Self {
+        Self { pointer: pointer.to_owned(), clear_values: vec![clear.to_owned()], ..Self::default() }
+    }
+}
+
+impl Default for StateSource {
+    fn default() -> Self {
+        Self { enabled: true, source: String::new(), pointer: String::new(), clear_values: Vec::new() }
+    }
+}
+
+/// A constraint that is a number in a source's document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LevelSource {
+    pub enabled: bool,
+    pub source: String,
+    pub pointer: String,
+    /// In percent; below it the constraint blocks.
+    pub minimum: f64,
+    /// Where the document says whether mains power is there.
+    pub online_pointer: Option<String>,
+}
+
+impl Default for LevelSource {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            source: String::new(),
+            pointer: "/ups_battery".into(),
+            minimum: 30.0,
+            online_pointer: None,
+        }
+    }
+}
+
+/// A constraint without a source of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Switch {
+    pub enabled: bool,
+}
+
+impl Default for Switch {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+/// How busy the gateway may be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LoadLimit {
+    pub enabled: bool,
+    /// Load average of a minute, divided by the number of cores.
+    pub maximum_per_core: f64,
+}
+
+impl Default for LoadLimit {
+    fn default() -> Self {
+        Self { enabled: true, maximum_per_core: 2.0 }
+    }
+}
+
+/// What the service writes to its error output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,ota_engine=debug`.
+    pub level: String,
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Text }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    Text,
+    /// One object a line.
+    Json,
+}

@@ -1,0 +1,274 @@
+//! Commissioning: the factory's bundles go into the slots of a gateway that was never provisioned.
+//!
+//! Each step is taken only where its result is missing, so an interrupted run is simply run again, and a run on a
+//! provisioned gateway changes nothing.
+
+use crate::config::{Config, RebootBy};
+use crate::wiring::{self, WiringError};
+use jiff::Timestamp;
+use ota_core::{Bundle, SlotId, SlotRecord};
+use ota_engine::ports::{Bundles, Fact, Meter, Slots, StepError, Store, StoreError};
+use ota_platform::{DeviceSlots, ROOT_CLASS, RaucBundles, power_on};
+use ota_store::SqliteStore;
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+use tokio_util::sync::CancellationToken;
+use uboot_env::{Environment, InvalidVariable, Store as EnvironmentStore};
+
+const ORDER: &str = "BOOT_ORDER";
+/// Of a record whose bundle does not name a kernel.
+const UNKNOWN: &str = "unknown";
+
+/// What is to be done.
+#[derive(Debug)]
+pub struct Order {
+    /// The bundle of each slot.
+    pub bundles: BTreeMap<SlotId, PathBuf>,
+    /// The slot that starts first.
+    pub active: SlotId,
+    /// Size of slot files that do not exist yet, in bytes.
+    pub slot_size: u64,
+}
+
+/// Something that was found missing and was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    SlotFile {
+        slot: SlotId,
+        path: PathBuf,
+        size: u64,
+    },
+    Written {
+        slot: SlotId,
+        version: String,
+    },
+    /// The slot held the image already.
+    Recorded {
+        slot: SlotId,
+        version: String,
+    },
+    Environment {
+        order: String,
+    },
+    PoweredOn {
+        slot: SlotId,
+    },
+}
+
+/// Why a gateway could not be provisioned.
+#[derive(Debug, thiserror::Error)]
+pub enum ProvisionError {
+    #[error("the active slot {0} has no bundle: name one with --slot {0}=FILE")]
+    NoActiveBundle(SlotId),
+    #[error("the bundle for slot {slot}: {source}")]
+    Bundle { slot: SlotId, source: StepError },
+    #[error("slot {slot}: {source}")]
+    Slot { slot: SlotId, source: StepError },
+    #[error("slot {0} runs and holds something else than the bundle; only an update can change that")]
+    Running(SlotId),
+    #[error(
+        "there is a boot environment, but no copy of it is valid: save it once in U-Boot (saveenv), then try again"
+    )]
+    DamagedEnvironment,
+    #[error("the boot environment: {0}")]
+    Environment(String),
+    #[error(transparent)]
+    Wiring(#[from] WiringError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the work was interrupted")]
+    Interrupted,
+}
+
+/// Provisions the gateway and tells what was done: nothing, where it was provisioned before.
+///
+/// # Errors
+/// [`ProvisionError`]; no slot is written before every bundle was verified.
+pub async fn provision(config: &Config, order: &Order) -> Result<Vec<Done>, ProvisionError> {
+    if !order.bundles.contains_key(&order.active) {
+        return Err(ProvisionError::NoActiveBundle(order.active));
+    }
+    wiring::prepare_directory(&config.data_dir)?;
+    let store = SqliteStore::open_for_service(wiring::database(&config.data_dir)).await?;
+    let done = perform(config, order, &store).await;
+    store.close().await;
+    done
+}
+
+async fn perform(config: &Config, order: &Order, store: &SqliteStore) -> Result<Vec<Done>, ProvisionError> {
+    let mut done = Vec::new();
+    let missing = without_record(order, store).await?;
+    let bundles = wiring::bundles(config)?;
+    let verified = verify(&bundles, missing).await?;
+    for slot in SlotId::ALL {
+        done.extend(make_place(slot, place(config, slot), order.slot_size)?);
+    }
+    for (slot, path, bundle) in &verified {
+        done.push(fill(config, &bundles, *slot, path, bundle).await?);
+        store.put_slot_record(*slot, &record(bundle)?).await?;
+    }
+    done.extend(prepare_environment(config, order)?);
+    if config.boot.reboot == RebootBy::Model && !config.boot.cmdline.exists() {
+        done.push(start_model(config).await?);
+    }
+    if store.fact(Fact::LastOta).await?.is_none() {
+        store.put_fact(Fact::LastOta, &now().to_string()).await?;
+    }
+    Ok(done)
+}
+
+async fn without_record(order: &Order, store: &SqliteStore) -> Result<Vec<(SlotId, PathBuf)>, StoreError> {
+    let mut missing = Vec::new();
+    for (slot, path) in &order.bundles {
+        if store.slot_record(*slot).await?.is_none() {
+            missing.push((*slot, path.clone()));
+        }
+    }
+    Ok(missing)
+}
+
+async fn verify(
+    bundles: &RaucBundles,
+    files: Vec<(SlotId, PathBuf)>,
+) -> Result<Vec<(SlotId, PathBuf, Bundle)>, ProvisionError> {
+    let mut verified = Vec::new();
+    for (slot, path) in files {
+        let result = bundles.verify(path.clone(), &Meter::default(), &CancellationToken::new()).await;
+        let bundle = result.map_err(|source| ProvisionError::Bundle { slot, source })?;
+        verified.push((slot, path, bundle));
+    }
+    Ok(verified)
+}
+
+fn place(config: &Config, slot: SlotId) -> &Path {
+    match slot {
+        SlotId::A => &config.slots.a.rootfs,
+        SlotId::B => &config.slots.b.rootfs,
+    }
+}
+
+/// Makes a slot file where there is nothing. A device that is missing is never replaced by a file.
+fn make_place(slot: SlotId, path: &Path, size: u64) -> Result<Option<Done>, ProvisionError> {
+    if path.exists() || path.starts_with("/dev") {
+        return Ok(None);
+    }
+    let failed = || WiringError::io("cannot make the slot’s file", path);
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(failed())?;
+    }
+    // Complete under its name or not there at all.
+    let unfinished = path.with_extension("new");
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(true).open(&unfinished).map_err(failed())?;
+    file.set_len(size).and_then(|()| file.sync_all()).map_err(failed())?;
+    fs::rename(&unfinished, path).map_err(failed())?;
+    Ok(Some(Done::SlotFile { slot, path: path.to_owned(), size }))
+}
+
+/// Brings the bundle's images into the slot and compares every byte. The running slot is only compared.
+async fn fill(
+    config: &Config,
+    bundles: &RaucBundles,
+    slot: SlotId,
+    path: &Path,
+    bundle: &Bundle,
+) -> Result<Done, ProvisionError> {
+    let failed = |source| ProvisionError::Slot { slot, source };
+    let policy = bundles
+        .policy()
+        .map_err(|error| WiringError::new("cannot verify bundles", wiring::causes(&error)))?;
+    // Nothing runs from these slots yet, or the other one does.
+    let slots = DeviceSlots::seen_from(slot.other(), wiring::places(config), policy);
+    let (meter, cancel) = (Meter::default(), CancellationToken::new());
+    slots.check_fit(slot, bundle).await.map_err(failed)?;
+    let version = bundle.version.clone();
+    if slots.read_back(slot, bundle, &meter, &cancel).await.is_ok() {
+        return Ok(Done::Recorded { slot, version });
+    }
+    if wiring::booted(config).is_ok_and(|booted| booted == slot) {
+        return Err(ProvisionError::Running(slot));
+    }
+    slots.write(slot, path.to_owned(), bundle, &meter, &cancel).await.map_err(failed)?;
+    slots.read_back(slot, bundle, &meter, &cancel).await.map_err(failed)?;
+    Ok(Done::Written { slot, version })
+}
+
+fn record(bundle: &Bundle) -> Result<SlotRecord, ProvisionError> {
+    let root = bundle.images.iter().find(|image| image.class == ROOT_CLASS);
+    // The slots have refused a bundle without one before.
+    let root = root.ok_or(ProvisionError::Interrupted)?;
+    Ok(SlotRecord {
+        version: bundle.version.clone(),
+        kernel: bundle.kernel.clone().unwrap_or_else(|| UNKNOWN.to_owned()),
+        image_bytes: bundle.images.iter().fold(0, |sum, image| sum.saturating_add(image.size)),
+        sha256: root.sha256.clone(),
+        installed_at: now(),
+        good: true,
+    })
+}
+
+/// Timestamps are kept in whole seconds.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    now.round(jiff::Unit::Second).unwrap_or(now)
+}
+
+/// Makes the boot environment where there is none, and adds the variables where an existing one lacks them. What is there is
+/// never replaced: on a real board it holds the boot script.
+fn prepare_environment(config: &Config, order: &Order) -> Result<Option<Done>, ProvisionError> {
+    let places = wiring::environment_places(config)?;
+    let failed = |error: &dyn std::error::Error| ProvisionError::Environment(wiring::causes(error));
+    let wanted = variables(config, order);
+    let boot_order = wanted.get(ORDER).unwrap_or_default().to_owned();
+    if places.copies.iter().all(|copy| !copy.device.exists()) {
+        EnvironmentStore::create(places, &wanted).map_err(|error| failed(&error))?;
+        return Ok(Some(Done::Environment { order: boot_order }));
+    }
+    let store = EnvironmentStore::open(places);
+    let found = store.read().map_err(|error| match error {
+        uboot_env::Error::NoValidCopy => ProvisionError::DamagedEnvironment,
+        error => failed(&error),
+    })?;
+    if found.get(ORDER).is_some() {
+        return Ok(None);
+    }
+    store
+        .update(|variables| {
+            wanted.iter().try_for_each(|(name, value)| variables.set(name, value))?;
+            Ok::<_, InvalidVariable>(())
+        })
+        .map_err(|error| failed(&error))?;
+    Ok(Some(Done::Environment { order: boot_order }))
+}
+
+/// The active slot first; a slot without a bundle has no tries.
+fn variables(config: &Config, order: &Order) -> Environment {
+    let mut variables = Environment::new();
+    let names = [(SlotId::A, "BOOT_A_LEFT"), (SlotId::B, "BOOT_B_LEFT")];
+    let mut set = |name: &str, value: String| {
+        // Neither name nor value has a character that the format has no form for.
+        _ = variables.set(name, value);
+    };
+    set(ORDER, format!("{} {}", order.active, order.active.other()));
+    for (slot, name) in names {
+        let tries = if order.bundles.contains_key(&slot) { config.boot.rollback_retries } else { 0 };
+        set(name, tries.to_string());
+    }
+    variables
+}
+
+/// Switches the modelled hardware on for the first time.
+async fn start_model(config: &Config) -> Result<Done, ProvisionError> {
+    let model = wiring::boot_model(config);
+    for path in [&model.cmdline, &model.boot_id, &model.log] {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(WiringError::io("cannot make the directory of", path))?;
+        }
+    }
+    let started = tokio::task::spawn_blocking(move || power_on(&model)).await;
+    let started = started.map_err(|_| ProvisionError::Interrupted)?;
+    let slot = started
+        .map_err(|error| WiringError::new("the modelled hardware does not start", wiring::causes(&error)))?;
+    Ok(Done::PoweredOn { slot })
+}

@@ -1,0 +1,342 @@
+//! From the configuration to the adapters behind the engine's ports.
+
+use crate::config::{Config, LevelSource, Purpose, RebootBy, Scheme, StateSource};
+use crate::database_check::DatabaseCheck;
+use ota_core::{BySlot, ConstraintId, SlotId};
+use ota_engine::ports::{Clock, HealthCheck, Reboot, Sensors, Store};
+use ota_engine::{Parts, Site};
+use ota_platform as platform;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// The kernel's own figures.
+const PROC: &str = "/proc";
+/// How often the network is looked at, and how old a reading of it may be.
+const NETWORK: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(20));
+/// The same for the load.
+const LOAD: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
+/// How long the gateway's own web server may take to answer.
+const OWN_ANSWER: Duration = Duration::from_secs(5);
+
+/// An adapter that cannot be made from the configuration: what it is, and every cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {causes}")]
+pub struct WiringError {
+    what: &'static str,
+    causes: String,
+}
+
+/// For `map_err`.
+fn failed<E: std::error::Error>(what: &'static str) -> impl FnOnce(E) -> WiringError {
+    move |error| WiringError { what, causes: causes(&error) }
+}
+
+/// An error with all that it came from.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// The database file.
+#[must_use]
+pub fn database(data_dir: &Path) -> PathBuf {
+    data_dir.join("gateway.db")
+}
+
+/// Makes the data directory, for its owner and group only, where it is missing.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn prepare_directory(data_dir: &Path) -> Result<(), WiringError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o750).create(data_dir);
+    made.map_err(|error| WiringError {
+        what: "cannot make the data directory",
+        causes: format!("{}: {error}", data_dir.display()),
+    })
+}
+
+/// The slot that runs.
+///
+/// # Errors
+/// When the kernel's command line does not say it.
+pub fn booted(config: &Config) -> Result<SlotId, WiringError> {
+    platform::booted_slot(&config.boot.cmdline).map_err(failed("cannot tell which slot runs"))
+}
+
+/// Where the boot environment is.
+#[must_use]
+pub fn environment(config: &Config) -> platform::UbootConfig {
+    platform::UbootConfig {
+        environment: config.boot.environment.clone(),
+        scheme: match config.boot.flag_scheme {
+            Scheme::Counter => platform::FlagScheme::Counter,
+            Scheme::Boolean => platform::FlagScheme::Boolean,
+        },
+        lock_file: config.boot.lock_file.clone(),
+    }
+}
+
+/// The boot environment as a whole, for commissioning and for people.
+///
+/// # Errors
+/// When its configuration file cannot be used.
+pub fn environment_store(config: &Config) -> Result<uboot_env::Store, WiringError> {
+    Ok(uboot_env::Store::open(environment_places(config)?))
+}
+
+/// Places, lock and scheme of the boot environment.
+///
+/// # Errors
+/// When its configuration file cannot be used.
+pub fn environment_places(config: &Config) -> Result<uboot_env::Config, WiringError> {
+    let wanted = environment(config);
+    let places =
+        uboot_env::Config::load(&wanted.environment).map_err(failed("cannot find the boot environment"))?;
+    Ok(places.with_scheme(wanted.scheme).with_lock_file(wanted.lock_file))
+}
+
+/// The modelled hardware, for a gateway that has none.
+#[must_use]
+pub fn boot_model(config: &Config) -> platform::BootModelConfig {
+    platform::BootModelConfig {
+        environment: environment(config),
+        slots: BySlot { a: config.slots.a.rootfs.clone(), b: config.slots.b.rootfs.clone() },
+        cmdline: config.boot.cmdline.clone(),
+        boot_id: config.boot.boot_id.clone(),
+        log: config.boot.boot_id.with_file_name("boot.log"),
+        rollback_retries: config.boot.rollback_retries,
+    }
+}
+
+/// Who is trusted to sign bundles.
+///
+/// # Errors
+/// When the keyring cannot be used.
+pub fn bundles(config: &Config) -> Result<platform::RaucBundles, WiringError> {
+    let trust = platform::TrustConfig {
+        keyring: config.trust.keyring.clone(),
+        purpose: match config.trust.purpose {
+            Purpose::SmimeSign => platform::Purpose::SmimeSign,
+            Purpose::CodeSign => platform::Purpose::CodeSign,
+        },
+        allow_hooks: config.trust.allow_hooks,
+        compatible: config.gateway.model.clone(),
+        version_floor: config.trust.version_floor.clone(),
+    };
+    platform::RaucBundles::new(trust).map_err(failed("cannot verify bundles"))
+}
+
+/// The places of each slot, by image class.
+#[must_use]
+pub fn places(config: &Config) -> BySlot<BTreeMap<String, PathBuf>> {
+    let place = |root: &Path| BTreeMap::from([(platform::ROOT_CLASS.to_owned(), root.to_owned())]);
+    BySlot { a: place(&config.slots.a.rootfs), b: place(&config.slots.b.rootfs) }
+}
+
+/// Everything that the engine needs. `address` is where the service listens: a trial asks there.
+///
+/// # Errors
+/// [`WiringError`] for the first adapter that cannot be made.
+pub fn parts(config: &Config, store: Arc<dyn Store>, address: SocketAddr) -> Result<Parts, WiringError> {
+    let clock: Arc<dyn Clock> = Arc::new(platform::SystemClock);
+    let bundles = bundles(config)?;
+    let policy = bundles.policy().map_err(failed("cannot verify bundles"))?;
+    let (metadata_url, targets_url) =
+        (url(&config.repository.metadata_url)?, url(&config.repository.targets_url)?);
+    let slots = platform::DeviceSlots::open(platform::SlotsConfig {
+        places: places(config),
+        cmdline: config.boot.cmdline.clone(),
+        policy,
+    });
+    let fetch = platform::FetchConfig {
+        targets_url: targets_url.clone(),
+        staging: config.data_dir.join("staging"),
+        patience: platform::Patience::default(),
+    };
+    let repository = platform::RepositoryConfig {
+        metadata_url: metadata_url.clone(),
+        targets_url,
+        root: config.repository.root.clone(),
+        datastore: config.data_dir.join("tuf"),
+    };
+    let boot = platform::UbootEnvironment::open(&environment(config));
+    Ok(Parts {
+        site: Arc::new(site(config)),
+        health: health(config, &store, address)?,
+        store,
+        repository: Arc::new(
+            platform::TufRepository::new(repository).map_err(failed("cannot use the repository"))?,
+        ),
+        fetcher: Arc::new(platform::ResumableFetcher::new(fetch).map_err(failed("cannot download"))?),
+        bundles: Arc::new(bundles),
+        slots: Arc::new(slots.map_err(failed("cannot tell which slot runs"))?),
+        boot: Arc::new(boot.map_err(failed("cannot find the boot environment"))?),
+        reboot: reboot(config)?,
+        sensors: sensors(config, &metadata_url, &clock)?,
+        telemetry: Arc::new(
+            platform::SystemTelemetry::open().map_err(failed("cannot read the system’s figures"))?,
+        ),
+        clock,
+    })
+}
+
+fn site(config: &Config) -> Site {
+    let safety = &config.safety;
+    Site {
+        id: config.gateway.id.clone(),
+        model: config.gateway.model.clone(),
+        bootloader: config.gateway.bootloader.clone(),
+        time_zone: config.gateway.time_zone.clone(),
+        notice: config.gateway.notice.clone(),
+        rollback_retries: config.boot.rollback_retries,
+        version_floor: config.trust.version_floor.clone(),
+        check_interval: Duration::from_secs(u64::from(config.repository.check_interval_hours) * 3600),
+        clear_for: Duration::from_secs(safety.clear_for_seconds),
+        constraints: vec![
+            (ConstraintId::CraneMotion, safety.crane_motion.enabled),
+            (ConstraintId::AcsCollision, safety.acs_collision.enabled),
+            (ConstraintId::UpsBattery, safety.ups_battery.enabled),
+            (ConstraintId::Network, safety.network.enabled),
+            (ConstraintId::SystemLoad, safety.system_load.enabled),
+        ],
+        health_deadline: Duration::from_secs(config.health.deadline_seconds),
+    }
+}
+
+fn reboot(config: &Config) -> Result<Arc<dyn Reboot>, WiringError> {
+    const WHAT: &str = "cannot tell one boot from the next";
+    Ok(match config.boot.reboot {
+        RebootBy::Systemd => {
+            let systemd = platform::SystemdRebootConfig {
+                boot_id: config.boot.boot_id.clone(),
+                ..platform::SystemdRebootConfig::default()
+            };
+            Arc::new(platform::SystemdReboot::open(systemd).map_err(failed(WHAT))?)
+        }
+        RebootBy::Model => Arc::new(platform::ModelReboot::open(boot_model(config)).map_err(failed(WHAT))?),
+    })
+}
+
+fn sensors(
+    config: &Config,
+    repository: &Url,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Sensors>, WiringError> {
+    let safety = &config.safety;
+    let mut http = Vec::new();
+    for source in &safety.http {
+        http.push(platform::HttpSourceConfig {
+            name: source.name.clone(),
+            url: url(&source.url)?,
+            interval: Duration::from_millis(source.interval_ms),
+            max_age: Duration::from_secs(source.max_age_seconds),
+        });
+    }
+    let host = repository.host_str().map(|host| host.trim_matches(['[', ']']).to_owned());
+    let sensors = platform::SensorsConfig {
+        http,
+        crane_motion: word(&safety.crane_motion),
+        acs_collision: word(&safety.acs_collision),
+        ups_battery: battery(&safety.ups_battery),
+        network: safety.network.enabled.then(|| platform::NetworkConfig {
+            repository: host.zip(repository.port_or_known_default()),
+            proc: PROC.into(),
+            interval: NETWORK.0,
+            max_age: NETWORK.1,
+        }),
+        system_load: safety.system_load.enabled.then(|| platform::LoadConfig {
+            maximum_per_core: safety.system_load.maximum_per_core,
+            proc: PROC.into(),
+            interval: LOAD.0,
+            max_age: LOAD.1,
+        }),
+    };
+    let started = platform::PolledSensors::start(sensors, Arc::clone(clock));
+    Ok(Arc::new(started.map_err(failed("cannot read the sensors"))?))
+}
+
+fn word(state: &StateSource) -> Option<platform::WordRule> {
+    state.enabled.then(|| platform::WordRule {
+        source: state.source.clone(),
+        pointer: state.pointer.clone(),
+        clear_values: state.clear_values.clone(),
+    })
+}
+
+fn battery(level: &LevelSource) -> Option<platform::BatteryRule> {
+    level.enabled.then(|| platform::BatteryRule {
+        source: level.source.clone(),
+        pointer: level.pointer.clone(),
+        minimum: level.minimum,
+        online_pointer: level.online_pointer.clone(),
+    })
+}
+
+/// Database and own web server always, then what the site configured.
+fn health(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    address: SocketAddr,
+) -> Result<Vec<Arc<dyn HealthCheck>>, WiringError> {
+    let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
+    let own = platform::HttpCheckConfig {
+        name: "web server".to_owned(),
+        required: true,
+        url: url(&format!("{scheme}://{}/healthz", from_here(address)))?,
+        timeout: OWN_ANSWER,
+    };
+    let mut checks: Vec<Arc<dyn HealthCheck>> = vec![
+        Arc::new(DatabaseCheck::new(Arc::clone(store))),
+        Arc::new(platform::HttpCheck::new(own).map_err(failed("cannot ask the own web server"))?),
+    ];
+    for check in &config.health.check {
+        checks.push(Arc::new(platform::ExecutableCheck::new(platform::ExecutableCheckConfig {
+            name: check.name.clone(),
+            required: check.required,
+            command: check.command.clone(),
+            timeout: Duration::from_secs(check.timeout_seconds),
+            devices: BySlot { a: config.slots.a.rootfs.clone(), b: config.slots.b.rootfs.clone() },
+        })));
+    }
+    Ok(checks)
+}
+
+/// An address that listens everywhere is asked on loopback.
+fn from_here(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+fn url(text: &str) -> Result<Url, WiringError> {
+    Url::parse(text).map_err(|error| WiringError { what: "cannot use an address", causes: error.to_string() })
+}
+
+impl WiringError {
+    /// For what is not an adapter's own error.
+    pub(crate) fn new(what: &'static str, causes: impl fmt::Display) -> Self {
+        Self { what, causes: causes.to_string() }
+    }
+
+    pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::new(what, format!("{}: {error}", path.display()))
+    }
+}
