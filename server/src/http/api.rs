@@ -59,7 +59,20 @@ async fn call(
         request_id: envelope::request_id().unwrap_or_default(),
     };
     let provide = move || provide_context(context.clone());
-    let mut response = leptos_axum::handle_server_fns_with_context(provide, request).await.into_response();
+    let orders = *request.method() == Method::POST;
+    let answer =
+        async { leptos_axum::handle_server_fns_with_context(provide, request).await.into_response() };
+    let answered = if orders {
+        // What was ordered is carried out to its end, also when the client hangs up or its time is over: half of a cancel
+        // would be a job that nobody works on.
+        state.tasks.spawn(answer).await
+    } else {
+        Ok(answer.await)
+    };
+    let mut response = match answered {
+        Ok(response) => response,
+        Err(error) => return envelope::internal(&error),
+    };
     let headers = response.headers_mut();
     headers.remove(SERVER_FN_ERROR);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

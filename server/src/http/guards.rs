@@ -15,7 +15,7 @@ use std::{net::IpAddr, sync::Arc};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 /// Bytes of a request's body.
-const BODY_LIMIT: usize = 64 * 1024;
+pub(super) const BODY_LIMIT: usize = 64 * 1024;
 
 /// A refusal; a response is large.
 type Refused = Response;

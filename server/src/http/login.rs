@@ -6,7 +6,7 @@ use app::api::StrictJsonEncoding;
 use axum::{
     Extension, Form, Router,
     body::Bytes,
-    extract::State,
+    extract::{DefaultBodyLimit, State},
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
@@ -42,6 +42,7 @@ pub(super) fn page_routes(state: &AppState) -> Router<AppState> {
     Router::new()
         .route(routes::LOGIN_PAGE, get(form).post(submit))
         .route("/logout", post(leave))
+        .layer(DefaultBodyLimit::max(guards::BODY_LIMIT))
         .layer(guards::same_site())
         .layer(from_fn_with_state(state.clone(), guards::not_for_another))
 }

@@ -77,3 +77,17 @@ async fn a_moving_crane_forbids_it_and_is_named() {
     assert_eq!(details["blocking"][0]["constraint"], "crane_motion");
     assert_eq!(details["blocking"][0]["status"], "moving");
 }
+
+#[tokio::test]
+async fn what_was_ordered_is_carried_out_although_the_client_hangs_up() {
+    let gateway = Gateway::ready().await;
+    gateway.world.space_hangs.store(true, Ordering::Relaxed);
+    let token = gateway.token("operator").await;
+    let call = gateway.post(PATH).bearer(&token).gateway(GATEWAY).json(&json!({ "update_id": "update-001" }));
+    let client = tokio::spawn(call.send());
+    gateway.until("the order is on its way", || gateway.world.space_asked.load(Ordering::Relaxed)).await;
+    client.abort();
+    assert!(client.await.unwrap_err().is_cancelled());
+    gateway.world.space_hangs.store(false, Ordering::Relaxed);
+    gateway.until_job_is("downloaded").await;
+}

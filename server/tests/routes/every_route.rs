@@ -159,3 +159,13 @@ async fn names_that_are_not_the_gateways_are_refused_where_names_are_configured(
         assert_eq!(answer.status().as_u16(), status, "{host}");
     }
 }
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_told_so() {
+    let gateway =
+        Gateway::with(|options| options.request_timeout = std::time::Duration::from_millis(1)).await;
+    // Comparing a password takes tens of milliseconds.
+    let body = json!({ "username": "viewer", "password": "some password" });
+    let answer = gateway.post("/api/v1/auth/login").json(&body).send().await;
+    answer.failure(408, "REQUEST_TIMEOUT");
+}

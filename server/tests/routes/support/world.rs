@@ -27,6 +27,9 @@ pub struct World {
     boot: Mutex<BootSelection>,
     /// Downloads stay where they are until they are cancelled.
     pub downloads_hang: AtomicBool,
+    /// The look at the free space takes until this is taken back.
+    pub space_hangs: AtomicBool,
+    pub space_asked: AtomicBool,
     pub repository_down: AtomicBool,
     pub crane_moves: AtomicBool,
     pub reboots: AtomicU32,
@@ -39,6 +42,8 @@ impl World {
             began: Instant::now(),
             boot: Mutex::new(BootSelection::from_variables(Some("A B"), Some("3"), Some("3"))),
             downloads_hang: AtomicBool::new(false),
+            space_hangs: AtomicBool::new(false),
+            space_asked: AtomicBool::new(false),
             repository_down: AtomicBool::new(false),
             crane_moves: AtomicBool::new(false),
             reboots: AtomicU32::new(0),
@@ -106,6 +111,10 @@ impl Repository for World {
 #[async_trait]
 impl Fetcher for World {
     async fn check_space(&self, _: &TargetFile) -> Result<(), StepError> {
+        self.space_asked.store(true, Ordering::Relaxed);
+        while self.space_hangs.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
         Ok(())
     }
     async fn fetch(
