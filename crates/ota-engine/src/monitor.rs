@@ -68,13 +68,13 @@ impl Ota {
         let effect = effect.map_err(|denied| OtaError::Internal(denied.to_string()))?;
         self.parts.store.save_jobs(&[&next]).await?;
         *open = next.clone();
-        drop(desk);
+        let text = format!("{}: installation ordered by {actor}", next.id);
+        self.log(crate::ports::LogLevel::Info, "ota", text).await;
         if let Some(effect) = effect {
             self.drive(next.id.clone(), effect);
         }
-        let text = format!("{}: installation ordered by {actor}", next.id);
-        self.log(crate::ports::LogLevel::Info, "ota", text).await;
-        self.announce(&next).await;
+        self.announce(&next, &desk).await;
+        drop(desk);
         Ok(self.view(&next))
     }
 

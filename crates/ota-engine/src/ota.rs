@@ -70,7 +70,7 @@ impl Ota {
             tasks: TaskTracker::new(),
         });
         ota.show_newest_job().await?;
-        ota.refresh_slots().await;
+        ota.refresh_slots(&ota.desk.lock().await).await;
         Ok(ota)
     }
 

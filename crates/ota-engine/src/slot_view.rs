@@ -6,9 +6,8 @@ use std::sync::Arc;
 use crate::{Change, Event, Ota, SlotView, ports::StepError};
 
 impl Ota {
-    /// Reads the boot environment, the slots and their records again.
-    pub(crate) async fn refresh_slots(&self) {
-        let open = self.desk.lock().await.clone();
+    /// Reads the boot environment, the slots and their records again. `open`: the jobs that have not ended.
+    pub(crate) async fn refresh_slots(&self, open: &[Job]) {
         let boot = match self.parts.boot.read().await {
             Ok(boot) => boot,
             Err(error) => {
@@ -16,8 +15,8 @@ impl Ota {
                 return;
             }
         };
-        let a = self.view_slot(SlotId::A, &boot, &open).await;
-        let b = self.view_slot(SlotId::B, &boot, &open).await;
+        let a = self.view_slot(SlotId::A, &boot, open).await;
+        let b = self.view_slot(SlotId::B, &boot, open).await;
         let slots = Arc::new(BySlot { a, b });
         self.update(|snapshot| {
             snapshot.boot.clone_from(&boot);

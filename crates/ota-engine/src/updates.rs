@@ -54,12 +54,12 @@ impl Ota {
         self.parts.store.save_jobs(&saved).await?;
         desk.retain(|open| !superseded.contains(&open.id));
         desk.push(job.clone());
-        drop(desk);
-        self.drive(job.id.clone(), effect);
         for job in &ended {
-            self.announce(job).await;
+            self.announce(job, &desk).await;
         }
-        self.announce(&job).await;
+        self.drive(job.id.clone(), effect);
+        self.announce(&job, &desk).await;
+        drop(desk);
         Ok(self.view(&job))
     }
 

@@ -38,27 +38,27 @@ impl Ota {
             (job.clone(), effect, told)
         };
         desk.retain(|job| !job.state.is_ended());
-        drop(desk);
         if told {
-            self.announce(&job).await;
+            self.announce(&job, &desk).await;
         }
         Ok(effect)
     }
 
-    /// Says that a job has come into its state, to the log, the snapshot and the bus.
-    pub(crate) async fn announce(&self, job: &Job) {
+    /// Says that a job has come into its state, to the log, the snapshot and the bus. The caller holds the desk with its `open`
+    /// jobs, so whoever reads the job afterwards finds everything else as new as the job.
+    pub(crate) async fn announce(&self, job: &Job, open: &[Job]) {
         let (level, line) = job_log::line(job);
         self.log(level, "ota", line).await;
         if job.state.is_ended() {
-            self.settle(job).await;
+            self.settle(job, open).await;
         }
+        self.refresh_slots(open).await;
         self.put_on_show(job);
-        self.refresh_slots().await;
         self.tell(Event::System);
     }
 
     /// What is left to do when a job has ended: the boot environment and the records say so too, and staging is empty.
-    async fn settle(&self, job: &Job) {
+    async fn settle(&self, job: &Job, open: &[Job]) {
         if matches!(job.state, JobState::RolledBack { .. }) {
             let booted = self.parts.slots.booted();
             let tries = self.parts.site.rollback_retries;
@@ -72,13 +72,13 @@ impl Ota {
                 }
             }
         }
-        self.sweep_staging().await;
+        self.sweep_staging(open).await;
         self.remember_failures().await;
     }
 
-    /// Removes staged files that no open job needs.
-    pub(crate) async fn sweep_staging(&self) {
-        let keep: Vec<_> = self.desk.lock().await.iter().map(|job| job.release.target.clone()).collect();
+    /// Removes staged files that none of the `open` jobs needs.
+    pub(crate) async fn sweep_staging(&self, open: &[Job]) {
+        let keep: Vec<_> = open.iter().map(|job| job.release.target.clone()).collect();
         if let Err(error) = self.parts.fetcher.sweep(&keep).await {
             tracing::warn!(%error, "staging cannot be cleaned");
         }

@@ -26,7 +26,7 @@ impl Ota {
                 () = tokio::time::sleep(RETRY) => {}
             }
         }
-        self.refresh_slots().await;
+        self.refresh_slots(&self.desk.lock().await).await;
         self.reconciled.store(true, Ordering::Release);
     }
 
@@ -46,7 +46,7 @@ impl Ota {
             }
         }
         self.refill_tries().await?;
-        self.sweep_staging().await;
+        self.sweep_staging(&self.desk.lock().await).await;
         let seen = self.parts.store.put_fact(Fact::BootId, &self.parts.reboot.boot_id()).await;
         seen.map_err(|error| crate::slot_view::store_failure(&error))
     }
