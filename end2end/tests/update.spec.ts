@@ -35,8 +35,8 @@ test('one click takes a signed release to a confirmed boot of the other slot', a
   expect(environment.BOOT_B_LEFT).toBe('3');
 
   // The bytes in the slot are the image that the publisher signed.
-  const { images } = JSON.parse(gateway.cli(['verify', '--json', gateway.target('v5.0.5')]));
-  const image = images.find((one: { class: string }) => one.class === 'rootfs');
+  const { bundle } = JSON.parse(gateway.cli(['verify', '--json', gateway.target('v5.0.5')]));
+  const image = bundle.images.find((one: { class: string }) => one.class === 'rootfs');
   const slot = gateway.read('slots/B/rootfs.img').subarray(0, image.size);
   expect(createHash('sha256').update(slot).digest('hex')).toBe(image.sha256);
 });

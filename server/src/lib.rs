@@ -1,1 +1,17 @@
 //! The gateway's server.
+
+pub mod auth;
+pub mod cli;
+pub mod config;
+mod database_check;
+pub mod http;
+pub mod logging;
+pub mod metrics;
+mod notify;
+pub mod password;
+pub mod provision;
+pub mod serve;
+pub mod service;
+pub mod tls;
+pub mod wiring;
+pub mod ws;

@@ -1,3 +1,5 @@
 //! `gateway-ota`: the gateway's server and its command line.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    server::cli::run()
+}

@@ -17,5 +17,10 @@ pub mod ws;
 
 /// The update settings have the same shape on the wire and in the domain.
 pub use ota_core::Settings;
+/// The words that bodies are made of; clients need no other crate for them.
+pub use ota_core::{
+    AutoUpdate, ConstraintState, MaintenanceWindow, Schedule, Severity, SlotHealth, SlotId, Strategy,
+    UpdateKind,
+};
 
 pub use envelope::{ApiError, ApiResult, ErrorBody, ErrorCode, Reply};

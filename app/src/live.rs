@@ -1,0 +1,298 @@
+//! What the page knows, as signals, and how messages of the gateway change it.
+//!
+//! The server renders the page from [`PageData`]; the browser starts with the same data, hears changes over the WebSocket
+//! and reads again what a message only names.
+
+mod backoff;
+mod message;
+mod orders;
+mod part;
+mod resync;
+#[cfg(feature = "hydrate")]
+mod socket;
+
+use leptos::prelude::{StoredValue, WithValue};
+use ota_api::{
+    Settings,
+    auth::Role,
+    monitor::{LogLine, Monitor, Progress},
+    page::PageData,
+    safety::Safety,
+    status::Status,
+    updates::{CheckSummary, Update},
+    ws::{SystemStatus, Topic},
+};
+
+pub use backoff::delay_ms;
+pub use message::{Heard, read};
+pub use orders::{Message, Order, ask, perform};
+pub use part::Part;
+pub use resync::{Wanted, want};
+#[cfg(feature = "hydrate")]
+pub use socket::start;
+
+use crate::{
+    rules::{self, Facts},
+    strings::words,
+};
+
+/// Log lines that the page keeps.
+const KEPT_LOG_LINES: usize = 200;
+
+/// Whether the page hears the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    Connecting,
+    Up,
+    Lost,
+}
+
+/// A restart of the gateway, as far as this page has seen it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Restart {
+    None,
+    Announced { version: String },
+    Returned { sentence: String },
+}
+
+/// Everything that the page shows and that can change.
+struct State {
+    role: Role,
+    system: Status,
+    updates: Vec<Update>,
+    check: CheckSummary,
+    settings: Settings,
+    safety: Safety,
+    monitor: Monitor,
+    job: Option<Progress>,
+    job_age: u64,
+    logs: Vec<LogLine>,
+    log_level: String,
+    link: Link,
+    restart: Restart,
+    ready: bool,
+    ordering: bool,
+    message: Option<Message>,
+    announcement: String,
+    question: Option<Order>,
+    restart_after: bool,
+    queue: resync::Queue,
+}
+
+/// The page's state, part by part. Copied freely; every member is a handle.
+#[derive(Clone, Copy)]
+pub struct Live {
+    pub system: Part<Status>,
+    pub updates: Part<Vec<Update>>,
+    pub check: Part<CheckSummary>,
+    pub settings: Part<Settings>,
+    pub safety: Part<Safety>,
+    pub monitor: Part<Monitor>,
+    pub job: Part<Option<Progress>>,
+    /// Seconds since `job` arrived: running times go on between two messages.
+    pub job_age: Part<u64>,
+    /// Newest first.
+    pub logs: Part<Vec<LogLine>>,
+    /// Level that the log is filtered by; empty for all.
+    pub log_level: Part<String>,
+    pub link: Part<Link>,
+    pub restart: Part<Restart>,
+    /// The page answers to clicks.
+    pub ready: Part<bool>,
+    /// An order is on its way.
+    pub ordering: Part<bool>,
+    pub message: Part<Option<Message>>,
+    pub announcement: Part<String>,
+    /// The order that the dialog asks about.
+    pub question: Part<Option<Order>>,
+    /// The dialog's choice: restart by itself after the installation.
+    pub restart_after: Part<bool>,
+    queue: Part<resync::Queue>,
+    state: StoredValue<State>,
+}
+
+/// A handle on each named member.
+macro_rules! parts {
+    ($state:ident: $($name:ident),+) => {
+        Live { $($name: Part::new($state, |s| &s.$name, |s| &mut s.$name),)+ state: $state }
+    };
+}
+
+impl Live {
+    /// Must be called inside a reactive owner, which then owns the state.
+    #[must_use]
+    pub fn new(data: PageData) -> Self {
+        let live = data.live;
+        let state = StoredValue::new(State {
+            role: live.role,
+            system: data.system,
+            updates: data.updates,
+            check: live.check,
+            settings: data.settings,
+            safety: data.safety,
+            monitor: live.monitor,
+            job: live.job,
+            job_age: 0,
+            logs: newest_first(live.logs),
+            log_level: String::new(),
+            link: Link::Connecting,
+            restart: Restart::None,
+            ready: false,
+            ordering: false,
+            message: None,
+            announcement: String::new(),
+            question: None,
+            restart_after: true,
+            queue: resync::Queue::default(),
+        });
+        parts!(state: system, updates, check, settings, safety, monitor, job, job_age, logs, log_level, link, restart,
+            ready, ordering, message, announcement, question, restart_after, queue)
+    }
+
+    /// What decides about buttons, now.
+    #[must_use]
+    pub fn facts(self) -> Facts {
+        let (blocking, blocking_restart) = self.safety.with(rules::blocking);
+        Facts {
+            role: self.state.with_value(|s| s.role),
+            connected: self.link.with(|link| *link != Link::Lost),
+            restarting: self.restart.with(|restart| matches!(restart, Restart::Announced { .. })),
+            ordering: self.ordering.get(),
+            checking: self.check.with(|check| check.running),
+            holder: self.job.with(|job| job.as_ref().and_then(rules::holder)),
+            blocking,
+            blocking_restart,
+            target: self.system.with(|s| s.partitions.inactive.id),
+            running: self.system.with(|s| s.gateway.os_version.clone()),
+        }
+    }
+
+    /// Takes in what the gateway said.
+    pub fn receive(self, message: Heard) {
+        match message {
+            Heard::Progress(update) => self.set_job(Some(update.job)),
+            Heard::System(status) => self.set_system_status(&status),
+            Heard::Log(line) => self.add_log(line),
+            Heard::Safety => want(self, Wanted::SAFETY),
+            Heard::Changed(what) => want(self, wanted(what)),
+        }
+    }
+
+    /// Shows a job; a change of its state is announced, and what depends on it is read again.
+    pub fn set_job(self, job: Option<Progress>) {
+        let moved = self.job.peek(|old| key(old.as_ref()) != key(job.as_ref()));
+        if let Some(job) = job.as_ref().filter(|_| moved) {
+            self.announcement.set(words::job_sentence(job));
+            if words::restarts_by_itself(job) {
+                self.restart.set(Restart::Announced { version: job.update.version.clone() });
+            } else if job.progress.current_operation == "rolling_back" {
+                self.restart.set(Restart::Announced { version: job.from_version.clone() });
+            } else {
+                // The restart was called off, or is over.
+                self.restart.update(|r| {
+                    if matches!(r, Restart::Announced { .. }) {
+                        *r = Restart::None
+                    }
+                });
+            }
+        }
+        self.job_age.set(0);
+        self.job.set(job);
+        if moved {
+            want(self, Wanted::STATUS | Wanted::MONITOR | Wanted::UPDATES);
+        }
+    }
+
+    fn set_system_status(self, status: &SystemStatus) {
+        let missed = self.monitor.peek(|m| m.system_status != status.status);
+        self.monitor.update(|monitor| {
+            monitor.system_status.clone_from(&status.status);
+            monitor.current_operation.clone_from(&status.current_operation);
+            monitor.resources.cpu_usage = status.resources.cpu_usage;
+            monitor.resources.memory_usage = format!("{}%", words::tenths(status.resources.memory_usage));
+        });
+        if missed {
+            want(self, Wanted::MONITOR | Wanted::JOB);
+        }
+    }
+
+    fn add_log(self, line: LogLine) {
+        if !self.log_level.peek(|level| level.is_empty() || *level == line.level) {
+            return;
+        }
+        self.logs.update(|logs| {
+            logs.insert(0, line);
+            logs.truncate(KEPT_LOG_LINES);
+        });
+    }
+
+    /// The socket is open. `again`: after it was lost, so that everything is read again.
+    pub fn connected(self, again: bool) {
+        self.link.set(Link::Up);
+        if again {
+            want(self, Wanted::ALL);
+        }
+    }
+
+    pub fn disconnected(self) {
+        if self.link.peek(|link| *link == Link::Up) {
+            self.announcement.set(words::lost_connection().to_owned());
+        }
+        self.link.set(Link::Lost);
+    }
+
+    /// Compares what the gateway says now with what it said before: a restart that happened in between is told.
+    pub fn set_status(self, status: Status) {
+        let announced = self.restart.peek(|restart| matches!(restart, Restart::Announced { .. }));
+        let restarted = self.system.peek(|old| {
+            old.partitions.active.id != status.partitions.active.id
+                || status.gateway.uptime_seconds < old.gateway.uptime_seconds
+        });
+        // An announced restart that has not happened yet is left standing.
+        if restarted || (announced && self.link_came_back()) {
+            let sentence = words::returned(&status);
+            self.announcement.set(sentence.clone());
+            self.restart.set(Restart::Returned { sentence });
+        }
+        self.system.set(status);
+    }
+
+    /// Asks for the connection at once instead of after the pause.
+    pub fn try_now(self) {
+        #[cfg(feature = "hydrate")]
+        socket::try_now(self);
+    }
+
+    /// True while the first reading after a lost connection is under way.
+    fn link_came_back(self) -> bool {
+        self.queue.peek(resync::Queue::is_full_reading)
+    }
+}
+
+/// What makes two reports of a job differ in more than figures.
+fn key(job: Option<&Progress>) -> Option<(&str, &str, bool, bool)> {
+    job.map(|j| {
+        let going_back = j.progress.current_operation == "rolling_back";
+        (j.job_id.as_str(), j.status.as_str(), j.armed, going_back)
+    })
+}
+
+const fn wanted(topic: Topic) -> Wanted {
+    match topic {
+        Topic::Status => Wanted::STATUS,
+        Topic::Updates => Wanted::UPDATES,
+        Topic::Settings => Wanted::SETTINGS,
+        Topic::Safety => Wanted::SAFETY,
+        Topic::All => Wanted::ALL,
+    }
+}
+
+/// The order in which the log is shown, whichever way it came.
+#[must_use]
+pub fn newest_first(mut lines: Vec<LogLine>) -> Vec<LogLine> {
+    let ascending = matches!((lines.first(), lines.last()), (Some(a), Some(z)) if a.timestamp < z.timestamp);
+    if ascending {
+        lines.reverse();
+    }
+    lines
+}

@@ -1,0 +1,111 @@
+//! Reading a message of the WebSocket.
+
+use ota_api::{
+    monitor::LogLine,
+    ws::{ServerMessage, SystemStatus, Topic, UpdateProgress},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::json;
+
+/// The member that tells what a message is.
+#[derive(Deserialize)]
+struct Kind {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct Changed {
+    what: Topic,
+}
+
+/// What the page hears.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Heard {
+    Progress(Box<UpdateProgress>),
+    System(SystemStatus),
+    Log(LogLine),
+    /// The state of a constraint has changed.
+    Safety,
+    Changed(Topic),
+}
+
+/// Reads a [`ServerMessage`]; `None` for what this page does not know, since a newer gateway is no reason to stop listening.
+///
+/// The kind is read first and then the rest as what it is. The tagged enum itself would be read through a buffer of
+/// untyped values, which costs the browser a second copy of every reader.
+#[must_use]
+pub fn read(text: &[u8]) -> Option<Heard> {
+    fn part<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
+        json::read(text).ok()
+    }
+    match part::<Kind>(text)?.kind.as_str() {
+        "update_progress" => part(text).map(|update| Heard::Progress(Box::new(update))),
+        "system_status" => part(text).map(Heard::System),
+        "log_entry" => part(text).map(Heard::Log),
+        "safety_update" => Some(Heard::Safety),
+        "changed" => part(text).map(|Changed { what }| Heard::Changed(what)),
+        _ => None,
+    }
+}
+
+impl From<ServerMessage> for Heard {
+    fn from(message: ServerMessage) -> Self {
+        match message {
+            ServerMessage::UpdateProgress(update) => Self::Progress(Box::new(update)),
+            ServerMessage::SystemStatus(status) => Self::System(status),
+            ServerMessage::LogEntry { timestamp, level, source, message } => {
+                Self::Log(LogLine { timestamp, level, source, message })
+            }
+            ServerMessage::SafetyUpdate { .. } => Self::Safety,
+            ServerMessage::Changed { what } => Self::Changed(what),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Heard, read};
+    use ota_api::ws::{LiveResources, ServerMessage, SystemStatus, Topic};
+
+    #[test]
+    fn every_kind_of_message_is_read_as_it_was_sent() {
+        let resources = LiveResources { cpu_usage: 68.5, memory_usage: 75.2 };
+        let status = SystemStatus {
+            status: "installing".into(),
+            current_operation: "flashing_partition_b".into(),
+            progress: 45.0,
+            resources,
+            timestamp: "2025-03-15T11:57:00Z".into(),
+        };
+        let messages = [
+            ServerMessage::SystemStatus(status),
+            ServerMessage::LogEntry {
+                timestamp: "2025-03-15T11:58:00Z".into(),
+                level: "info".into(),
+                source: "ota".into(),
+                message: "Update installation completed".into(),
+            },
+            ServerMessage::SafetyUpdate {
+                constraint: "crane_motion".into(),
+                status: "moving".into(),
+                blocking: true,
+                estimated_clear: None,
+            },
+            ServerMessage::Changed { what: Topic::All },
+        ];
+        for message in messages {
+            assert_eq!(read(&serde_json::to_vec(&message).unwrap()), Some(Heard::from(message)));
+        }
+    }
+
+    #[test]
+    fn unknown_and_broken_messages_are_passed_over() {
+        for text in
+            ["", "{", "[]", r#"{"type":"new"}"#, r#"{"type":"changed","what":"moon"}"#, r#"{"type":7}"#]
+        {
+            assert_eq!(read(text.as_bytes()), None, "{text}");
+        }
+    }
+}

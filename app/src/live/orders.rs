@@ -1,0 +1,188 @@
+//! What a person can order on the page, and sending it to the gateway.
+
+use leptos::task::spawn_local;
+use ota_api::{
+    ApiError, ErrorCode, Strategy,
+    monitor::{CancelRequest, InstallRequest},
+    updates::DownloadRequest,
+};
+use serde_json::Value;
+
+use super::{Live, Restart, Wanted, resync::leave, want};
+use crate::{
+    api,
+    strings::{orders as text, words},
+    ui::Tone,
+};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    Check,
+    /// Download, install and restart.
+    InstallUpdate {
+        id: String,
+        version: String,
+    },
+    DownloadUpdate {
+        id: String,
+        version: String,
+    },
+    InstallDownloaded {
+        job_id: String,
+        version: String,
+        reboot_after: bool,
+    },
+    Cancel {
+        job_id: String,
+        version: String,
+    },
+    /// Into the version that is next.
+    Restart {
+        version: String,
+    },
+}
+
+/// What an order came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub tone: Tone,
+    pub title: &'static str,
+    pub text: String,
+    pub items: Vec<String>,
+}
+
+/// Puts the question; what needs none is done at once.
+pub fn ask(live: Live, order: Order) {
+    if order == Order::Check { perform(live, order) } else { live.question.set(Some(order)) }
+}
+
+/// Sends the order and shows what it came to.
+pub fn perform(live: Live, order: Order) {
+    if live.ordering.peek(|ordering| *ordering) {
+        return;
+    }
+    live.ordering.set(true);
+    live.message.set(None);
+    if order == Order::Check {
+        live.check.update(|check| check.running = true);
+    }
+    spawn_local(async move {
+        let result = send(&order).await;
+        live.ordering.set(false);
+        match result {
+            Ok(done) => show_success(live, &order, done),
+            Err(error) if error.error.code == ErrorCode::Unauthorized => return leave(),
+            Err(error) => live.message.set(Some(failure(&order, &error))),
+        }
+        want(live, after(&order));
+    });
+}
+
+async fn send(order: &Order) -> Result<String, ApiError> {
+    match order.clone() {
+        Order::Check => api::check_updates(true, false).await.map(|r| r.message),
+        Order::InstallUpdate { id, version } => {
+            api::start_download(download(id, version, true)).await.map(|r| r.message)
+        }
+        Order::DownloadUpdate { id, version } => {
+            api::start_download(download(id, version, false)).await.map(|r| r.message)
+        }
+        Order::InstallDownloaded { job_id, reboot_after, .. } => {
+            let strategy = Strategy::Seamless;
+            let request = InstallRequest { job_id, strategy, reboot_after, create_snapshot: false };
+            api::install(request).await.map(|r| r.message)
+        }
+        Order::Cancel { job_id, .. } => {
+            api::cancel(CancelRequest { job_id, reason: text::CANCEL_REASON.to_owned() })
+                .await
+                .map(|r| r.message)
+        }
+        Order::Restart { .. } => api::order_reboot(text::RESTART_REASON.to_owned()).await.map(|r| r.message),
+    }
+}
+
+fn download(update_id: String, version: String, install: bool) -> DownloadRequest {
+    DownloadRequest {
+        update_id,
+        version: Some(version),
+        target_partition: None,
+        background: false,
+        verify_signature: true,
+        install_after: install,
+        reboot_after: install,
+    }
+}
+
+const fn after(order: &Order) -> Wanted {
+    match order {
+        Order::Check => Wanted::UPDATES,
+        _ => Wanted::MONITOR_AND_JOB,
+    }
+}
+
+fn show_success(live: Live, order: &Order, done: String) {
+    match order {
+        Order::Restart { version } => live.restart.set(Restart::Announced { version: version.clone() }),
+        Order::Check | Order::Cancel { .. } => {
+            let title = text::title(order, true);
+            live.message.set(Some(Message { tone: Tone::Good, title, text: done, items: Vec::new() }));
+        }
+        Order::InstallUpdate { .. } | Order::DownloadUpdate { .. } | Order::InstallDownloaded { .. } => {
+            live.announcement.set(done);
+            show_monitor();
+        }
+    }
+}
+
+/// Brings the progress into sight.
+fn show_monitor() {
+    #[cfg(feature = "hydrate")]
+    if let Some(section) = leptos::prelude::document().get_element_by_id("monitor") {
+        section.scroll_into_view();
+    }
+}
+
+/// The gateway's own sentence, what stands in the way, and what can be done.
+#[must_use]
+pub fn failure(order: &Order, error: &ApiError) -> Message {
+    let mut items = error.error.details.as_ref().map(constraints).unwrap_or_default();
+    items.extend(words::advice(error.error.code).map(str::to_owned));
+    if let Some(id) = &error.error.request_id {
+        items.push(text::request(id));
+    }
+    let (title, text) = (text::title(order, false), error.message.clone());
+    Message { tone: Tone::Bad, title, text, items }
+}
+
+/// Every constraint in the details, wherever they stand: its name and the reason.
+fn constraints(details: &Value) -> Vec<String> {
+    let parts: Vec<&Value> = match details {
+        Value::Array(list) => list.iter().collect(),
+        Value::Object(members) => members.values().collect(),
+        _ => return Vec::new(),
+    };
+    let own = details.get("constraint").and_then(Value::as_str).map(|name| {
+        let reason = details.get("reason").and_then(Value::as_str).unwrap_or_default();
+        format!("{}: {reason}", words::constraint_title(name))
+    });
+    own.into_iter().chain(parts.into_iter().flat_map(constraints)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Order, failure};
+    use ota_api::{ApiError, ErrorCode};
+    use serde_json::json;
+
+    #[test]
+    fn a_failure_names_the_constraints_and_what_to_do() {
+        let error = ApiError::new(ErrorCode::OtaUpdateBlocked, "Updates are blocked.").with_details(json!({
+            "constraints": [{"constraint": "crane_motion", "reason": "The crane moves."}]
+        }));
+        let order = Order::InstallUpdate { id: "update-001".into(), version: "v5.0.5".into() };
+        let message = failure(&order, &error);
+        assert_eq!(message.text, "Updates are blocked.");
+        assert_eq!(message.items.first().map(String::as_str), Some("Crane motion: The crane moves."));
+        assert_eq!(message.items.len(), 2);
+    }
+}

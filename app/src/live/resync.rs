@@ -1,0 +1,163 @@
+//! Reading again what has changed: each part once, however many messages asked for it meanwhile.
+
+use leptos::task::spawn_local;
+use ota_api::{ApiError, ErrorCode};
+use std::ops::BitOr;
+
+use super::{Live, newest_first};
+use crate::api;
+
+/// Log lines that are read at a time.
+const LOG_LINES: u32 = 100;
+
+/// Parts of the page's data.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted(u8);
+
+impl Wanted {
+    pub const STATUS: Self = Self(1);
+    pub const UPDATES: Self = Self(1 << 1);
+    pub const SETTINGS: Self = Self(1 << 2);
+    pub const SAFETY: Self = Self(1 << 3);
+    pub const MONITOR: Self = Self(1 << 4);
+    pub const JOB: Self = Self(1 << 5);
+    pub const LOGS: Self = Self(1 << 6);
+    pub const MONITOR_AND_JOB: Self = Self(Self::MONITOR.0 | Self::JOB.0);
+    pub const ALL: Self = Self((1 << 7) - 1);
+
+    /// In the order in which they are read: the monitor names the job.
+    const EACH: [Self; 7] =
+        [Self::MONITOR, Self::JOB, Self::STATUS, Self::SAFETY, Self::UPDATES, Self::SETTINGS, Self::LOGS];
+
+    #[must_use]
+    pub const fn contains(self, part: Self) -> bool {
+        self.0 & part.0 == part.0
+    }
+}
+
+impl BitOr for Wanted {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// What is still to be read.
+#[derive(Debug, Default)]
+pub struct Queue {
+    next: Wanted,
+    /// The round that is being read; none when nothing is.
+    round: Option<Wanted>,
+}
+
+impl Queue {
+    /// Adds to the next round. True when a reader has to be started.
+    fn add(&mut self, parts: Wanted) -> bool {
+        self.next = self.next | parts;
+        self.round.is_none()
+    }
+
+    /// Takes the next round; `None` ends the reader.
+    fn take(&mut self) -> Option<Wanted> {
+        let round = std::mem::take(&mut self.next);
+        self.round = (round != Wanted::default()).then_some(round);
+        self.round
+    }
+
+    /// True while everything is being read.
+    pub fn is_full_reading(&self) -> bool {
+        self.round == Some(Wanted::ALL)
+    }
+}
+
+/// Reads `parts` again soon.
+pub fn want(live: Live, parts: Wanted) {
+    let mut idle = false;
+    live.queue.update(|queue| idle = queue.add(parts));
+    if !idle {
+        return;
+    }
+    // Taken at once, so that a second call finds the reader running.
+    let Some(mut round) = take(live) else { return };
+    spawn_local(async move {
+        loop {
+            read(live, round).await;
+            match take(live) {
+                Some(next) => round = next,
+                None => break,
+            }
+        }
+    });
+}
+
+fn take(live: Live) -> Option<Wanted> {
+    let mut round = None;
+    live.queue.update(|queue| round = queue.take());
+    round
+}
+
+async fn read(live: Live, round: Wanted) {
+    for part in Wanted::EACH.into_iter().filter(|part| round.contains(*part)) {
+        match read_part(live, part).await {
+            Ok(()) => {}
+            Err(error) if error.error.code == ErrorCode::Unauthorized => return leave(),
+            // A gateway that is away is told by the connection; the next connection reads everything.
+            Err(_) => return,
+        }
+    }
+}
+
+async fn read_part(live: Live, part: Wanted) -> Result<(), ApiError> {
+    match part {
+        Wanted::STATUS => live.set_status(api::get_status().await?.data),
+        Wanted::UPDATES => {
+            let updates = api::get_updates().await?.data;
+            live.check.set(updates.check);
+            live.updates.set(updates.updates);
+        }
+        Wanted::SETTINGS => live.settings.set(api::get_settings().await?.data),
+        Wanted::SAFETY => live.safety.set(api::get_safety().await?.data),
+        Wanted::MONITOR => live.monitor.set(api::get_monitor().await?.data),
+        Wanted::JOB => {
+            let known = live.job.peek(|j| j.as_ref().map(|j| j.job_id.clone()));
+            if let Some(id) = live.monitor.peek(|m| m.job_id.clone()).or(known) {
+                live.set_job(Some(api::get_progress(Some(id)).await?.data));
+            }
+        }
+        _ => {
+            let level = Some(live.log_level.peek(String::clone)).filter(|l| !l.is_empty());
+            live.logs.set(newest_first(api::get_logs(Some(LOG_LINES), level).await?.data.logs));
+        }
+    }
+    Ok(())
+}
+
+/// The session has ended: to the login page.
+pub fn leave() {
+    #[cfg(feature = "hydrate")]
+    {
+        _ = leptos::prelude::window().location().set_href(ota_api::routes::LOGIN_PAGE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Queue, Wanted};
+
+    #[test]
+    fn what_is_asked_for_meanwhile_is_read_in_one_more_round() {
+        let mut queue = Queue::default();
+        assert!(queue.add(Wanted::STATUS));
+        assert_eq!(queue.take(), Some(Wanted::STATUS));
+        assert!(!queue.add(Wanted::SAFETY));
+        assert!(!queue.add(Wanted::SAFETY | Wanted::LOGS));
+        assert_eq!(queue.take(), Some(Wanted::SAFETY | Wanted::LOGS));
+        assert_eq!(queue.take(), None);
+        assert!(queue.add(Wanted::JOB));
+    }
+
+    #[test]
+    fn everything_is_everything() {
+        assert_eq!(Wanted::EACH.into_iter().fold(Wanted::default(), |a, b| a | b), Wanted::ALL);
+    }
+}

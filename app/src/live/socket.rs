@@ -1,0 +1,115 @@
+//! The WebSocket in the browser: connects, listens, and connects again with growing pauses.
+
+use leptos::prelude::*;
+use ota_api::routes;
+use std::{cell::RefCell, time::Duration};
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::{CloseEvent, MessageEvent, WebSocket, js_sys::Math};
+
+use super::{Link, Live, Restart, Wanted, delay_ms, read, resync::leave, want};
+
+/// Close code of a socket whose session is not valid.
+const NOT_AUTHENTICATED: u16 = 4401;
+/// Failed tries after which the session is asked about: the browser hides why a handshake was refused.
+const ASK_ABOUT_SESSION_AFTER: u32 = 2;
+
+/// A socket and the handlers that it calls; dropping them ends the listening.
+struct Connection {
+    socket: WebSocket,
+    _handlers: (Closure<dyn FnMut()>, Closure<dyn FnMut(MessageEvent)>, Closure<dyn FnMut(CloseEvent)>),
+}
+
+#[derive(Default)]
+struct State {
+    connection: Option<Connection>,
+    pause: Option<TimeoutHandle>,
+    /// Failed tries since the last open connection.
+    failures: u32,
+    was_open: bool,
+}
+
+thread_local! {
+    static STATE: RefCell<State> = RefCell::default();
+}
+
+/// Connects, and lets running times run.
+pub fn start(live: Live) {
+    connect(live);
+    set_interval(move || live.job_age.update(|age| *age += 1), Duration::from_secs(1));
+}
+
+/// Ends the pause, if there is one.
+pub fn try_now(live: Live) {
+    let pause = STATE.with_borrow_mut(|state| state.pause.take());
+    if let Some(pause) = pause {
+        pause.clear();
+        connect(live);
+    }
+}
+
+fn connect(live: Live) {
+    let Ok(socket) = WebSocket::new(&address()) else { return pause(live) };
+    let opened = Closure::new(move || on_open(live));
+    let said = Closure::new(move |event: MessageEvent| on_message(live, &event));
+    let closed = Closure::new(move |event: CloseEvent| on_close(live, &event));
+    socket.set_onopen(Some(opened.as_ref().unchecked_ref()));
+    socket.set_onmessage(Some(said.as_ref().unchecked_ref()));
+    socket.set_onclose(Some(closed.as_ref().unchecked_ref()));
+    let connection = Connection { socket, _handlers: (opened, said, closed) };
+    let old = STATE.with_borrow_mut(|state| state.connection.replace(connection));
+    if let Some(old) = old {
+        old.socket.set_onclose(None);
+        _ = old.socket.close();
+    }
+}
+
+/// `wss` under TLS, on the page's own host.
+fn address() -> String {
+    let location = window().location();
+    let secure = location.protocol().is_ok_and(|protocol| protocol == "https:");
+    let host = location.host().unwrap_or_default();
+    format!("{}://{host}{}", if secure { "wss" } else { "ws" }, routes::WEB_SOCKET)
+}
+
+fn on_open(live: Live) {
+    let again = STATE.with_borrow_mut(|state| {
+        let again = state.was_open || state.failures > 0;
+        (state.was_open, state.failures) = (true, 0);
+        again
+    });
+    live.connected(again);
+}
+
+fn on_message(live: Live, event: &MessageEvent) {
+    if let Some(heard) = event.data().as_string().and_then(|text| read(text.as_bytes())) {
+        live.receive(heard);
+    }
+}
+
+fn on_close(live: Live, event: &CloseEvent) {
+    if event.code() == NOT_AUTHENTICATED {
+        return leave();
+    }
+    live.disconnected();
+    pause(live);
+}
+
+fn pause(live: Live) {
+    let restarting = live.restart.peek(|restart| matches!(restart, Restart::Announced { .. }));
+    let failures = STATE.with_borrow_mut(|state| {
+        state.failures += 1;
+        state.failures
+    });
+    if failures == ASK_ABOUT_SESSION_AFTER && !restarting && live.link.peek(|link| *link == Link::Lost) {
+        want(live, Wanted::MONITOR);
+    }
+    let wait = Duration::from_millis(delay_ms(failures - 1, restarting, Math::random()));
+    let handle = set_timeout_with_handle(
+        move || {
+            STATE.with_borrow_mut(|state| state.pause = None);
+            connect(live);
+        },
+        wait,
+    );
+    STATE.with_borrow_mut(|state| state.pause = handle.ok());
+}

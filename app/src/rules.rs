@@ -1,0 +1,160 @@
+//! Which button can be pressed now, and why not when it cannot. Pure: facts in, reason out.
+
+use ota_api::{
+    SlotId,
+    auth::Role,
+    monitor::Progress,
+    safety::{Constraint, Safety},
+    updates::Update,
+};
+
+use crate::strings::words;
+
+/// What the answers depend on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
+    pub role: Role,
+    /// The gateway answers.
+    pub connected: bool,
+    /// A restart has been announced.
+    pub restarting: bool,
+    /// An order of this page is on its way.
+    pub ordering: bool,
+    /// The update server is being asked.
+    pub checking: bool,
+    /// The job that keeps others out of the slots.
+    pub holder: Option<Holder>,
+    /// Constraints that block a start.
+    pub blocking: Vec<String>,
+    /// Those of them that block a restart.
+    pub blocking_restart: Vec<String>,
+    /// The slot that an update would write.
+    pub target: SlotId,
+    /// The version that runs.
+    pub running: String,
+}
+
+/// The job that holds the operation gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    pub version: String,
+    /// As a label: `installing`.
+    pub state: &'static str,
+    /// It waits for a restart by hand: a download beside it is possible, writing a slot is not.
+    pub only_slots: bool,
+}
+
+/// Why a button cannot be pressed; `None` when it can.
+pub type Refusal = Option<String>;
+
+/// What holds for every button that changes something.
+#[must_use]
+pub fn operate(facts: &Facts) -> Refusal {
+    if facts.role < Role::Operator {
+        return Some(format!("Your role is {}: you can look, but not operate.", words::role(facts.role)));
+    }
+    if facts.restarting {
+        return Some("The gateway is restarting.".to_owned());
+    }
+    if !facts.connected {
+        return Some("The gateway cannot be reached.".to_owned());
+    }
+    facts.ordering.then(|| "Your last order is on its way.".to_owned())
+}
+
+#[must_use]
+pub fn check_updates(facts: &Facts) -> Refusal {
+    operate(facts).or_else(|| facts.checking.then(|| "The update server is being asked.".to_owned()))
+}
+
+/// Download and install in one go.
+#[must_use]
+pub fn install_update(update: &Update, facts: &Facts) -> Refusal {
+    operate(facts)
+        .or_else(|| incompatible(update))
+        .or_else(|| facts.holder.as_ref().map(occupied))
+        .or_else(|| blocked(&facts.blocking))
+}
+
+/// Download into staging.
+#[must_use]
+pub fn download_update(update: &Update, facts: &Facts) -> Refusal {
+    operate(facts)
+        .or_else(|| incompatible(update))
+        .or_else(|| facts.holder.as_ref().filter(|h| !h.only_slots).map(occupied))
+        .or_else(|| blocked(&facts.blocking))
+}
+
+/// Install what is downloaded.
+#[must_use]
+pub fn install_downloaded(facts: &Facts) -> Refusal {
+    operate(facts).or_else(|| blocked(&facts.blocking))
+}
+
+#[must_use]
+pub fn cancel(job: &Progress, facts: &Facts) -> Refusal {
+    operate(facts).or_else(|| {
+        let refused = || job.cancel_refused.clone().map_or_else(too_late, |text| sentence(&text));
+        (!job.can_cancel).then(refused)
+    })
+}
+
+#[must_use]
+pub fn restart(facts: &Facts) -> Refusal {
+    operate(facts).or_else(|| blocked(&facts.blocking_restart))
+}
+
+/// The job that keeps others out, if `job` does.
+#[must_use]
+pub fn holder(job: &Progress) -> Option<Holder> {
+    let holds =
+        !matches!(job.status.as_str(), "downloaded") && job.outcome.is_none() && job.ended_at.is_none();
+    holds.then(|| Holder {
+        version: job.update.version.clone(),
+        state: words::job_state(job).0,
+        only_slots: job.status == "awaiting_reboot",
+    })
+}
+
+/// Names of the constraints that block a start, and of those among them that block a restart.
+#[must_use]
+pub fn blocking(safety: &Safety) -> (Vec<String>, Vec<String>) {
+    let named = safety.constraints.named();
+    let blocks = |(_, c): &(&str, &Constraint)| c.enabled && c.blocking;
+    let names = |restart: bool| {
+        let chosen = named.iter().copied().filter(blocks);
+        let chosen = chosen.filter(|(name, _)| !restart || !matches!(*name, "network" | "system_load"));
+        chosen.map(|(name, _)| words::constraint(name).to_owned()).collect()
+    };
+    if safety.update_allowed { (Vec::new(), Vec::new()) } else { (names(false), names(true)) }
+}
+
+fn incompatible(update: &Update) -> Refusal {
+    let reason = || {
+        update.incompatible_reason.clone().unwrap_or_else(|| "It is not made for this gateway.".to_owned())
+    };
+    (!update.compatible).then(reason)
+}
+
+fn occupied(holder: &Holder) -> String {
+    format!("Another operation runs: the update to {} is {}.", holder.version, holder.state)
+}
+
+fn blocked(names: &[String]) -> Refusal {
+    (!names.is_empty()).then(|| format!("Blocked by safety: {}.", words::list(names)))
+}
+
+fn too_late() -> String {
+    "The new system has been started already: it is confirmed or rolled back by itself.".to_owned()
+}
+
+/// `text` with a capital at its start and a full stop at its end.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let mut whole: String =
+        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect();
+    if !whole.ends_with('.') {
+        whole.push('.');
+    }
+    whole
+}

@@ -1,0 +1,17 @@
+//! The seven sections, in the order of the page.
+
+mod monitor;
+mod recovery;
+mod safety;
+mod settings;
+mod status;
+mod updates;
+mod upload;
+
+pub use monitor::MonitorSection;
+pub use recovery::RecoverySection;
+pub use safety::SafetySection;
+pub use settings::SettingsSection;
+pub use status::StatusSection;
+pub use updates::UpdatesSection;
+pub use upload::UploadSection;

@@ -1,0 +1,86 @@
+//! Section 1: the gateway and its two slots.
+
+use leptos::prelude::*;
+use ota_api::{
+    SlotId,
+    status::{Partition, Status},
+};
+
+use crate::{
+    live::Live,
+    strings::{self, status as t, words},
+    ui::{Fact, Section, StateWord, flag, text, word},
+};
+
+#[component]
+pub fn StatusSection(live: Live) -> impl IntoView {
+    let of = move |read: fn(&Status) -> String| text(move || live.system.with(read));
+    view! {
+        <Section index=0>
+            <dl class="cards facts">
+                <Fact label=t::GATEWAY value=of(|s| s.gateway.id.clone())/>
+                <Fact label=t::MODEL value=of(|s| s.gateway.model.clone())/>
+                <Fact label=t::VERSION value=of(|s| s.gateway.os_version.clone())/>
+                <Fact label=t::KERNEL value=of(|s| s.gateway.kernel.clone())/>
+                <Fact label=t::UPTIME value=of(|s| s.gateway.uptime.clone())/>
+                <Fact label=t::BOOT_LOADER value=of(|s| s.gateway.bootloader.clone())/>
+                <Fact
+                    label=t::LAST_OTA
+                    value=of(|s| words::moment_or(s.gateway.last_ota.as_deref(), strings::NEVER))
+                />
+                <Fact label=t::ROLLBACK value=of(words::rollback_rule)/>
+            </dl>
+            <h3>{t::PARTITIONS}</h3>
+            <div class="slots">
+                <Slot live id=SlotId::A/>
+                <Slot live id=SlotId::B/>
+            </div>
+        </Section>
+    }
+}
+
+/// One slot; it keeps its place on the page, whichever of the two runs.
+#[component]
+fn Slot(live: Live, id: SlotId) -> impl IntoView {
+    let of = move |read: fn(&Partition) -> String| text(move || live.system.with(|s| read(find(s, id))));
+    let state = move || live.system.with(|s| words::slot_health(find(s, id).status));
+    let is = move |test: fn(&Partition) -> bool| live.system.with(|s| test(find(s, id)));
+    let heading = format!("slot-{}", id.as_str().to_ascii_lowercase());
+    let space = of(|s| format!("{} of {}", s.used, s.size));
+    view! {
+        <article class="card slot" aria-labelledby=heading.clone() data-booted=word(move || if is(|s| s.booted) { "true" } else { "false" })>
+            <header>
+                <h4 id=heading.clone()>"Slot "{id.as_str()}</h4>
+                <StateWord state/>
+            </header>
+            <p class="version">{of(|s| s.version.clone())}</p>
+            <p class="tags">
+                <span class="tag strong" hidden=flag(move || is(|s| !s.booted))>{t::RUNNING}</span>
+                <span class="tag" hidden=flag(move || is(|s| !s.next_boot))>{t::NEXT_BOOT}</span>
+            </p>
+            <p class="hint">{of(|s| words::slot_sentence(s).to_owned())}</p>
+            <div class="gauge">
+                <p><span>{t::USED}</span>" "<span>{space}</span></p>
+                <meter
+                    min="0"
+                    max=of(|s| s.size_bytes.to_string())
+                    value=of(|s| s.used_bytes.to_string())
+                    aria-label=format!("{} of slot {id}", t::USED)
+                ></meter>
+            </div>
+            <dl class="facts">
+                <Fact label=t::TRIES value=of(|s| s.tries_left.to_string())/>
+                <Fact label=t::KERNEL value=of(|s| s.kernel.clone())/>
+                <Fact
+                    label=t::INSTALLED
+                    value=of(|s| words::moment_or(s.installed_at.as_deref(), strings::UNKNOWN))
+                />
+            </dl>
+        </article>
+    }
+}
+
+fn find(status: &Status, id: SlotId) -> &Partition {
+    let partitions = &status.partitions;
+    if partitions.active.id == id { &partitions.active } else { &partitions.inactive }
+}

@@ -1,0 +1,208 @@
+//! Every word that a person reads on the page.
+//!
+//! Labels stand here, sentences about states in [`words`], what a button is about to do in [`questions`]. Button names are
+//! those of the published interface.
+
+pub mod questions;
+pub mod words;
+
+pub const TITLE: &str = "OTA & System Updates - Univa Gateway";
+pub const HEADING: &str = "OTA & System Updates";
+pub const BRAND: &str = "Univa Gateway";
+pub const SKIP: &str = "Skip to the content";
+pub const NAVIGATION: &str = "Sections";
+pub const NO_SCRIPT: &str = "This page shows the state of the gateway as it was when it was loaded. Operating the gateway needs a browser that runs \
+     WebAssembly.";
+pub const STARTING: &str = "The page is starting…";
+pub const LOG_OUT: &str = "Log out";
+pub const DISMISS: &str = "Dismiss";
+pub const TRY_NOW: &str = "Try Now";
+pub const NEVER: &str = "never";
+pub const NONE: &str = "none";
+pub const YES: &str = "yes";
+pub const NO: &str = "no";
+pub const ON: &str = "On";
+pub const OFF: &str = "Off";
+pub const UNKNOWN: &str = "unknown";
+
+/// Anchor and heading of each section, in the order of the page.
+pub const SECTIONS: [(&str, &str); 7] = [
+    ("status", "System Information & Partition Status"),
+    ("updates", "Available Updates"),
+    ("upload", "Manual Upload Management"),
+    ("settings", "Update Settings & Schedule"),
+    ("recovery", "Recovery Operations"),
+    ("safety", "Safety Constraints"),
+    ("monitor", "Live Update Monitor & Logs"),
+];
+
+/// Shorter names of the sections, for the navigation.
+pub const SECTION_LINKS: [&str; 7] =
+    ["System", "Updates", "Manual upload", "Settings", "Recovery", "Safety", "Monitor & logs"];
+
+pub mod login {
+    pub const TITLE: &str = "Log in - Univa Gateway";
+    pub const HEADING: &str = "Log in to the gateway";
+    pub const USERNAME: &str = "User name";
+    pub const PASSWORD: &str = "Password";
+    pub const SUBMIT: &str = "Log in";
+}
+
+pub mod status {
+    pub const GATEWAY: &str = "Gateway";
+    pub const MODEL: &str = "Model";
+    pub const VERSION: &str = "OS version";
+    pub const KERNEL: &str = "Kernel";
+    pub const UPTIME: &str = "Uptime";
+    pub const BOOT_LOADER: &str = "Boot loader";
+    pub const LAST_OTA: &str = "Last update over the air";
+    pub const PARTITIONS: &str = "Partitions";
+    pub const USED: &str = "Used";
+    pub const TRIES: &str = "Boots left to try";
+    pub const INSTALLED: &str = "Installed";
+    pub const RUNNING: &str = "running now";
+    pub const NEXT_BOOT: &str = "starts next";
+    pub const ROLLBACK: &str = "Automatic rollback";
+}
+
+pub mod updates {
+    pub const CHECK: &str = "Check for Updates";
+    pub const CHECKING: &str = "Checking…";
+    pub const INSTALL: &str = "Install Now";
+    pub const DOWNLOAD: &str = "Download Only";
+    pub const CAPTION: &str = "Updates that the server offers";
+    pub const VERSION: &str = "Version";
+    pub const KIND: &str = "Type";
+    pub const SEVERITY: &str = "Severity";
+    pub const SIZE: &str = "Size";
+    pub const RELEASED: &str = "Released";
+    pub const SIGNATURE: &str = "Signature";
+    pub const ACTIONS: &str = "Actions";
+    pub const CHANGELOG: &str = "Changelog";
+    pub const SERVER: &str = "Update server";
+    pub const LAST_CHECK: &str = "Last check";
+    pub const NEXT_CHECK: &str = "Next check";
+    pub const NOTHING: &str = "No newer version is offered for this gateway.";
+    pub const NEVER_CHECKED: &str = "The update server has not been asked yet.";
+    pub const CHECK_FAILED: &str = "The last check failed:";
+}
+
+pub mod upload {
+    pub const INTRO: &str = "An image that did not come from the update server passes the same verification before it may be \
+                             written: signature, manifest, every block, and the version floor.";
+    pub const TARGET: &str = "Slot that an image would go to";
+    pub const FORMAT: &str = "Accepted format";
+    pub const FORMAT_VALUE: &str = "signed RAUC verity bundle (.raucb)";
+    pub const MODEL: &str = "Must be made for";
+    pub const SPACE: &str = "Largest image the slot holds";
+    pub const LATER: &str = "This version of the software does not take images through the page.";
+}
+
+pub mod settings {
+    pub const AUTO_UPDATE: &str = "Auto-Update";
+    pub const AUTO_DOWNLOAD: &str = "Download by itself";
+    pub const AUTO_SECURITY: &str = "Install security updates by itself";
+    pub const AUTO_REBOOT: &str = "Restart by itself";
+    pub const AUTOMATION: &str = "Automation";
+    pub const WINDOW: &str = "Maintenance window";
+    pub const SCHEDULE: &str = "Schedule";
+    pub const TIME: &str = "Time";
+    pub const STRATEGY: &str = "Update strategy";
+    pub const METHOD: &str = "Method";
+    pub const READ_ONLY: &str =
+        "These are the settings in force. This version of the software shows them only.";
+}
+
+pub mod recovery {
+    pub const ROLLBACK: &str = "Previous system";
+    pub const AUTOMATIC: &str = "If a new system fails";
+    pub const SLOT: &str = "Slot";
+    pub const VERSION: &str = "Version";
+    pub const STATE: &str = "State";
+    pub const LATER: &str = "This version of the software rolls back by itself only: not on request, and it neither restores \
+                             snapshots nor resets to factory state.";
+}
+
+pub mod safety {
+    pub const CAPTION: &str = "Interlocks that allow or block updates";
+    pub const CONSTRAINT: &str = "Constraint";
+    pub const STATE: &str = "State";
+    pub const VALUE: &str = "Value";
+    pub const SOURCE: &str = "Source";
+    pub const AGE: &str = "Age of the reading";
+    pub const REASON: &str = "Reason";
+    pub const CLEAR: &str = "clear";
+    pub const BLOCKING: &str = "blocking";
+    pub const UNKNOWN: &str = "unknown, blocks";
+    pub const NOT_USED: &str = "not used";
+    pub const OVERRIDDEN: &str = "An override is active.";
+}
+
+pub mod monitor {
+    pub const JOB: &str = "Update";
+    pub const NOW: &str = "This operation";
+    pub const OVERALL: &str = "Whole way to the confirmed system";
+    pub const STEP: &str = "Step";
+    pub const SPEED: &str = "Speed";
+    pub const TRANSFERRED: &str = "Downloaded";
+    pub const ETA: &str = "Time left";
+    pub const ELAPSED: &str = "Elapsed";
+    pub const TARGET: &str = "Target slot";
+    pub const ID: &str = "Job";
+    pub const STARTED: &str = "Started";
+    pub const ENDED: &str = "Ended";
+    pub const CODE: &str = "Error code";
+    pub const TRIAL_LEFT: &str = "Time left for the trial";
+    pub const INSTALL: &str = "Install";
+    pub const CANCEL: &str = "Cancel";
+    pub const RESTART: &str = "Restart Now";
+    pub const IDLE: &str = "No update is running.";
+    pub const IDLE_HINT: &str = "Start one under Available Updates; its progress appears here.";
+    pub const RESOURCES: &str = "Gateway now";
+    pub const CPU: &str = "Processor";
+    pub const MEMORY: &str = "Memory";
+    pub const STATE: &str = "State";
+    pub const OPERATION: &str = "Operation";
+    pub const LOG: &str = "Update Activity Log";
+    pub const LEVEL: &str = "Show";
+    pub const LEVELS: [(&str, &str); 5] = [
+        ("", "All levels"),
+        ("error", "Errors"),
+        ("warning", "Warnings"),
+        ("info", "Information"),
+        ("debug", "Details"),
+    ];
+    pub const NO_LOG: &str = "No entries.";
+}
+
+pub mod orders {
+    use crate::live::Order;
+
+    pub const CANCEL_REASON: &str = "Cancelled on the page";
+    pub const RESTART_REASON: &str = "Ordered on the page";
+
+    /// Heading of the message about what `order` came to.
+    #[must_use]
+    pub const fn title(order: &Order, done: bool) -> &'static str {
+        match (order, done) {
+            (Order::Check, true) => "The update server has been asked",
+            (Order::Check, false) => "The check for updates failed",
+            (Order::InstallUpdate { .. } | Order::DownloadUpdate { .. }, true) => "The download has started",
+            (Order::InstallUpdate { .. } | Order::DownloadUpdate { .. }, false) => {
+                "The download was not started"
+            }
+            (Order::InstallDownloaded { .. }, true) => "The installation has started",
+            (Order::InstallDownloaded { .. }, false) => "The installation was not started",
+            (Order::Cancel { .. }, true) => "The update is cancelled",
+            (Order::Cancel { .. }, false) => "The update was not cancelled",
+            (Order::Restart { .. }, true) => "The gateway restarts",
+            (Order::Restart { .. }, false) => "The gateway was not restarted",
+        }
+    }
+
+    /// How to find a failed request in the gateway's log.
+    #[must_use]
+    pub fn request(id: &str) -> String {
+        format!("Request {id} in the gateway's log.")
+    }
+}

@@ -1,0 +1,425 @@
+//! States as words and sentences. Pure functions: what comes in is the wire's data, what goes out is read by people.
+
+use ota_api::{
+    ConstraintState, ErrorCode, Schedule, Severity, SlotHealth, Strategy, UpdateKind,
+    auth::Role,
+    monitor::Progress,
+    safety::{Constraint, Safety},
+    status::{Partition, Status},
+    updates::Update,
+};
+
+use crate::ui::Tone;
+
+/// `2025-03-10 14:32:11 UTC` from `2025-03-10T14:32:11Z`; anything else is shown as it is.
+#[must_use]
+pub fn moment(timestamp: &str) -> String {
+    match timestamp.strip_suffix('Z').and_then(|t| t.split_once('T')) {
+        Some((date, time)) => format!("{date} {time} UTC"),
+        None => timestamp.to_owned(),
+    }
+}
+
+#[must_use]
+pub fn moment_or(timestamp: Option<&str>, otherwise: &str) -> String {
+    timestamp.map_or_else(|| otherwise.to_owned(), moment)
+}
+
+#[must_use]
+pub fn slot_health(health: SlotHealth) -> (&'static str, Tone) {
+    match health {
+        SlotHealth::Healthy => ("healthy", Tone::Good),
+        SlotHealth::Trial => ("trial", Tone::Busy),
+        SlotHealth::Degraded => ("degraded", Tone::Warn),
+        SlotHealth::Ready => ("ready", Tone::Good),
+        SlotHealth::Writing => ("writing", Tone::Busy),
+        SlotHealth::Bad => ("bad", Tone::Bad),
+        SlotHealth::Empty => ("empty", Tone::Neutral),
+    }
+}
+
+/// What the word of a slot means.
+#[must_use]
+pub fn slot_sentence(slot: &Partition) -> &'static str {
+    match slot.status {
+        SlotHealth::Healthy => "Confirmed: this system passed its health checks.",
+        SlotHealth::Trial => "Started for the first time; it has to pass its health checks to stay.",
+        SlotHealth::Degraded => "Running, but a health check fails.",
+        SlotHealth::Ready if slot.next_boot => "Written and verified; it takes over at the next restart.",
+        SlotHealth::Ready => "Holds a complete system that can take over.",
+        SlotHealth::Writing => "A new system is being written. It cannot be started until that is complete.",
+        SlotHealth::Bad => "Its content is incomplete or failed. It is never started.",
+        SlotHealth::Empty => "Holds no system.",
+    }
+}
+
+#[must_use]
+pub fn rollback_rule(status: &Status) -> String {
+    if !status.partitions.auto_rollback {
+        return "Off: a system that does not start stays selected.".to_owned();
+    }
+    let tries = status.partitions.rollback_retries;
+    let boots = if tries == 1 { "boot".to_owned() } else { format!("{tries} boots") };
+    format!("On: a new system gets {boots} to prove itself; then the previous one returns.")
+}
+
+#[must_use]
+pub const fn severity(severity: Severity) -> (&'static str, Tone) {
+    match severity {
+        Severity::Critical => ("critical", Tone::Bad),
+        Severity::High => ("high", Tone::Warn),
+        Severity::Medium => ("medium", Tone::Busy),
+        Severity::Low => ("low", Tone::Neutral),
+    }
+}
+
+#[must_use]
+pub const fn kind(kind: UpdateKind) -> &'static str {
+    match kind {
+        UpdateKind::Security => "security",
+        UpdateKind::Feature => "feature",
+        UpdateKind::Bugfix => "bug fixes",
+        UpdateKind::Maintenance => "maintenance",
+    }
+}
+
+#[must_use]
+pub const fn role(role: Role) -> &'static str {
+    role.as_str()
+}
+
+#[must_use]
+pub const fn schedule(schedule: Schedule) -> &'static str {
+    match schedule {
+        Schedule::Daily => "every day",
+        Schedule::Weekly => "every week",
+        Schedule::Monthly => "every month",
+    }
+}
+
+#[must_use]
+pub const fn strategy(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::Seamless => "Seamless: into the other slot, switch at the restart",
+        Strategy::InPlace => "In place: the running slot is updated during a restart",
+        Strategy::Rolling => "Rolling: one component after the other",
+    }
+}
+
+/// `crane motion`: a constraint's name in a sentence.
+#[must_use]
+pub fn constraint(name: &str) -> &str {
+    match name {
+        "crane_motion" => "crane motion",
+        "acs_collision" => "anti-collision system",
+        "ups_battery" => "UPS battery",
+        "network" => "network",
+        "system_load" => "system load",
+        other => other,
+    }
+}
+
+/// `Crane motion`: the same as a heading.
+#[must_use]
+pub fn constraint_title(name: &str) -> String {
+    let mut letters = constraint(name).chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+}
+
+#[must_use]
+pub fn constraint_state(constraint: &Constraint) -> (&'static str, Tone) {
+    use super::safety as s;
+    match (constraint.enabled, constraint.state) {
+        (false, _) => (s::NOT_USED, Tone::Neutral),
+        (true, ConstraintState::Clear) => (s::CLEAR, Tone::Good),
+        (true, ConstraintState::Blocking) => (s::BLOCKING, Tone::Bad),
+        (true, ConstraintState::Unknown) => (s::UNKNOWN, Tone::Warn),
+    }
+}
+
+/// The reading and its limit: `85 % (at least 30 %)`, `0.40 per core (at most 16.00)`, `idle`.
+#[must_use]
+pub fn constraint_value(name: &str, constraint: &Constraint) -> String {
+    let word = constraint.status.replace('_', " ");
+    let Some(level) = constraint.level else { return word };
+    let percent = name == "ups_battery";
+    let figure = |value: f64| if percent { format!("{} %", whole(value)) } else { hundredths(value) };
+    let unit = if percent { "" } else { " per core" };
+    let bound = if percent { "at least" } else { "at most" };
+    let limit = constraint.threshold.map(|t| format!(" ({bound} {})", figure(t))).unwrap_or_default();
+    format!("{word}, {}{unit}{limit}", figure(level))
+}
+
+/// Whether updates may start, and what stands against it.
+#[must_use]
+pub fn verdict(safety: &Safety) -> (&'static str, String, Tone) {
+    let used = safety.constraints.named().into_iter().filter(|(_, c)| c.enabled);
+    let blocking: Vec<String> = used
+        .clone()
+        .filter(|(_, c)| c.blocking)
+        .map(|(name, c)| format!("{} ({})", constraint(name), c.status.replace('_', " ")))
+        .collect();
+    if safety.update_allowed {
+        let text = match (safety.force_override, used.count()) {
+            (true, _) => super::safety::OVERRIDDEN.to_owned(),
+            (false, 0) => "No interlock is in use.".to_owned(),
+            (false, count) => format!("{count} of {count} interlocks are clear."),
+        };
+        return ("Updates allowed", text, if safety.force_override { Tone::Warn } else { Tone::Good });
+    }
+    ("Updates blocked", format!("Waiting for {}.", list(&blocking)), Tone::Bad)
+}
+
+/// `a`, `a and b`, `a, b and c`.
+#[must_use]
+pub fn list(items: &[String]) -> String {
+    match items {
+        [] => "a clear reading".to_owned(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+/// The word of a job's state, in the form of a label.
+#[must_use]
+pub fn job_state(job: &Progress) -> (&'static str, Tone) {
+    match job.status.as_str() {
+        "queued" => ("queued", Tone::Busy),
+        "downloading" => ("downloading", Tone::Busy),
+        "verifying" => ("verifying", Tone::Busy),
+        "downloaded" => ("downloaded", Tone::Good),
+        "installing" => ("installing", Tone::Busy),
+        "held" => ("waiting for safety", Tone::Warn),
+        "awaiting_reboot" if restarts_by_itself(job) => ("restarting", Tone::Busy),
+        "awaiting_reboot" => ("waiting for the restart", Tone::Warn),
+        "trial" => ("on trial", Tone::Busy),
+        "committed" => ("installed", Tone::Good),
+        "cancelled" => ("cancelled", Tone::Neutral),
+        "failed" => ("failed", Tone::Bad),
+        "rolled_back" => ("rolled back", Tone::Bad),
+        _ => ("working", Tone::Busy),
+    }
+}
+
+/// True when the restart into the new system is about to happen without anybody's help.
+#[must_use]
+pub fn restarts_by_itself(job: &Progress) -> bool {
+    job.status == "awaiting_reboot" && job.armed && job.reboot_after == Some(true)
+}
+
+/// The step that runs, named as a person would.
+#[must_use]
+pub fn step(job: &Progress) -> String {
+    let slot = job.target_partition;
+    match job.progress.current_operation.as_str() {
+        "queued" => "Waiting to start".to_owned(),
+        "downloading" => "Downloading the bundle".to_owned(),
+        "verifying" => "Verifying signature and content".to_owned(),
+        "waiting_for_reboot" => "Waiting for the restart".to_owned(),
+        "waiting_for_safety" => "Waiting for safety constraints".to_owned(),
+        "health_checks" => "Running the health checks".to_owned(),
+        "rolling_back" => format!("Going back to {}", job.from_version),
+        "none" => super::NONE.to_owned(),
+        other if other.starts_with("preparing_partition") => format!("Preparing slot {slot}"),
+        other if other.starts_with("flashing_partition") => format!("Writing slot {slot}"),
+        other if other.starts_with("verifying_partition") => format!("Reading slot {slot} back"),
+        other => other.replace('_', " "),
+    }
+}
+
+/// One sentence: what happens to the gateway now, or what became of it.
+#[must_use]
+pub fn job_sentence(job: &Progress) -> String {
+    let (version, slot, from) = (&job.update.version, job.target_partition, &job.from_version);
+    match job.status.as_str() {
+        "queued" => "The update starts in a moment.".to_owned(),
+        "downloading" => {
+            format!("The bundle comes from the update server. The gateway keeps running {from}.")
+        }
+        "verifying" => "Signature, manifest and every block of the image are checked.".to_owned(),
+        "downloaded" => {
+            format!("{version} is downloaded and verified. Nothing changes until you install it.")
+        }
+        "installing" => format!("{version} goes into slot {slot}. The gateway keeps running {from}."),
+        "held" => held_sentence(job),
+        "awaiting_reboot" if restarts_by_itself(job) => {
+            format!("The gateway restarts into {version} on slot {slot}.")
+        }
+        "awaiting_reboot" if job.armed => {
+            format!(
+                "{version} starts from slot {slot} at the next restart. Restart the gateway when it suits."
+            )
+        }
+        "awaiting_reboot" => format!("Slot {slot} is written and proven and is being made the next one."),
+        "trial" if job.progress.current_operation == "rolling_back" => {
+            format!("{version} failed a health check. The gateway goes back to {from}.")
+        }
+        "trial" => format!("Running {version} on slot {slot}. It stays if it passes its health checks."),
+        "committed" => {
+            format!("Running {version} on slot {slot}. It passed its health checks and is confirmed.")
+        }
+        "cancelled" => format!("The update to {version} was cancelled. The gateway runs {from}, unchanged."),
+        "failed" => format!("The update to {version} failed. The gateway runs {from}, unchanged."),
+        "rolled_back" => format!("{version} did not prove itself. The gateway runs {from} again."),
+        other => other.replace('_', " "),
+    }
+}
+
+fn held_sentence(job: &Progress) -> String {
+    let names: Vec<String> = job.waiting_for.iter().map(|name| constraint(name).to_owned()).collect();
+    let waits = format!("waits for {}", list(&names));
+    let (version, slot) = (&job.update.version, job.target_partition);
+    match (job.can_cancel, job.reboot_after) {
+        (false, _) => {
+            format!("{version} failed its trial. The restart back to {} {waits}.", job.from_version)
+        }
+        (true, Some(false)) => {
+            format!("Slot {slot} is written and proven. Selecting it for the next boot {waits}.")
+        }
+        (true, _) => format!("Slot {slot} is written and proven. The restart into {version} {waits}."),
+    }
+}
+
+/// What a person can do about a failure.
+#[must_use]
+pub const fn advice(code: ErrorCode) -> Option<&'static str> {
+    Some(match code {
+        ErrorCode::OtaInvalidImage => "Ask the publisher for a bundle that is made for this gateway.",
+        ErrorCode::OtaSignatureFailed => {
+            "Do not use this bundle. Ask the publisher, or check which certificates this gateway trusts."
+        }
+        ErrorCode::OtaInsufficientSpace => "Free space on the gateway's data partition, then start again.",
+        ErrorCode::OtaUpdateBlocked => "Wait until the constraints are clear, then try again.",
+        ErrorCode::OtaDownloadFailed => {
+            "Check the network and the update server, then start again: what has arrived is kept."
+        }
+        ErrorCode::OtaInstallFailed => "Read the log below, then start the update again.",
+        ErrorCode::OtaOperationInProgress => "Wait until it has ended, or cancel it.",
+        ErrorCode::Forbidden => "Ask somebody whose role allows it.",
+        ErrorCode::TooManyRequests => "Wait a moment, then try again.",
+        _ => return None,
+    })
+}
+
+/// What a person can do after a job that did not stay.
+#[must_use]
+pub fn outcome_advice(job: &Progress) -> Option<&'static str> {
+    match job.status.as_str() {
+        "rolled_back" => Some(
+            "The gateway does not try this version again by itself. Read the log for the check that failed, and ask the \
+             publisher for a corrected release.",
+        ),
+        "failed" => job.outcome.as_ref().and_then(|o| o.code).and_then(advice),
+        _ => None,
+    }
+}
+
+/// `idle`, or a job's state word, for the gateway as a whole.
+#[must_use]
+pub fn system_state(word: &str) -> String {
+    word.replace('_', " ")
+}
+
+#[must_use]
+pub const fn lost_connection() -> &'static str {
+    "The connection to the gateway is lost. What you see may be out of date; the page keeps trying."
+}
+
+#[must_use]
+pub fn restart_announced(version: &str) -> String {
+    format!("The gateway restarts into {version}. This page comes back by itself.")
+}
+
+#[must_use]
+pub fn returned(status: &Status) -> String {
+    let active = &status.partitions.active;
+    format!("The gateway is back: running {} on slot {}.", active.version, active.id)
+}
+
+/// What is known about the signature of an update before it is downloaded.
+#[must_use]
+pub const fn signature(update: &Update) -> &'static str {
+    match (update.compatible, metadata_is_verified(update)) {
+        (false, _) => "not for this gateway",
+        (true, true) => "verified",
+        (true, false) => "not verified",
+    }
+}
+
+#[must_use]
+pub const fn signature_tone(update: &Update) -> Tone {
+    if update.compatible && metadata_is_verified(update) { Tone::Good } else { Tone::Warn }
+}
+
+const fn metadata_is_verified(update: &Update) -> bool {
+    matches!(update.signature.as_bytes(), b"verified")
+}
+
+/// Whether the other slot could take over.
+#[must_use]
+pub fn way_back(slot: &Partition) -> String {
+    let (id, version) = (slot.id, &slot.version);
+    match slot.status {
+        SlotHealth::Ready | SlotHealth::Healthy if slot.next_boot => {
+            format!("Slot {id} with {version} takes over at the next restart.")
+        }
+        SlotHealth::Ready | SlotHealth::Healthy => {
+            format!("Slot {id} holds {version}, complete and able to start.")
+        }
+        SlotHealth::Writing => {
+            format!("Slot {id} is being written; there is no previous system until that ends.")
+        }
+        SlotHealth::Trial | SlotHealth::Degraded => {
+            format!("Slot {id} holds {version}, which is not confirmed.")
+        }
+        SlotHealth::Bad => format!("Slot {id} cannot be started; there is no previous system to go back to."),
+        SlotHealth::Empty => format!("Slot {id} is empty; there is no previous system to go back to."),
+    }
+}
+
+/// Why a constraint is in its state, and when it is expected to clear.
+#[must_use]
+pub fn constraint_reason(constraint: &Constraint) -> String {
+    match constraint.estimated_clear.as_deref().filter(|_| constraint.blocking) {
+        Some(time) => format!("{} Expected to clear in {time}.", constraint.reason),
+        None => constraint.reason.clone(),
+    }
+}
+
+/// A figure without decimals. These three cost the browser a fraction of what the general formatting of floats does.
+#[must_use]
+pub fn whole(value: f64) -> String {
+    scaled(value).to_string()
+}
+
+/// A figure with one decimal: `65.5`.
+#[must_use]
+pub fn tenths(value: f64) -> String {
+    let scaled = scaled(value * 10.0);
+    format!("{}.{}", scaled / 10, scaled % 10)
+}
+
+/// A figure with two decimals: `0.42`.
+#[must_use]
+pub fn hundredths(value: f64) -> String {
+    let scaled = scaled(value * 100.0);
+    format!("{}.{:02}", scaled / 100, scaled % 100)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "saturates; the figures are not negative"
+)]
+fn scaled(value: f64) -> u64 {
+    value.round() as u64
+}
+
+/// Heading of the job's card.
+#[must_use]
+pub fn job_title(job: Option<&Progress>) -> String {
+    job.map_or_else(
+        || super::monitor::IDLE.to_owned(),
+        |job| format!("{} to {}", super::monitor::JOB, job.update.version),
+    )
+}

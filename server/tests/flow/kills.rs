@@ -1,0 +1,90 @@
+//! SIGKILL at every phase, and at moments nobody chose.
+
+use crate::gateway::Gateway;
+use ota_publish::faults::Fault;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Whatever happened: the old slot is as it was, the boot loader would start a good system, no job runs without a worker.
+async fn right_in_the_end(gateway: &Gateway, job: &str, a: &[u8]) {
+    let end = gateway.ended(job).await;
+    assert_eq!(end["status"], "committed", "{end}\n{}", gateway.log());
+    assert_eq!(gateway.slot("A"), a, "the slot that ran is untouched");
+    let environment = gateway.boot_environment();
+    assert_eq!((environment["BOOT_ORDER"].as_str(), environment["BOOT_B_LEFT"].as_str()), ("B A", "3"));
+    let staged = std::fs::read_dir(gateway.site.path("staging")).unwrap().count();
+    assert_eq!(staged, 0, "nothing is left in staging");
+}
+
+async fn killed_when(phase: &str, reached: impl Fn(&Value) -> bool, slow: bool) {
+    let mut gateway = Gateway::start().await;
+    let a = gateway.slot("A");
+    if slow {
+        gateway.server.inject("targets/", Fault::Throttle(1 << 20));
+    }
+    let job = gateway.start_update("update-001", true).await;
+    gateway.job_until(&job, phase, |job| reached(job) || job["status"] == "committed").await;
+    gateway.kill();
+    gateway.server.clear();
+    gateway.up().await;
+    right_in_the_end(&gateway, &job, &a).await;
+}
+
+#[tokio::test]
+async fn killed_during_the_download() {
+    killed_when("half of the download", |job| job["progress"]["percentage"].as_f64() > Some(40.0), true)
+        .await;
+}
+
+#[tokio::test]
+async fn killed_during_the_verification() {
+    killed_when("the verification", |job| job["status"] == "verifying", false).await;
+}
+
+#[tokio::test]
+async fn killed_while_the_slot_is_written() {
+    killed_when("the writing", |job| job["progress"]["current_operation"] == "flashing_partition_b", false)
+        .await;
+}
+
+#[tokio::test]
+async fn killed_between_arming_and_restart() {
+    let mut gateway = Gateway::start().await;
+    let a = gateway.slot("A");
+    let job = gateway.start_update("update-001", false).await;
+    gateway.job_until(&job, "the download", |job| job["status"] == "downloaded").await;
+    Gateway::data(gateway.post("install", json!({"job_id": job, "reboot_after": false})).await);
+    gateway.job_until(&job, "arming", |job| job["armed"] == true).await;
+    gateway.kill();
+    gateway.up().await;
+    let waiting = gateway.job_until(&job, "the order", |job| job["status"] == "awaiting_reboot").await;
+    assert_eq!(waiting["armed"], true, "the boot environment says so: {waiting}");
+    Gateway::data(gateway.post("reboot", json!({"reason": "test"})).await);
+    right_in_the_end(&gateway, &job, &a).await;
+}
+
+/// The seed is printed; `KILL_SEED` repeats a run.
+#[tokio::test]
+async fn killed_again_and_again() {
+    let seed: u64 = std::env::var("KILL_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(|| u64::from(std::process::id()) ^ 0x5DEE_CE66_D193);
+    println!("KILL_SEED={seed}");
+    let mut random = seed;
+    let mut next = || {
+        // Knuth's multiplier: chance enough for moments.
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random >> 33
+    };
+    let mut gateway = Gateway::start().await;
+    let a = gateway.slot("A");
+    gateway.server.inject("targets/", Fault::Throttle(8 << 20));
+    let job = gateway.start_update("update-001", true).await;
+    for _ in 0..12 {
+        tokio::time::sleep(Duration::from_millis(next() % 700)).await;
+        gateway.kill();
+        gateway.up().await;
+    }
+    right_in_the_end(&gateway, &job, &a).await;
+}

@@ -1,0 +1,15 @@
+//! The product as its users run it: the real program, a real repository, real slots and a real boot environment; and its bad
+//! days.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod gate;
+mod gateway;
+mod kills;
+mod loop_device;
+mod refusals;
+mod repository;
+mod rollback;
+#[path = "../support/mod.rs"]
+mod support;
+mod whole_way;
