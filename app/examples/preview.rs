@@ -3,7 +3,7 @@
 //!
 //! `cargo run -p app --example preview --features ssr -- DIRECTORY`; the stylesheet is looked for in `DIRECTORY/pkg/`.
 
-#[path = "../tests/sample/mod.rs"]
+#[path = "../tests/page/sample.rs"]
 mod sample;
 
 use std::{env, error::Error, fs, path::PathBuf};

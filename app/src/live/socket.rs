@@ -13,10 +13,12 @@ const NOT_AUTHENTICATED: u16 = 4401;
 /// Failed tries after which the session is asked about: the browser hides why a handshake was refused.
 const ASK_ABOUT_SESSION_AFTER: u32 = 2;
 
-/// A socket and the handlers that it calls; dropping them ends the listening.
+/// The handlers of a socket; dropping them ends the listening.
+type Handlers = (Closure<dyn FnMut()>, Closure<dyn FnMut(MessageEvent)>, Closure<dyn FnMut(CloseEvent)>);
+
 struct Connection {
     socket: WebSocket,
-    _handlers: (Closure<dyn FnMut()>, Closure<dyn FnMut(MessageEvent)>, Closure<dyn FnMut(CloseEvent)>),
+    _handlers: Handlers,
 }
 
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{Text, Word, flag, text};
+use super::{Word, flag, text};
 use crate::{live::Live, rules::Refusal};
 
 /// Id of the line that is visible until the page answers to clicks.
@@ -31,11 +31,12 @@ pub fn ActionButton(
     press: impl Fn() + 'static,
 ) -> impl IntoView {
     let refused = reason.clone();
-    let described: Text = text(move || match (live.ready.get(), reason().is_some()) {
-        (false, _) => STARTING_ID.to_owned(),
-        (true, true) => described_by.clone(),
-        (true, false) => String::new(),
-    });
+    let described: Box<dyn Fn() -> Option<String> + Send> =
+        Box::new(move || match (live.ready.get(), reason().is_some()) {
+            (false, _) => Some(STARTING_ID.to_owned()),
+            (true, true) => Some(described_by.clone()),
+            (true, false) => None,
+        });
     let disabled = flag(move || !live.ready.get() || refused().is_some());
     let press: Box<dyn Fn()> = Box::new(press);
     view! {

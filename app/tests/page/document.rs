@@ -1,9 +1,7 @@
 //! The rendered page: complete, readable without a script, and the source of the same data again.
 
-mod sample;
-
+use crate::sample::{SITUATIONS, assets, page};
 use app::{page::Embedded, render_login, render_page};
-use sample::{SITUATIONS, assets, page};
 
 fn html(situation: &str) -> String {
     render_page(page(situation), assets(), "n0nce".to_owned()).unwrap()

@@ -1,0 +1,7 @@
+//! The page: its document, and which button is offered when.
+
+#![allow(clippy::unwrap_used)]
+
+mod document;
+mod rules;
+mod sample;
