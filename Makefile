@@ -20,8 +20,9 @@ build: ## Server, ota-publish and the page, optimized; the page's files also as 
 	@./setup/build release
 
 test: setup ## Every test, with what they need installed first.
-	$(CARGO) test --workspace --exclude frontend --all-targets
-	$(CARGO) test --workspace --exclude frontend --doc
+	@./setup/timed "Rust tests" $(CARGO) test --workspace --exclude frontend
+	@./setup/timed "Build of programs and page" ./setup/build dev
+	@./setup/timed "Browser tests" ./setup/browser-tests
 	@echo "All tests passed."
 
 check: ## Format, clippy with warnings as errors, and the unit tests.

@@ -3,13 +3,14 @@ import { defineConfig } from '@playwright/test';
 // Each test has a gateway of its own, so tests run side by side; two cores carry two of them.
 export default defineConfig({
   testDir: './tests',
-  timeout: 180_000,
+  timeout: 150_000,
   expect: { timeout: 30_000 },
   workers: 2,
   fullyParallel: true,
   forbidOnly: true,
   reporter: [['list']],
   use: {
+    actionTimeout: 30_000,
     viewport: { width: 1280, height: 900 },
     trace: 'retain-on-failure',
     launchOptions: {

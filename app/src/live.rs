@@ -24,7 +24,7 @@ use ota_api::{
 };
 
 pub use backoff::delay_ms;
-pub use message::{Heard, read};
+pub use message::{Assessed, Heard, read};
 pub use orders::{Message, Order, ask, perform};
 pub use part::Part;
 pub use resync::{Wanted, want};
@@ -173,7 +173,12 @@ impl Live {
             Heard::Progress(update) => self.set_job(Some(update.job)),
             Heard::System(status) => self.set_system_status(&status),
             Heard::Log(line) => self.add_log(line),
-            Heard::Safety => want(self, Wanted::SAFETY),
+            Heard::Safety(heard) => {
+                let Assessed { constraint, current } = *heard;
+                let mut safety = self.safety.peek(Clone::clone);
+                safety.set(&constraint, current);
+                self.safety.set(safety);
+            }
             Heard::Changed(what) => want(self, wanted(what)),
         }
     }

@@ -11,6 +11,8 @@ pub const HEADING: &str = "OTA & System Updates";
 pub const BRAND: &str = "Univa Gateway";
 pub const SKIP: &str = "Skip to the content";
 pub const NAVIGATION: &str = "Sections";
+pub const NOTICE: &str = "Notice";
+pub const STRIP: &str = "State at a glance";
 pub const NO_SCRIPT: &str = "This page shows the state of the gateway as it was when it was loaded. Operating the gateway needs a browser that runs \
      WebAssembly.";
 pub const STARTING: &str = "The page is starting…";

@@ -1,5 +1,5 @@
 // The test function of this suite: every test gets a gateway, and a browser console without errors.
-import { test as base, expect, type Page } from '@playwright/test';
+import { test as base, expect, type Locator, type Page } from '@playwright/test';
 import { Gateway, password, type User } from './gateway.ts';
 
 type Fixtures = {
@@ -47,5 +47,10 @@ export const test = base.extend<Fixtures>({
     });
   },
 });
+
+/** The line of an update in the table of section 2. */
+export function row(page: Page, version: string): Locator {
+  return page.locator('#updates').getByRole('row', { name: new RegExp(`^${version.replaceAll('.', '\\.')}`) });
+}
 
 export { expect };

@@ -1,5 +1,5 @@
 import AxeBuilder from '@axe-core/playwright';
-import { test, expect } from '../support/test.ts';
+import { test, expect, row } from '../support/test.ts';
 
 test('the page carries its data and asks nothing before the first interaction', async ({ gateway, page, login }) => {
   const asked: string[] = [];
@@ -25,7 +25,7 @@ test('the page carries its data and asks nothing before the first interaction', 
 
 test('a viewer sees everything and every disabled button says why', async ({ login }) => {
   const page = await login('viewer');
-  const install = page.getByRole('row').filter({ hasText: 'v5.0.5' }).getByRole('button', { name: 'Install Now' });
+  const install = row(page, 'v5.0.5').getByRole('button', { name: 'Install Now' });
   await expect(install).toBeDisabled();
   const reason = await install.getAttribute('aria-describedby');
   await expect(page.locator(`#${reason}`)).toContainText(/viewer|role|operator/i);

@@ -1,4 +1,4 @@
-import { test, expect } from '../support/test.ts';
+import { test, expect, row } from '../support/test.ts';
 
 test.use({ settings: { GATEWAY_OTA__HEALTH__DEADLINE_SECONDS: '4' } });
 
@@ -6,12 +6,12 @@ test('a release whose health check fails is left again, and the page says so', a
   gateway.publishUnhealthy('update-666', 'v5.0.9');
   const page = await login('operator');
   await page.getByRole('button', { name: 'Check for Updates' }).click();
-  const row = page.getByRole('row').filter({ hasText: 'v5.0.9' });
-  await row.getByRole('button', { name: 'Install Now' }).click();
+  const offer = row(page, 'v5.0.9');
+  await offer.getByRole('button', { name: 'Install Now' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Install Now' }).click();
 
   const monitor = page.locator('#monitor');
-  await expect(monitor).toContainText('rolled back', { timeout: 120_000, ignoreCase: true });
+  await expect(monitor.locator('.result')).toContainText('rolled back', { timeout: 120_000, ignoreCase: true });
   await expect(page.locator('#status')).toContainText('v5.0.4');
 
   const { data } = await (await gateway.api('viewer'))('status');

@@ -1,4 +1,4 @@
-import { test, expect } from '../support/test.ts';
+import { test, expect, row } from '../support/test.ts';
 import { createHash } from 'node:crypto';
 
 // The whole way: log in, one click, download, verify, write, arm, restart, trial, confirmed.
@@ -7,10 +7,10 @@ test('one click takes a signed release to a confirmed boot of the other slot', a
   const status = page.locator('#status');
   await expect(status).toContainText('v5.0.4');
 
-  const row = page.getByRole('row').filter({ hasText: 'v5.0.5' });
-  await expect(row).toContainText('security');
-  await expect(row).toContainText('critical');
-  await row.getByRole('button', { name: 'Install Now' }).click();
+  const offer = row(page, 'v5.0.5');
+  await expect(offer).toContainText('security');
+  await expect(offer).toContainText('critical');
+  await offer.getByRole('button', { name: 'Install Now' }).click();
   const dialog = page.getByRole('dialog');
   await expect(dialog).toContainText('slot B');
   await dialog.getByRole('button', { name: 'Install Now' }).click();
@@ -22,7 +22,7 @@ test('one click takes a signed release to a confirmed boot of the other slot', a
   // The gateway restarts and comes back by itself; the page bridges the gap.
   await expect(monitor).toContainText('confirmed', { timeout: 120_000, ignoreCase: true });
   await expect(status).toContainText('v5.0.5');
-  await expect(page.getByRole('row').filter({ hasText: 'v5.0.5' }).getByRole('button', { name: 'Install Now' })).toHaveCount(0);
+  await expect(row(page, 'v5.0.5').getByRole('button', { name: 'Install Now' })).toHaveCount(0);
 
   const api = await gateway.api('viewer');
   const { data } = await api('status');
@@ -43,8 +43,8 @@ test('one click takes a signed release to a confirmed boot of the other slot', a
 
 test('a download waits for its installation, and the restart for a person', async ({ gateway, login }) => {
   const page = await login('operator');
-  const row = page.getByRole('row').filter({ hasText: 'v5.1.0' });
-  await row.getByRole('button', { name: 'Download Only' }).click();
+  const offer = row(page, 'v5.1.0');
+  await offer.getByRole('button', { name: 'Download Only' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Download Only' }).click();
 
   const monitor = page.locator('#monitor');

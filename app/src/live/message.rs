@@ -2,6 +2,7 @@
 
 use ota_api::{
     monitor::LogLine,
+    safety::Constraint,
     ws::{ServerMessage, SystemStatus, Topic, UpdateProgress},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -20,14 +21,21 @@ struct Changed {
     what: Topic,
 }
 
+/// A constraint and how it stands.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Assessed {
+    pub constraint: String,
+    pub current: Constraint,
+}
+
 /// What the page hears.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Heard {
     Progress(Box<UpdateProgress>),
     System(SystemStatus),
     Log(LogLine),
-    /// The state of a constraint has changed.
-    Safety,
+    /// What has become of a constraint.
+    Safety(Box<Assessed>),
     Changed(Topic),
 }
 
@@ -44,7 +52,7 @@ pub fn read(text: &[u8]) -> Option<Heard> {
         "update_progress" => part(text).map(|update| Heard::Progress(Box::new(update))),
         "system_status" => part(text).map(Heard::System),
         "log_entry" => part(text).map(Heard::Log),
-        "safety_update" => Some(Heard::Safety),
+        "safety_update" => part(text).map(|assessed| Heard::Safety(Box::new(assessed))),
         "changed" => part(text).map(|Changed { what }| Heard::Changed(what)),
         _ => None,
     }
@@ -58,7 +66,9 @@ impl From<ServerMessage> for Heard {
             ServerMessage::LogEntry { timestamp, level, source, message } => {
                 Self::Log(LogLine { timestamp, level, source, message })
             }
-            ServerMessage::SafetyUpdate { .. } => Self::Safety,
+            ServerMessage::SafetyUpdate { constraint, current, .. } => {
+                Self::Safety(Box::new(Assessed { constraint, current }))
+            }
             ServerMessage::Changed { what } => Self::Changed(what),
         }
     }
@@ -68,6 +78,7 @@ impl From<ServerMessage> for Heard {
 mod tests {
     use super::{Heard, read};
     use ota_api::ws::{LiveResources, ServerMessage, SystemStatus, Topic};
+    use ota_api::{ConstraintState, safety::Constraint};
 
     #[test]
     fn every_kind_of_message_is_read_as_it_was_sent() {
@@ -92,6 +103,18 @@ mod tests {
                 status: "moving".into(),
                 blocking: true,
                 estimated_clear: None,
+                current: Constraint {
+                    enabled: true,
+                    status: "moving".into(),
+                    level: None,
+                    blocking: true,
+                    state: ConstraintState::Blocking,
+                    reason: "The crane moves.".into(),
+                    source: "plant".into(),
+                    age_seconds: 1,
+                    threshold: None,
+                    estimated_clear: None,
+                },
             },
             ServerMessage::Changed { what: Topic::All },
         ];

@@ -35,7 +35,7 @@ pub fn Header(live: Live, user: User) -> impl IntoView {
 /// What the operator's configuration wants everybody to read.
 #[component]
 pub fn Notice(text: Option<String>) -> impl IntoView {
-    text.map(|text| view! { <p class="notice" role="note">{text}</p> })
+    text.map(|text| view! { <aside class="notice" aria-label=strings::NOTICE>{text}</aside> })
 }
 
 #[component]

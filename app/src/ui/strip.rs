@@ -13,7 +13,7 @@ pub fn Strip(live: Live) -> impl IntoView {
     let verdict = move || live.safety.with(words::verdict);
     let tone = move || word(move || verdict().2.as_str());
     view! {
-        <div class="strip">
+        <section class="strip" aria-label=strings::STRIP>
             <div class="strip-line">
                 <p class="verdict" data-tone=tone()>
                     <strong class="state" data-tone=tone()>{word(move || verdict().0)}</strong>
@@ -27,7 +27,7 @@ pub fn Strip(live: Live) -> impl IntoView {
                 </p>
             </div>
             <ConnectionBanner live/>
-        </div>
+        </section>
     }
 }
 

@@ -23,6 +23,18 @@ pub struct Constraints {
 }
 
 impl Constraints {
+    /// The constraint of this name on the wire.
+    pub fn named_mut(&mut self, name: &str) -> Option<&mut Constraint> {
+        match name {
+            "crane_motion" => Some(&mut self.crane_motion),
+            "acs_collision" => Some(&mut self.acs_collision),
+            "ups_battery" => Some(&mut self.ups_battery),
+            "network" => Some(&mut self.network),
+            "system_load" => Some(&mut self.system_load),
+            _ => None,
+        }
+    }
+
     /// Each with its name on the wire.
     #[must_use]
     pub fn named(&self) -> [(&'static str, &Constraint); 5] {
@@ -33,6 +45,16 @@ impl Constraints {
             ("network", &self.network),
             ("system_load", &self.system_load),
         ]
+    }
+}
+
+impl Safety {
+    /// Takes in what has become of one constraint.
+    pub fn set(&mut self, name: &str, current: Constraint) {
+        if let Some(constraint) = self.constraints.named_mut(name) {
+            *constraint = current;
+        }
+        self.update_allowed = self.constraints.named().iter().all(|(_, constraint)| !constraint.blocking);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::monitor::Progress;
+use crate::{monitor::Progress, safety::Constraint};
 
 /// What the gateway sends.
 #[expect(clippy::large_enum_variant, reason = "a message lives no longer than its sending")]
@@ -23,6 +23,8 @@ pub enum ServerMessage {
         blocking: bool,
         /// `hh:mm:ss`; null when nobody can say.
         estimated_clear: Option<String>,
+        /// Addition: the constraint as `GET safety` shows it.
+        current: Constraint,
     },
     /// Addition: something that the page shows has changed; read it again.
     Changed {

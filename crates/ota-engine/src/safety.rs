@@ -10,6 +10,9 @@ const ROUND: Duration = Duration::from_millis(250);
 /// A constraint that flaps is told of at most this often.
 const QUIET: Duration = Duration::from_secs(1);
 
+/// A constraint that stays as it is is told of this often all the same: the age of its reading does change.
+const REPEAT: Duration = Duration::from_secs(5);
+
 /// What a listener was last told about a constraint.
 struct Told {
     at: Duration,
@@ -40,8 +43,9 @@ impl Ota {
         self.safety_round.send_modify(|round| *round = round.wrapping_add(1));
         for assessment in &verdict.assessments {
             let words = words(assessment);
+            let pause = |last: &Told| if last.words == words { REPEAT } else { QUIET };
             match told.get(&assessment.constraint) {
-                Some(last) if last.words == words || now.saturating_sub(last.at) < QUIET => continue,
+                Some(last) if now.saturating_sub(last.at) < pause(last) => continue,
                 _ => told.insert(assessment.constraint, Told { at: now, words }),
             };
             self.tell(Event::Safety(assessment.clone()));

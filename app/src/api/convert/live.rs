@@ -13,7 +13,10 @@ use ota_engine::{
     ports::{LogEntry, LogPage},
 };
 
-use super::{check_summary, instant, log_line, monitor, monitor::doing, progress, safety, status, updates};
+use super::{
+    check_summary, instant, log_line, monitor, monitor::doing, progress, safety, safety::constraint, status,
+    updates,
+};
 
 /// Everything that the first paint shows, from one moment of the gateway.
 #[must_use]
@@ -105,5 +108,6 @@ fn safety_update(assessment: &Assessment) -> ServerMessage {
         status: assessment.status.clone(),
         blocking: assessment.is_blocking(),
         estimated_clear: assessment.estimated_clear.map(|left| human::hours(left.as_secs())),
+        current: constraint(assessment),
     }
 }

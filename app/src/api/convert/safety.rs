@@ -36,7 +36,7 @@ pub fn blocking(assessment: &Assessment) -> BlockingConstraint {
     }
 }
 
-fn constraint(assessment: &Assessment) -> Constraint {
+pub(super) fn constraint(assessment: &Assessment) -> Constraint {
     Constraint {
         enabled: assessment.enabled,
         status: assessment.status.clone(),

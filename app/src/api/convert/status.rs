@@ -16,7 +16,7 @@ pub fn status(snapshot: &Snapshot) -> Status {
             id: site.id.clone(),
             model: site.model.clone(),
             os_version: snapshot.running_version().to_owned(),
-            kernel: snapshot.kernel.to_string(),
+            kernel: kernel(snapshot),
             uptime: human::uptime(snapshot.uptime.as_secs()),
             uptime_seconds: snapshot.uptime.as_secs(),
             bootloader: site.bootloader.clone(),
@@ -29,6 +29,13 @@ pub fn status(snapshot: &Snapshot) -> Status {
             rollback_retries: site.rollback_retries,
         },
     }
+}
+
+/// The kernel that the running image was published with; what runs calls itself something only where nobody said so.
+fn kernel(snapshot: &Snapshot) -> String {
+    let record = snapshot.slots.get(snapshot.booted).record.as_ref();
+    let published = record.map(|record| record.kernel.as_str()).filter(|kernel| *kernel != "unknown");
+    published.unwrap_or(&snapshot.kernel).to_owned()
 }
 
 fn partition(snapshot: &Snapshot, id: SlotId) -> Partition {
