@@ -45,7 +45,7 @@ test.describe('a crane that has just stood still', () => {
   test('holds the update before arming; it then goes on by itself', async ({ gateway, page }) => {
     expect(gateway.bootEnvironment().BOOT_ORDER).toBe('A B');
     await gateway.plant({ crane_motion: 'idle' });
-    await expect(page.locator('#status')).toContainText('v5.0.5', { timeout: 120_000 });
+    await expect(page.locator('#monitor .result')).toContainText('confirmed', { ignoreCase: true, timeout: 120_000 });
   });
 
   test('leaves time to cancel; the slot stays bad', async ({ gateway, page }) => {
