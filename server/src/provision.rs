@@ -6,17 +6,15 @@
 use crate::config::{Config, RebootBy};
 use crate::wiring::{self, WiringError};
 use jiff::Timestamp;
-use ota_core::{Bundle, SlotId, SlotRecord};
+use ota_core::{BootSelection, Bundle, BySlot, SlotId, SlotRecord};
 use ota_engine::ports::{Bundles, Fact, Meter, Slots, StepError, Store, StoreError};
-use ota_platform::{DeviceSlots, ROOT_CLASS, RaucBundles, power_on};
+use ota_platform::{CommissionError, DeviceSlots, ROOT_CLASS, RaucBundles, commission, power_on};
 use ota_store::SqliteStore;
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
-use uboot_env::{Environment, InvalidVariable, Store as EnvironmentStore};
 
-const ORDER: &str = "BOOT_ORDER";
 /// Of a record whose bundle does not name a kernel.
 const UNKNOWN: &str = "unknown";
 
@@ -67,12 +65,8 @@ pub enum ProvisionError {
     Slot { slot: SlotId, source: StepError },
     #[error("slot {0} runs and holds something else than the bundle; only an update can change that")]
     Running(SlotId),
-    #[error(
-        "there is a boot environment, but no copy of it is valid: save it once in U-Boot (saveenv), then try again"
-    )]
-    DamagedEnvironment,
-    #[error("the boot environment: {0}")]
-    Environment(String),
+    #[error(transparent)]
+    Environment(#[from] CommissionError),
     #[error(transparent)]
     Wiring(#[from] WiringError),
     #[error(transparent)]
@@ -214,48 +208,19 @@ fn now() -> Timestamp {
     now.round(jiff::Unit::Second).unwrap_or(now)
 }
 
-/// Makes the boot environment where there is none, and adds the variables where an existing one lacks them. What is there is
-/// never replaced: on a real board it holds the boot script.
 fn prepare_environment(config: &Config, order: &Order) -> Result<Option<Done>, ProvisionError> {
-    let places = wiring::environment_places(config)?;
-    let failed = |error: &dyn std::error::Error| ProvisionError::Environment(wiring::causes(error));
-    let wanted = variables(config, order);
-    let boot_order = wanted.get(ORDER).unwrap_or_default().to_owned();
-    if places.copies.iter().all(|copy| !copy.device.exists()) {
-        EnvironmentStore::create(places, &wanted).map_err(|error| failed(&error))?;
-        return Ok(Some(Done::Environment { order: boot_order }));
-    }
-    let store = EnvironmentStore::open(places);
-    let found = store.read().map_err(|error| match error {
-        uboot_env::Error::NoValidCopy => ProvisionError::DamagedEnvironment,
-        error => failed(&error),
-    })?;
-    if found.get(ORDER).is_some() {
-        return Ok(None);
-    }
-    store
-        .update(|variables| {
-            wanted.iter().try_for_each(|(name, value)| variables.set(name, value))?;
-            Ok::<_, InvalidVariable>(())
-        })
-        .map_err(|error| failed(&error))?;
-    Ok(Some(Done::Environment { order: boot_order }))
+    let selection = selection(config, order);
+    let written = commission(&wiring::environment(config), &selection)?;
+    Ok(written.then(|| Done::Environment { order: selection.order_variable() }))
 }
 
 /// The active slot first; a slot without a bundle has no tries.
-fn variables(config: &Config, order: &Order) -> Environment {
-    let mut variables = Environment::new();
-    let names = [(SlotId::A, "BOOT_A_LEFT"), (SlotId::B, "BOOT_B_LEFT")];
-    let mut set = |name: &str, value: String| {
-        // Neither name nor value has a character that the format has no form for.
-        _ = variables.set(name, value);
-    };
-    set(ORDER, format!("{} {}", order.active, order.active.other()));
-    for (slot, name) in names {
-        let tries = if order.bundles.contains_key(&slot) { config.boot.rollback_retries } else { 0 };
-        set(name, tries.to_string());
+fn selection(config: &Config, order: &Order) -> BootSelection {
+    let tries = |slot| if order.bundles.contains_key(&slot) { config.boot.rollback_retries } else { 0 };
+    BootSelection {
+        order: vec![order.active, order.active.other()],
+        left: BySlot { a: tries(SlotId::A), b: tries(SlotId::B) },
     }
-    variables
 }
 
 /// Switches the modelled hardware on for the first time.

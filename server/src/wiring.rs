@@ -91,25 +91,6 @@ pub fn environment(config: &Config) -> platform::UbootConfig {
     }
 }
 
-/// The boot environment as a whole, for commissioning and for people.
-///
-/// # Errors
-/// When its configuration file cannot be used.
-pub fn environment_store(config: &Config) -> Result<uboot_env::Store, WiringError> {
-    Ok(uboot_env::Store::open(environment_places(config)?))
-}
-
-/// Places, lock and scheme of the boot environment.
-///
-/// # Errors
-/// When its configuration file cannot be used.
-pub fn environment_places(config: &Config) -> Result<uboot_env::Config, WiringError> {
-    let wanted = environment(config);
-    let places =
-        uboot_env::Config::load(&wanted.environment).map_err(failed("cannot find the boot environment"))?;
-    Ok(places.with_scheme(wanted.scheme).with_lock_file(wanted.lock_file))
-}
-
 /// The modelled hardware, for a gateway that has none.
 #[must_use]
 pub fn boot_model(config: &Config) -> platform::BootModelConfig {

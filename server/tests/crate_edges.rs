@@ -7,10 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const EDGES: [(&str, &[&str]); 11] = [
     ("app", &["ota-api", "ota-core", "ota-engine"]),
     ("frontend", &["app"]),
-    (
-        "gateway-ota",
-        &["app", "ota-api", "ota-core", "ota-engine", "ota-platform", "ota-store", "raucb", "uboot-env"],
-    ),
+    ("gateway-ota", &["app", "ota-api", "ota-core", "ota-engine", "ota-platform", "ota-store"]),
     ("ota-api", &["ota-core"]),
     ("ota-core", &[]),
     ("ota-engine", &["ota-core"]),

@@ -1,5 +1,7 @@
 //! The boot environment: RAUC's variables in U-Boot's own format.
 
+mod commission;
+
 use crate::causes::causes;
 use async_trait::async_trait;
 use ota_core::{BootChange, BootSelection, FailureCode, SlotId};
@@ -8,6 +10,7 @@ use std::path::PathBuf;
 use tokio::task::spawn_blocking;
 use uboot_env::{Config, ConfigError, Environment, InvalidVariable, Store, Transaction, UpdateError};
 
+pub use commission::{CommissionError, boot_variables, commission};
 pub use uboot_env::{DEFAULT_LOCK_FILE, FlagScheme};
 
 const ORDER: &str = "BOOT_ORDER";

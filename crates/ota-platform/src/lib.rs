@@ -14,7 +14,9 @@ mod sensors;
 mod slots;
 mod telemetry;
 
-pub use boot::{DEFAULT_LOCK_FILE, FlagScheme, UbootConfig, UbootEnvironment};
+pub use boot::{
+    CommissionError, DEFAULT_LOCK_FILE, FlagScheme, UbootConfig, UbootEnvironment, boot_variables, commission,
+};
 pub use bundles::{KeyringError, Purpose, RaucBundles, TrustConfig};
 pub use clock::SystemClock;
 pub use fetch::{FetchConfig, Patience, ResumableFetcher};
