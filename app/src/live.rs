@@ -76,6 +76,7 @@ struct State {
     announcement: String,
     question: Option<Order>,
     restart_after: bool,
+    unheard: bool,
     queue: resync::Queue,
 }
 
@@ -107,6 +108,8 @@ pub struct Live {
     pub question: Part<Option<Order>>,
     /// The dialog's choice: restart by itself after the installation.
     pub restart_after: Part<bool>,
+    /// The first connection has been opened, and nothing was heard yet.
+    unheard: Part<bool>,
     queue: Part<resync::Queue>,
     state: StoredValue<State>,
 }
@@ -143,10 +146,11 @@ impl Live {
             announcement: String::new(),
             question: None,
             restart_after: true,
+            unheard: true,
             queue: resync::Queue::default(),
         });
         parts!(state: system, updates, check, settings, safety, monitor, job, job_age, logs, log_level, link, restart,
-            ready, ordering, message, announcement, question, restart_after, queue)
+            ready, ordering, message, announcement, question, restart_after, unheard, queue)
     }
 
     /// What decides about buttons, now.
@@ -169,9 +173,11 @@ impl Live {
 
     /// Takes in what the gateway said.
     pub fn receive(self, message: Heard) {
+        let first = self.unheard.peek(|unheard| *unheard);
+        self.unheard.set(false);
         match message {
             Heard::Progress(update) => self.set_job(Some(update.job)),
-            Heard::System(status) => self.set_system_status(&status),
+            Heard::System(status) => self.set_system_status(&status, first),
             Heard::Log(line) => self.add_log(line),
             Heard::Safety(heard) => {
                 let Assessed { constraint, current } = *heard;
@@ -183,7 +189,7 @@ impl Live {
         }
     }
 
-    /// Shows a job; a change of its state is announced, and what depends on it is read again.
+    /// Shows a job and announces a change of its state. Slots and updates that change with it, the gateway reports itself.
     pub fn set_job(self, job: Option<Progress>) {
         let moved = self.job.peek(|old| key(old.as_ref()) != key(job.as_ref()));
         if let Some(job) = job.as_ref().filter(|_| moved) {
@@ -203,13 +209,11 @@ impl Live {
         }
         self.job_age.set(0);
         self.job.set(job);
-        if moved {
-            want(self, Wanted::STATUS | Wanted::MONITOR | Wanted::UPDATES);
-        }
     }
 
-    fn set_system_status(self, status: &SystemStatus) {
-        let missed = self.monitor.peek(|m| m.system_status != status.status);
+    /// `first` on the first connection: what happened since the page was rendered may have been missed.
+    fn set_system_status(self, status: &SystemStatus, first: bool) {
+        let missed = first && self.monitor.peek(|m| m.system_status != status.status);
         self.monitor.update(|monitor| {
             monitor.system_status.clone_from(&status.status);
             monitor.current_operation.clone_from(&status.current_operation);
@@ -217,7 +221,7 @@ impl Live {
             monitor.resources.memory_usage = format!("{}%", words::tenths(status.resources.memory_usage));
         });
         if missed {
-            want(self, Wanted::MONITOR | Wanted::JOB);
+            want(self, Wanted::ALL);
         }
     }
 
@@ -234,6 +238,7 @@ impl Live {
     /// The socket is open. `again`: after it was lost, so that everything is read again.
     pub fn connected(self, again: bool) {
         self.link.set(Link::Up);
+        self.unheard.set(!again);
         if again {
             want(self, Wanted::ALL);
         }

@@ -10,6 +10,8 @@ use super::{Link, Live, Restart, Wanted, delay_ms, read, resync::leave, want};
 
 /// Close code of a socket whose session is not valid.
 const NOT_AUTHENTICATED: u16 = 4401;
+/// The gateway says something every two seconds.
+const LONGEST_SILENCE_SECONDS: u32 = 10;
 /// Failed tries after which the session is asked about: the browser hides why a handshake was refused.
 const ASK_ABOUT_SESSION_AFTER: u32 = 2;
 
@@ -28,16 +30,31 @@ struct State {
     /// Failed tries since the last open connection.
     failures: u32,
     was_open: bool,
+    /// Since the last message.
+    silent_seconds: u32,
 }
 
 thread_local! {
     static STATE: RefCell<State> = RefCell::default();
 }
 
-/// Connects, and lets running times run.
+/// Connects, lets running times run, and notices silence.
 pub fn start(live: Live) {
     connect(live);
-    set_interval(move || live.job_age.update(|age| *age += 1), Duration::from_secs(1));
+    set_interval(move || tick(live), Duration::from_secs(1));
+}
+
+fn tick(live: Live) {
+    live.job_age.update(|age| *age += 1);
+    let silent = STATE.with_borrow_mut(|state| {
+        state.silent_seconds += 1;
+        state.silent_seconds == LONGEST_SILENCE_SECONDS
+    });
+    if silent && live.link.peek(|link| *link == Link::Up) {
+        // Closing would wait for an answer of the other end, which may have lost its power: the next try replaces the socket.
+        live.disconnected();
+        pause(live);
+    }
 }
 
 /// Ends the pause, if there is one.
@@ -76,13 +93,14 @@ fn address() -> String {
 fn on_open(live: Live) {
     let again = STATE.with_borrow_mut(|state| {
         let again = state.was_open || state.failures > 0;
-        (state.was_open, state.failures) = (true, 0);
+        (state.was_open, state.failures, state.silent_seconds) = (true, 0, 0);
         again
     });
     live.connected(again);
 }
 
 fn on_message(live: Live, event: &MessageEvent) {
+    STATE.with_borrow_mut(|state| state.silent_seconds = 0);
     if let Some(heard) = event.data().as_string().and_then(|text| read(text.as_bytes())) {
         live.receive(heard);
     }
@@ -96,7 +114,11 @@ fn on_close(live: Live, event: &CloseEvent) {
     pause(live);
 }
 
+/// Waits, then connects again. A second report of the same loss changes nothing.
 fn pause(live: Live) {
+    if STATE.with_borrow(|state| state.pause.is_some()) {
+        return;
+    }
     let restarting = live.restart.peek(|restart| matches!(restart, Restart::Announced { .. }));
     let failures = STATE.with_borrow_mut(|state| {
         state.failures += 1;

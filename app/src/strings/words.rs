@@ -174,7 +174,7 @@ pub fn verdict(safety: &Safety) -> (&'static str, String, Tone) {
 #[must_use]
 pub fn list(items: &[String]) -> String {
     match items {
-        [] => "a clear reading".to_owned(),
+        [] => "the safety constraints".to_owned(),
         [one] => one.clone(),
         [most @ .., last] => format!("{} and {last}", most.join(", ")),
     }
@@ -267,7 +267,7 @@ pub fn job_sentence(job: &Progress) -> String {
 
 fn held_sentence(job: &Progress) -> String {
     let names: Vec<String> = job.waiting_for.iter().map(|name| constraint(name).to_owned()).collect();
-    let waits = format!("waits for {}", list(&names));
+    let waits = format!("waits for {} to be clear long enough", list(&names));
     let (version, slot) = (&job.update.version, job.target_partition);
     match (job.can_cancel, job.reboot_after) {
         (false, _) => {

@@ -24,6 +24,11 @@ fn ended(job: &Progress) -> bool {
     job.ended_at.is_some() || job.outcome.is_some()
 }
 
+/// Bytes are on their way: into staging or into the slot.
+fn moves(job: &Progress) -> bool {
+    matches!(job.status.as_str(), "queued" | "downloading" | "verifying" | "installing")
+}
+
 /// One card for all of a job's life: what does not belong to its present state is hidden.
 #[component]
 pub fn JobPanel(live: Live) -> impl IntoView {
@@ -58,7 +63,7 @@ pub fn JobPanel(live: Live) -> impl IntoView {
 #[component]
 fn Outcome(live: Live) -> impl IntoView {
     view! {
-        <div hidden=flag(move || !has(live, |j| j.outcome.is_some()))>
+        <div hidden=flag(move || !has(live, |j| j.outcome.is_some() && j.status != "committed"))>
             <p>{of(live, |j| j.outcome.as_ref().map(|o| o.message.clone()).unwrap_or_default())}</p>
             <p class="advice">{of(live, |j| words::outcome_advice(j).unwrap_or_default().to_owned())}</p>
         </div>
@@ -75,7 +80,7 @@ fn Figures(live: Live) -> impl IntoView {
     let code =
         |j: &Progress| j.outcome.as_ref().and_then(|o| o.code).map(|c| c.to_string()).unwrap_or_default();
     view! {
-        <dl class="facts wide" hidden=flag(move || !has(live, |j| !ended(j)))>
+        <dl class="facts wide" hidden=flag(move || !has(live, moves))>
             <Fact label=t::STEP value=of(live, words::step)/>
             <Fact label=t::SPEED value=of(live, |j| j.progress.speed.clone())/>
             <Fact
