@@ -1,5 +1,5 @@
 # What each target does is one line to read; the work itself is in cargo and in setup/.
-.PHONY: run build test check setup
+.PHONY: run build test check bench setup
 
 CARGO ?= cargo
 export CARGO
@@ -30,6 +30,11 @@ check: ## Format, clippy with warnings as errors, and the unit tests.
 	$(CARGO) clippy --workspace --exclude frontend --all-targets -- -D warnings
 	$(CARGO) clippy -p frontend --target wasm32-unknown-unknown -- -D warnings
 	$(CARGO) test --workspace --exclude frontend --lib
+
+bench: ## The figures of docs/benchmarks.md: an update from end to end, memory, requests a second, the page over the wire.
+	@./setup/run-tools release
+	@./setup/build release
+	$(CARGO) bench -p gateway-ota --bench gateway
 
 setup: ## Installs what building and testing need; does nothing when it is there.
 	@./setup/run-tools

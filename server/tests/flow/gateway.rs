@@ -20,6 +20,7 @@ pub const ID: &str = "GW-3920A9";
 const PASSWORD: &str = "demo-gateway";
 const LIMIT: Duration = Duration::from_secs(120);
 
+#[allow(dead_code, reason = "tests and bench each use their part")]
 pub struct Gateway {
     pub site: Site,
     /// Serves the repository, as badly as a test asks.
@@ -31,6 +32,7 @@ pub struct Gateway {
     token: String,
 }
 
+#[allow(dead_code, reason = "tests and bench each use their part")]
 impl Gateway {
     pub async fn start() -> Self {
         Self::start_with(&[]).await
@@ -47,6 +49,11 @@ impl Gateway {
     pub async fn prepare(settings: &[(&str, &str)]) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
         let site = Site::with_gateway(&address).await;
+        Self::on(site, address, settings).await
+    }
+
+    /// A gateway on a prepared site.
+    pub async fn on(site: Site, address: String, settings: &[(&str, &str)]) -> Self {
         succeeded(&site.provision());
         for user in ["viewer", "operator"] {
             let added = site.run_with_input(&["user", "add", user, "--role", user], &format!("{PASSWORD}\n"));
@@ -94,6 +101,19 @@ impl Gateway {
             self.client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success())
         })
         .await;
+    }
+
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Of the program, while it runs.
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
     }
 
     /// SIGKILL: nothing is said goodbye to.
@@ -224,6 +244,6 @@ impl Drop for Gateway {
     }
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -22,10 +22,15 @@ impl Site {
     }
 
     pub async fn with_gateway(gateway: &str) -> Self {
+        Self::with_images(gateway, IMAGE).await
+    }
+
+    /// Slots and images of `size` bytes.
+    pub async fn with_images(gateway: &str, size: u64) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut options =
             DemoOptions::new(directory.path(), "127.0.0.1:0".parse().unwrap(), gateway.parse().unwrap());
-        options.image_size = IMAGE;
+        options.image_size = size;
         let demo = Demo::start(&options).await.unwrap();
         Self { directory, demo }
     }

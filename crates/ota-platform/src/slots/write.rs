@@ -22,7 +22,9 @@ pub(super) fn write(
     let refused = |error: raucb::Error| fault::bundle(path, &error);
     let bundle = Bundle::open(path, policy).map_err(refused)?;
     require_same(path, &bundle, assignments)?;
-    let bundle = bundle.verify(&Stop(control)).map_err(refused)?;
+    // It was verified before; what has changed since is found while it is read, block by block, and the target is marked bad
+    // until the slot was read back.
+    let bundle = bundle.verify_on_read().map_err(refused)?;
     for assignment in assignments {
         let place = &assignment.place;
         let mut writer = SlotWriter::open(place).map_err(|error| fault::unusable(place, "open", &error))?;

@@ -1,0 +1,19 @@
+//! What a browser loads the first time.
+
+use crate::row;
+use std::path::{Path, PathBuf};
+
+/// `setup/build release` puts the site beside the optimized program.
+pub fn run() {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_gateway-ota"));
+    let site = program.parent().unwrap_or(Path::new(".")).join("site/pkg");
+    let Ok(files) = std::fs::read_dir(&site) else {
+        row("Page over the wire", "not built");
+        return;
+    };
+    let mut all = 0;
+    for file in files.flatten().filter(|file| file.path().extension().is_some_and(|end| end == "br")) {
+        all += file.metadata().unwrap().len();
+    }
+    row("WASM + JS + CSS, brotli (kB)", format!("{:.0}", all as f64 / 1000.0));
+}
