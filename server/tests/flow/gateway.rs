@@ -72,6 +72,8 @@ impl Gateway {
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.site.command(arguments);
+        // As the packaged unit does.
+        command.env("MALLOC_ARENA_MAX", "2");
         for (key, value) in &self.environment {
             command.env(format!("GATEWAY_OTA__{key}"), value);
         }
