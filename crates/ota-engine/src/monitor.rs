@@ -1,7 +1,8 @@
 //! Progress, installation of a download, cancel.
 
 use ota_core::{
-    Admission, Denied, Effect, InstallOrder, Job, JobEvent, JobId, JobState, Operation, Phase, Strategy,
+    Admission, Denied, Effect, Failure, FailureCode, InstallOrder, Job, JobEvent, JobId, JobState, Operation,
+    Phase, Strategy,
 };
 use std::sync::Arc;
 
@@ -104,7 +105,11 @@ impl Ota {
             Ok(effect) => effect,
             Err(ApplyError::Denied(denied)) => return Err(too_late(&job, &denied)),
             Err(ApplyError::NotOpen) => return Err(too_late(&job, &Denied::Ended("ended"))),
-            Err(ApplyError::Store(error)) => return Err(error.into()),
+            Err(ApplyError::Store(error)) => {
+                // Its worker has ended, and the job has not.
+                self.tasks.spawn(Arc::clone(self).resume(id.clone()));
+                return Err(error.into());
+            }
         };
         if let Some(effect @ Effect::Disarm { .. }) = effect {
             self.drive(id.clone(), effect);
@@ -114,7 +119,13 @@ impl Ota {
         match &job.state {
             JobState::Cancelled { .. } => Ok(self.view(&job)),
             JobState::Failed { failure } => Err(OtaError::Step(failure.clone())),
-            _ => Err(too_late(&job, &Denied::TooLateToCancel)),
+            state if state.is_ended() => Err(too_late(&job, &Denied::Ended(state.name()))),
+            _ => {
+                self.tasks.spawn(Arc::clone(self).resume(id.clone()));
+                let message =
+                    "The boot environment cannot be written: the new system still starts next.".to_owned();
+                Err(OtaError::Step(Failure { code: FailureCode::InstallFailed, message }))
+            }
         }
     }
 

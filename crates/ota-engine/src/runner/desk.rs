@@ -6,7 +6,7 @@ use std::{mem::discriminant, sync::Arc, time::Duration};
 
 use crate::{
     Event, Figures, JobView, Ota, job_log,
-    ports::{PermittedChange, StoreError},
+    ports::{LogLevel, PermittedChange, StepError, StoreError},
 };
 
 /// An event that did not change its job.
@@ -59,21 +59,37 @@ impl Ota {
 
     /// What is left to do when a job has ended: the boot environment and the records say so too, and staging is empty.
     async fn settle(&self, job: &Job, open: &[Job]) {
-        if matches!(job.state, JobState::RolledBack { .. }) {
-            let booted = self.parts.slots.booted();
-            let tries = self.parts.site.rollback_retries;
-            if booted != job.target {
-                let change = PermittedChange::disarm(job.target, booted, tries);
-                if let Err(error) = self.parts.boot.commit(change).await {
-                    tracing::error!(%error, "the boot order still names the slot that was rolled back");
-                }
-                if let Err(error) = self.mark_record(job.target, false).await {
-                    tracing::error!(%error, "the record of the slot that was rolled back still says good");
-                }
-            }
+        if !matches!(job.state, JobState::Committed) {
+            self.leave_target(job, open).await;
+        }
+        if matches!(job.state, JobState::RolledBack { .. })
+            && let Err(error) = self.mark_record(job.target, false).await
+        {
+            tracing::error!(%error, "the record of the slot that was rolled back still says good");
         }
         self.sweep_staging(open).await;
         self.remember_failures().await;
+    }
+
+    /// A job that did not succeed must not leave its slot next, whatever it was doing when it ended.
+    async fn leave_target(&self, job: &Job, open: &[Job]) {
+        let booted = self.parts.slots.booted();
+        let of_another = open.iter().any(|other| other.id != job.id && other.state.is_armed());
+        if booted == job.target || of_another {
+            return;
+        }
+        let left = async {
+            let next = self.parts.boot.read().await?.next_boot();
+            if next == Some(job.target) || matches!(job.state, JobState::RolledBack { .. }) {
+                let tries = self.parts.site.rollback_retries;
+                self.parts.boot.commit(PermittedChange::disarm(job.target, booted, tries)).await?;
+            }
+            Ok::<_, StepError>(())
+        };
+        if let Err(error) = left.await {
+            let text = format!("{}: the boot order may still name slot {}: {error}", job.id, job.target);
+            self.log(LogLevel::Error, "boot", text).await;
+        }
     }
 
     /// Removes staged files that none of the `open` jobs needs.

@@ -34,7 +34,7 @@ impl Ota {
             Effect::RunHealthChecks => return self.check_health(course).await,
             Effect::CommitBoot => self.commit_boot(&job).await,
             Effect::GoBack => return self.go_back(course, &job).await,
-            Effect::Disarm { percentage, reason } => self.disarm(&job, percentage, reason).await,
+            Effect::Disarm { percentage, reason } => return self.disarm(&job, percentage, reason).await,
         };
         match outcome {
             Ok(event) => Some(event),
@@ -202,11 +202,17 @@ impl Ota {
         }
     }
 
-    async fn disarm(&self, job: &Job, percentage: f64, reason: String) -> Result<JobEvent, StepError> {
+    /// While the boot environment cannot be written, the slot stays armed, and the job says so.
+    async fn disarm(&self, job: &Job, percentage: f64, reason: String) -> Option<JobEvent> {
         let booted = self.parts.slots.booted();
         let change = PermittedChange::disarm(job.target, booted, self.parts.site.rollback_retries);
-        self.parts.boot.commit(change).await?;
-        Ok(JobEvent::Disarmed { percentage, reason })
+        match self.parts.boot.commit(change).await {
+            Ok(_) => Some(JobEvent::Disarmed { percentage, reason }),
+            Err(error) => {
+                self.log(LogLevel::Error, "boot", format!("{}: not cancelled: {error}", job.id)).await;
+                None
+            }
+        }
     }
 
     fn refuse_booted(&self, slot: SlotId) -> Result<(), StepError> {

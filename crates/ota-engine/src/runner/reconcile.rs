@@ -1,6 +1,6 @@
 //! The start of the service: boot environment, booted slot and jobs are brought together, and the boot environment wins.
 
-use ota_core::{BootSelection, Booted, JobEvent, JobState};
+use ota_core::{BootSelection, Booted, JobEvent, JobId, JobState};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -49,6 +49,28 @@ impl Ota {
         self.sweep_staging(&self.desk.lock().await).await;
         let seen = self.parts.store.put_fact(Fact::BootId, &self.parts.reboot.boot_id()).await;
         seen.map_err(|error| crate::slot_view::store_failure(&error))
+    }
+
+    /// Gives an open job a worker again, from what the system says about itself.
+    pub(crate) async fn resume(self: Arc<Self>, id: JobId) {
+        while let Err(error) = self.try_resume(&id).await {
+            tracing::error!(%error, job = %id, "the job cannot be resumed; trying again");
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(RETRY) => {}
+            }
+        }
+    }
+
+    async fn try_resume(self: &Arc<Self>, id: &JobId) -> Result<(), StepError> {
+        let next_boot = self.parts.boot.read().await?.next_boot();
+        let booted = Booted { slot: self.parts.slots.booted(), next_boot, rebooted: false };
+        match self.apply(id, JobEvent::Booted(booted)).await {
+            Ok(Some(effect)) => self.drive(id.clone(), effect),
+            Ok(None) | Err(ApplyError::NotOpen | ApplyError::Denied(_)) => {}
+            Err(ApplyError::Store(error)) => return Err(crate::slot_view::store_failure(&error)),
+        }
+        Ok(())
     }
 
     async fn what_booted(&self, selection: &BootSelection) -> Result<Booted, StepError> {
