@@ -122,7 +122,14 @@ async fn a_web_server_must_answer_with_success() {
     let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     let check = |path: &str, limit: Duration| {
         let url = format!("http://{address}{path}").parse().unwrap();
-        HttpCheck::new(HttpCheckConfig { name: "web".into(), required: true, url, timeout: limit }).unwrap()
+        HttpCheck::new(HttpCheckConfig {
+            name: "web".into(),
+            required: true,
+            url,
+            timeout: limit,
+            any_certificate: false,
+        })
+        .unwrap()
     };
     assert_eq!(check("/good", PATIENCE).run(SlotId::A).await, Ok(()));
     let moved = check("/moved", PATIENCE).run(SlotId::A).await.unwrap_err();
