@@ -52,6 +52,12 @@ impl Ota {
         if !matches!(state, JobState::Downloaded) {
             return Err(OtaError::NotDownloaded { job: job.id, state: state.name() });
         }
+        if job.target == self.parts.slots.booted() {
+            return Err(OtaError::Unfit(format!(
+                "Job {} was downloaded for slot {}, which runs now. Cancel it and start the update again.",
+                job.id, job.target
+            )));
+        }
         let admission = ota_core::admit(&Operation::Install { job: &job.id }, &desk).map_err(busy)?;
         if let Admission::Start { superseded } = admission
             && let Some(other) = superseded.first()

@@ -67,7 +67,10 @@ impl Ota {
         {
             tracing::error!(%error, "the record of the slot that was rolled back still says good");
         }
-        self.sweep_staging(open).await;
+        // Staging belongs to whoever downloads; the next job that ends alone, or the next start, sweeps it.
+        if !self.drivers().keys().any(|id| *id != job.id) {
+            self.sweep_staging(open).await;
+        }
         self.remember_failures().await;
     }
 

@@ -56,8 +56,16 @@ impl Ota {
                 _ => break,
             }
         }
-        self.drivers().remove(&course.id);
+        self.leave(&course);
         self.show(&course.id).await;
+    }
+
+    /// Takes the worker off the list, unless another one has taken its place already.
+    fn leave(&self, course: &Course) {
+        let mut drivers = self.drivers();
+        if drivers.get(&course.id).is_some_and(|driver| Arc::ptr_eq(&driver.gauge, &course.gauge)) {
+            drivers.remove(&course.id);
+        }
     }
 
     /// Applies the event, trying again while the store cannot take it.

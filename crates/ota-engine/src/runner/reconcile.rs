@@ -38,9 +38,10 @@ impl Ota {
             self.log(LogLevel::Info, "boot", text).await;
         }
         let open: Vec<_> = self.desk.lock().await.iter().map(|job| job.id.clone()).collect();
+        let mut resumed = Vec::new();
         for id in open {
             match self.apply(&id, JobEvent::Booted(booted)).await {
-                Ok(Some(effect)) => self.drive(id, effect),
+                Ok(Some(effect)) => resumed.push((id, effect)),
                 Ok(None) | Err(ApplyError::NotOpen | ApplyError::Denied(_)) => self.show(&id).await,
                 Err(ApplyError::Store(error)) => return Err(crate::slot_view::store_failure(&error)),
             }
@@ -48,7 +49,12 @@ impl Ota {
         self.refill_tries().await?;
         self.sweep_staging(&self.desk.lock().await).await;
         let seen = self.parts.store.put_fact(Fact::BootId, &self.parts.reboot.boot_id()).await;
-        seen.map_err(|error| crate::slot_view::store_failure(&error))
+        seen.map_err(|error| crate::slot_view::store_failure(&error))?;
+        // Work begins when nothing of this can fail and be repeated any more.
+        for (id, effect) in resumed {
+            self.drive(id, effect);
+        }
+        Ok(())
     }
 
     /// Gives an open job a worker again, from what the system says about itself.
