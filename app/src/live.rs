@@ -27,7 +27,7 @@ pub use backoff::delay_ms;
 pub use message::{Assessed, Heard, read};
 pub use orders::{Message, Order, ask, perform};
 pub use part::Part;
-pub use resync::{Wanted, want};
+pub use resync::{Wanted, leave, want};
 #[cfg(feature = "hydrate")]
 pub use socket::start;
 

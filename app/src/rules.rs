@@ -104,6 +104,15 @@ pub fn restart(facts: &Facts) -> Refusal {
     operate(facts).or_else(|| blocked(&facts.blocking_restart))
 }
 
+/// Overriding safety constraints.
+#[must_use]
+pub fn override_safety(facts: &Facts) -> Refusal {
+    let refused = || {
+        format!("Your role is {}: only an administrator overrides interlocks.", words::role(facts.role))
+    };
+    operate(facts).or_else(|| (facts.role < Role::Admin).then(refused))
+}
+
 /// The job that keeps others out, if `job` does.
 #[must_use]
 pub fn holder(job: &Progress) -> Option<Holder> {
@@ -120,7 +129,7 @@ pub fn holder(job: &Progress) -> Option<Holder> {
 #[must_use]
 pub fn blocking(safety: &Safety) -> (Vec<String>, Vec<String>) {
     let named = safety.constraints.named();
-    let blocks = |(_, c): &(&str, &Constraint)| c.enabled && c.blocking;
+    let blocks = |(_, c): &(&str, &Constraint)| c.enabled && c.counts();
     let names = |restart: bool| {
         let chosen = named.iter().copied().filter(blocks);
         let chosen = chosen.filter(|(name, _)| !restart || !matches!(*name, "network" | "system_load"));

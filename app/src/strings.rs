@@ -132,12 +132,38 @@ pub mod safety {
     pub const VALUE: &str = "Value";
     pub const SOURCE: &str = "Source";
     pub const AGE: &str = "Age of the reading";
+    pub const CLEARS: &str = "Expected to clear";
     pub const REASON: &str = "Reason";
     pub const CLEAR: &str = "clear";
     pub const BLOCKING: &str = "blocking";
     pub const UNKNOWN: &str = "unknown, blocks";
     pub const NOT_USED: &str = "not used";
-    pub const OVERRIDDEN: &str = "An override is active.";
+    pub const OVERRIDDEN: &str = "overridden";
+}
+
+pub mod overriding {
+    pub const HEADING: &str = "Override";
+    pub const FORCE: &str = "Force Override";
+    pub const END: &str = "End Override";
+    pub const TITLE: &str = "Override safety constraints?";
+    pub const WARNING: &str = "You answer for what the interlocks would have prevented: make sure that nothing moves and nobody is in \
+                               danger. Signatures, the running slot and free space are checked all the same. Who, why and when go on record.";
+    pub const BY: &str = "By";
+    pub const CONSTRAINTS: &str = "Constraints";
+    pub const REASON: &str = "Reason, at least 10 characters";
+    pub const WHY: &str = "Reason";
+    pub const SERVES: &str = "For";
+    pub const NEXT_OPERATION: &str = "the next operation";
+    pub const LEFT: &str = "Ends in";
+    pub const PIN: &str = "Override PIN";
+    pub const KEEP: &str = "Keep Interlocks";
+    pub const CONFIRM: &str = "Override";
+    pub const NEVER: &str = "may not be overridden here";
+    pub const CHOOSE: &str = "Choose at least one constraint.";
+    pub const SAY_WHY: &str = "Say why, in at least 10 characters.";
+    pub const ENTER_PIN: &str = "Enter the override PIN.";
+    pub const DONE: &str = "Safety override";
+    pub const END_REASON: &str = "Ended on the page";
 }
 
 pub mod monitor {
@@ -197,6 +223,8 @@ pub mod orders {
             (Order::InstallDownloaded { .. }, false) => "The installation was not started",
             (Order::Cancel { .. }, true) => "The update is cancelled",
             (Order::Cancel { .. }, false) => "The update was not cancelled",
+            (Order::EndOverride, true) => "The override is over",
+            (Order::EndOverride, false) => "The override was not ended",
             (Order::Restart { .. }, true) => "The gateway restarts",
             (Order::Restart { .. }, false) => "The gateway was not restarted",
         }

@@ -3,12 +3,14 @@
 mod button;
 mod dialog;
 mod messages;
+mod override_banner;
 mod pieces;
 mod strip;
 
 pub use button::{ActionButton, Why};
 pub use dialog::ConfirmDialog;
 pub use messages::{Announcer, Messages};
+pub use override_banner::OverrideBanner;
 pub use pieces::{Fact, Flag, Section, StateWord, Text, Word, flag, text, word};
 pub use strip::Strip;
 

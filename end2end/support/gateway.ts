@@ -11,6 +11,7 @@ const server = process.env.GATEWAY_OTA ?? join(target, 'debug/gateway-ota');
 const publisher = process.env.OTA_PUBLISH ?? join(target, 'debug/ota-publish');
 
 export const password = 'demo-gateway';
+export const overridePin = '739281';
 export const users = ['viewer', 'operator', 'admin'] as const;
 export type User = (typeof users)[number];
 
@@ -83,6 +84,7 @@ export class Gateway {
     const factory = (version: string) => join(this.directory, 'factory', `${version}.raucb`);
     this.cli(['provision', '--slot', `A=${factory('v5.0.4')}`, '--slot', `B=${factory('v5.0.3')}`]);
     for (const user of users) this.cli(['user', 'add', user, '--role', user], `${password}\n`);
+    this.cli(['pin', 'set', 'override'], `${overridePin}\n`);
   }
 
   /** Runs an offline command of the product. */

@@ -2,6 +2,8 @@
 
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
+use async_trait::async_trait;
+use ota_engine::ports::SecretCheck;
 
 const LEAST: usize = 8;
 const MOST: usize = 256;
@@ -28,7 +30,19 @@ pub fn hash(password: &str) -> Result<String, PasswordError> {
     if password.contains(char::is_control) {
         return Err(PasswordError::Control);
     }
-    let hash = Argon2::default().hash_password(password.as_bytes());
+    argon(password)
+}
+
+/// Hashes a PIN that is to be set and was found good.
+///
+/// # Errors
+/// [`PasswordError::Hash`].
+pub fn hash_pin(pin: &str) -> Result<String, PasswordError> {
+    argon(pin)
+}
+
+fn argon(secret: &str) -> Result<String, PasswordError> {
+    let hash = Argon2::default().hash_password(secret.as_bytes());
     hash.map(|hash| hash.to_string()).map_err(|error| PasswordError::Hash(error.to_string()))
 }
 
@@ -37,6 +51,17 @@ pub fn hash(password: &str) -> Result<String, PasswordError> {
 pub fn verify(password: &str, hash: &str) -> bool {
     PasswordHash::new(hash)
         .is_ok_and(|parsed| Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok())
+}
+
+/// Argon2 behind the engine's port.
+pub struct Argon2Check;
+
+#[async_trait]
+impl SecretCheck for Argon2Check {
+    async fn matches(&self, secret: String, hash: String) -> bool {
+        // A task that was cut off has not found the secret right.
+        tokio::task::spawn_blocking(move || verify(&secret, &hash)).await.unwrap_or(false)
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, LevelSource, Purpose, RebootBy, Scheme, StateSource};
 use crate::database_check::DatabaseCheck;
-use ota_core::{BySlot, ConstraintId, SlotId};
+use ota_core::{BySlot, ConstraintId, OverridePolicy, SlotId};
 use ota_engine::ports::{Clock, HealthCheck, Reboot, Sensors, Store};
 use ota_engine::{Parts, Site};
 use ota_platform as platform;
@@ -188,6 +188,11 @@ fn site(config: &Config) -> Site {
         version_floor: config.trust.version_floor.clone(),
         check_interval: Duration::from_secs(u64::from(config.repository.check_interval_hours) * 3600),
         clear_for: Duration::from_secs(safety.clear_for_seconds),
+        overrides: OverridePolicy {
+            lasts: Duration::from_secs(safety.overrides.seconds),
+            second_person: safety.overrides.second_person,
+            never: safety.overrides.never.iter().copied().collect(),
+        },
         constraints: vec![
             (ConstraintId::CraneMotion, safety.crane_motion.enabled),
             (ConstraintId::AcsCollision, safety.acs_collision.enabled),

@@ -24,7 +24,7 @@ pub use monitor::{
     Cancel, GetLogs, GetMonitor, GetProgress, Install, cancel, get_logs, get_monitor, get_progress, install,
 };
 pub use rest::Rest;
-pub use safety::{GetSafety, get_safety};
+pub use safety::{GetSafety, OverrideSafety, get_safety, override_safety};
 pub use settings::{GetSettings, get_settings};
 pub use status::{GetStatus, OrderReboot, get_status, order_reboot};
 pub use strict_json::{StrictJson, StrictJsonEncoding};

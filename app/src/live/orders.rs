@@ -4,6 +4,7 @@ use leptos::task::spawn_local;
 use ota_api::{
     ApiError, ErrorCode, Strategy,
     monitor::{CancelRequest, InstallRequest},
+    safety::OverrideRequest,
     updates::DownloadRequest,
 };
 use serde_json::Value;
@@ -11,7 +12,7 @@ use serde_json::Value;
 use super::{Live, Restart, Wanted, resync::leave, want};
 use crate::{
     api,
-    strings::{orders as text, words},
+    strings::{orders as text, overriding, words},
     ui::Tone,
 };
 
@@ -40,6 +41,7 @@ pub enum Order {
     Restart {
         version: String,
     },
+    EndOverride,
 }
 
 /// What an order came to.
@@ -53,7 +55,7 @@ pub struct Message {
 
 /// Puts the question; what needs none is done at once.
 pub fn ask(live: Live, order: Order) {
-    if order == Order::Check { perform(live, order) } else { live.question.set(Some(order)) }
+    if matches!(order, Order::Check | Order::EndOverride) { perform(live, order) } else { live.question.set(Some(order)) }
 }
 
 /// Sends the order and shows what it came to.
@@ -98,6 +100,11 @@ async fn send(order: &Order) -> Result<String, ApiError> {
                 .map(|r| r.message)
         }
         Order::Restart { .. } => api::order_reboot(text::RESTART_REASON.to_owned()).await.map(|r| r.message),
+        Order::EndOverride => {
+            let reason = overriding::END_REASON.to_owned();
+            let request = OverrideRequest { enable: false, pin: None, reason, constraints: None };
+            api::override_safety(request).await.map(|r| r.message)
+        }
     }
 }
 
@@ -116,6 +123,7 @@ fn download(update_id: String, version: String, install: bool) -> DownloadReques
 const fn after(order: &Order) -> Wanted {
     match order {
         Order::Check => Wanted::UPDATES,
+        Order::EndOverride => Wanted::SAFETY,
         _ => Wanted::MONITOR_AND_JOB,
     }
 }
@@ -123,7 +131,7 @@ const fn after(order: &Order) -> Wanted {
 fn show_success(live: Live, order: &Order, done: String) {
     match order {
         Order::Restart { version } => live.restart.set(Restart::Announced { version: version.clone() }),
-        Order::Check | Order::Cancel { .. } => {
+        Order::Check | Order::Cancel { .. } | Order::EndOverride => {
             let title = text::title(order, true);
             live.message.set(Some(Message { tone: Tone::Good, title, text: done, items: Vec::new() }));
         }

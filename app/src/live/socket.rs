@@ -1,7 +1,7 @@
 //! The WebSocket in the browser: connects, listens, and connects again with growing pauses.
 
 use leptos::prelude::*;
-use ota_api::routes;
+use ota_api::{routes, safety::Safety};
 use std::{cell::RefCell, time::Duration};
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{CloseEvent, MessageEvent, WebSocket, js_sys::Math};
@@ -46,6 +46,9 @@ pub fn start(live: Live) {
 
 fn tick(live: Live) {
     live.job_age.update(|age| *age += 1);
+    if live.safety.peek(|safety| safety.force.is_some()) {
+        live.safety.update(Safety::count_down);
+    }
     let silent = STATE.with_borrow_mut(|state| {
         state.silent_seconds += 1;
         state.silent_seconds == LONGEST_SILENCE_SECONDS

@@ -1,25 +1,18 @@
-//! Section 6: the interlocks, each with its reading and the reason for its state.
+//! Section 6: the interlocks, and overriding them.
+
+mod dialog;
+mod panel;
+mod table;
 
 use leptos::prelude::*;
-use ota_api::safety::{Constraint, Safety};
 
 use crate::{
     live::Live,
-    strings::{safety as t, words},
+    strings::words,
     ui::{Section, StateWord, text, word},
 };
-
-const COLUMNS: [&str; 6] = [t::CONSTRAINT, t::STATE, t::VALUE, t::SOURCE, t::AGE, t::REASON];
-
-/// Where each constraint stands in the data.
-type Pick = fn(&Safety) -> &Constraint;
-const PICKS: [(&str, Pick); 5] = [
-    ("crane_motion", |s| &s.constraints.crane_motion),
-    ("acs_collision", |s| &s.constraints.acs_collision),
-    ("ups_battery", |s| &s.constraints.ups_battery),
-    ("network", |s| &s.constraints.network),
-    ("system_load", |s| &s.constraints.system_load),
-];
+use panel::OverridePanel;
+use table::ConstraintTable;
 
 #[component]
 pub fn SafetySection(live: Live) -> impl IntoView {
@@ -30,35 +23,8 @@ pub fn SafetySection(live: Live) -> impl IntoView {
                 <StateWord state=move || (verdict().0, verdict().2)/>" "
                 <span>{text(move || verdict().1)}</span>
             </p>
-            <table class="stack" role="table">
-                <caption class="visually-hidden">{t::CAPTION}</caption>
-                <thead role="rowgroup">
-                    <tr role="row">
-                        {COLUMNS.map(|name| view! { <th role="columnheader" scope="col">{name}</th> }).into_iter().collect_view()}
-                    </tr>
-                </thead>
-                <tbody role="rowgroup">
-                    {PICKS.map(|(name, pick)| view! { <Row live name pick/> }).into_iter().collect_view()}
-                </tbody>
-            </table>
+            <ConstraintTable live/>
+            <OverridePanel live/>
         </Section>
-    }
-}
-
-#[component]
-fn Row(live: Live, name: &'static str, pick: Pick) -> impl IntoView {
-    let of = move |read: fn(&Constraint) -> String| text(move || live.safety.with(|s| read(pick(s))));
-    let state = move || live.safety.with(|s| words::constraint_state(pick(s)));
-    let value = text(move || live.safety.with(|s| words::constraint_value(name, pick(s))));
-    let reason = of(words::constraint_reason);
-    view! {
-        <tr role="row" id=format!("constraint-{name}")>
-            <th role="rowheader" scope="row">{words::constraint_title(name)}</th>
-            <td role="cell" data-label=t::STATE><StateWord state/></td>
-            <td role="cell" data-label=t::VALUE>{value}</td>
-            <td role="cell" data-label=t::SOURCE>{of(|c| c.source.clone())}</td>
-            <td role="cell" data-label=t::AGE>{of(|c| format!("{} s", c.age_seconds))}</td>
-            <td role="cell" data-label=t::REASON>{reason}</td>
-        </tr>
     }
 }

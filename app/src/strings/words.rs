@@ -4,7 +4,7 @@ use ota_api::{
     ConstraintState, ErrorCode, Schedule, Severity, SlotHealth, Strategy, UpdateKind,
     auth::Role,
     monitor::Progress,
-    safety::{Constraint, Safety},
+    safety::{Constraint, Force, Safety},
     status::{Partition, Status},
     updates::Update,
 };
@@ -122,8 +122,7 @@ pub fn constraint(name: &str) -> &str {
 /// `Crane motion`: the same as a heading.
 #[must_use]
 pub fn constraint_title(name: &str) -> String {
-    let mut letters = constraint(name).chars();
-    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+    sentence_start(constraint(name))
 }
 
 #[must_use]
@@ -131,6 +130,9 @@ pub fn constraint_state(constraint: &Constraint) -> (&'static str, Tone) {
     use super::safety as s;
     match (constraint.enabled, constraint.state) {
         (false, _) => (s::NOT_USED, Tone::Neutral),
+        (true, ConstraintState::Blocking | ConstraintState::Unknown) if constraint.overridden => {
+            (s::OVERRIDDEN, Tone::Bad)
+        }
         (true, ConstraintState::Clear) => (s::CLEAR, Tone::Good),
         (true, ConstraintState::Blocking) => (s::BLOCKING, Tone::Bad),
         (true, ConstraintState::Unknown) => (s::UNKNOWN, Tone::Warn),
@@ -156,16 +158,16 @@ pub fn verdict(safety: &Safety) -> (&'static str, String, Tone) {
     let used = safety.constraints.named().into_iter().filter(|(_, c)| c.enabled);
     let blocking: Vec<String> = used
         .clone()
-        .filter(|(_, c)| c.blocking)
+        .filter(|(_, c)| c.counts())
         .map(|(name, c)| format!("{} ({})", constraint(name), c.status.replace('_', " ")))
         .collect();
     if safety.update_allowed {
         let text = match (safety.force_override, used.count()) {
-            (true, _) => super::safety::OVERRIDDEN.to_owned(),
+            (true, _) => "An override is active.".to_owned(),
             (false, 0) => "No interlock is in use.".to_owned(),
             (false, count) => format!("{count} of {count} interlocks are clear."),
         };
-        return ("Updates allowed", text, if safety.force_override { Tone::Warn } else { Tone::Good });
+        return ("Updates allowed", text, if safety.force_override { Tone::Bad } else { Tone::Good });
     }
     ("Updates blocked", format!("Waiting for {}.", list(&blocking)), Tone::Bad)
 }
@@ -269,14 +271,16 @@ fn held_sentence(job: &Progress) -> String {
     let names: Vec<String> = job.waiting_for.iter().map(|name| constraint(name).to_owned()).collect();
     let waits = format!("waits for {} to be clear long enough", list(&names));
     let (version, slot) = (&job.update.version, job.target_partition);
-    match (job.can_cancel, job.reboot_after) {
-        (false, _) => {
+    match job.held_before.as_deref() {
+        Some("download") => format!("Downloading {version} {waits}."),
+        Some("write") => format!("{version} is downloaded and verified. Writing slot {slot} {waits}."),
+        Some("go_back") => {
             format!("{version} failed its trial. The restart back to {} {waits}.", job.from_version)
         }
-        (true, Some(false)) => {
+        Some("arm") if job.reboot_after == Some(false) => {
             format!("Slot {slot} is written and proven. Selecting it for the next boot {waits}.")
         }
-        (true, _) => format!("Slot {slot} is written and proven. The restart into {version} {waits}."),
+        _ => format!("Slot {slot} is written and proven. The restart into {version} {waits}."),
     }
 }
 
@@ -289,7 +293,9 @@ pub const fn advice(code: ErrorCode) -> Option<&'static str> {
             "Do not use this bundle. Ask the publisher, or check which certificates this gateway trusts."
         }
         ErrorCode::OtaInsufficientSpace => "Free space on the gateway's data partition, then start again.",
-        ErrorCode::OtaUpdateBlocked => "Wait until the constraints are clear, then try again.",
+        ErrorCode::OtaUpdateBlocked => {
+            "Wait until the constraints are clear, then try again. Where that cannot be, an administrator can override them."
+        }
         ErrorCode::OtaDownloadFailed => {
             "Check the network and the update server, then start again: what has arrived is kept."
         }
@@ -377,13 +383,67 @@ pub fn way_back(slot: &Partition) -> String {
     }
 }
 
-/// Why a constraint is in its state, and when it is expected to clear.
+/// When a constraint is expected to clear.
 #[must_use]
-pub fn constraint_reason(constraint: &Constraint) -> String {
-    match constraint.estimated_clear.as_deref().filter(|_| constraint.blocking) {
-        Some(time) => format!("{} Expected to clear in {time}.", constraint.reason),
-        None => constraint.reason.clone(),
+pub fn constraint_clears(constraint: &Constraint) -> String {
+    match (constraint.blocking, constraint.estimated_clear.as_deref()) {
+        (false, _) => "–".to_owned(),
+        (true, Some(time)) => format!("in {time}"),
+        (true, None) => super::UNKNOWN.to_owned(),
     }
+}
+
+/// Names of the wire as words in a sentence.
+#[must_use]
+pub fn constraints(names: &[String]) -> String {
+    let words: Vec<String> = names.iter().map(|name| constraint(name).to_owned()).collect();
+    list(&words)
+}
+
+/// What is worth choosing when somebody wants to override: what was asked for already, or what stands in the way.
+#[must_use]
+pub fn worth_overriding(safety: &Safety) -> Vec<String> {
+    if let Some(force) = &safety.force {
+        return force.constraints.clone();
+    }
+    let named = safety.constraints.named().into_iter();
+    let blocking = named.filter(|(name, c)| c.counts() && safety.overridable.iter().any(|other| other == name));
+    blocking.map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Who answers for an override.
+#[must_use]
+pub fn override_people(force: &Force) -> String {
+    match &force.confirmed_by {
+        Some(second) => format!("{}, confirmed by {second}", force.by),
+        None => force.by.clone(),
+    }
+}
+
+/// What the override is about.
+#[must_use]
+pub fn override_sentence(safety: &Safety) -> String {
+    match &safety.force {
+        Some(force) if force.active => format!("{} does not count.", sentence_start(&constraints(&force.constraints))),
+        Some(force) => format!("{} asks for an override. Another administrator has to ask for the same.", force.by),
+        None if safety.second_person => "Two administrators can take constraints out of the verdict, for one operation and \
+                                         for a short time."
+            .to_owned(),
+        None => "An administrator can take constraints out of the verdict, for one operation and for a short time.".to_owned(),
+    }
+}
+
+/// The banner while an override is in force.
+#[must_use]
+pub fn override_banner(force: &Force) -> String {
+    let time = ota_api::human::minutes(force.remaining_seconds);
+    let (who, what, why) = (override_people(force), constraints(&force.constraints), &force.reason);
+    format!("Safety override by {who}: {what} not counted, for {time} more. Reason: {why}")
+}
+
+fn sentence_start(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }
 
 /// A figure without decimals. These three cost the browser a fraction of what the general formatting of floats does.

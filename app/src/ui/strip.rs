@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{StateWord, Tone, button::STARTING_ID, flag, text, word};
+use super::{OverrideBanner, StateWord, Tone, button::STARTING_ID, flag, text, word};
 use crate::{
     live::{Link, Live, Restart},
     strings::{self, words},
@@ -26,6 +26,7 @@ pub fn Strip(live: Live) -> impl IntoView {
                     <StateWord state=move || link_word(live)/>
                 </p>
             </div>
+            <OverrideBanner live/>
             <ConnectionBanner live/>
         </section>
     }

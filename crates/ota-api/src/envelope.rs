@@ -55,11 +55,13 @@ impl ApiError {
         self
     }
 
-    /// The HTTP status: the code's own, but for requests that were impossible from the start (see [`ApiError::conflict`]).
+    /// The HTTP status: the code's own, but for requests that were impossible from the start (see [`ApiError::conflict`])
+    /// and for PINs that nobody may try now.
     #[must_use]
     pub fn status(&self) -> u16 {
         match (&self.error.details, self.error.code) {
             (Some(details), ErrorCode::OtaInstallFailed) if details.get("conflict").is_some() => 409,
+            (Some(details), ErrorCode::OtaInvalidPin) if details.get("retry_after_seconds").is_some() => 429,
             (_, code) => code.status(),
         }
     }

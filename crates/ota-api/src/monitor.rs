@@ -27,6 +27,9 @@ pub struct Progress {
     pub cancel_refused: Option<String>,
     /// Constraints that the job waits for.
     pub waiting_for: Vec<String>,
+    /// What it waits with: `download`, `write`, `arm`, `reboot` or `go_back`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_before: Option<String>,
     /// The trial's time limit, while it runs.
     pub trial_seconds_left: Option<u64>,
     /// How it ended, once it has.

@@ -2,14 +2,79 @@
 
 use ota_core::ConstraintState;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// `GET safety`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Safety {
     pub constraints: Constraints,
+    /// An override is in force.
     pub force_override: bool,
-    /// Every enabled constraint is clear.
+    /// Every enabled constraint is clear or overridden.
     pub update_allowed: bool,
+    /// Addition: the override in force, or the request for one that waits for a second person.
+    #[serde(rename = "override", default, skip_serializing_if = "Option::is_none")]
+    pub force: Option<Force>,
+    /// Addition: the constraints that may be overridden on this gateway.
+    pub overridable: Vec<String>,
+    /// Addition: an override needs two administrators.
+    pub second_person: bool,
+}
+
+/// An override of constraints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Force {
+    /// False while it waits for the second person.
+    pub active: bool,
+    pub by: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_by: Option<String>,
+    pub reason: String,
+    pub constraints: Vec<String>,
+    /// The operation that it serves; absent until the next one starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
+    pub expires_at: String,
+    pub remaining_seconds: u64,
+}
+
+/// The body of `POST safety/override`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideRequest {
+    pub enable: bool,
+    /// Needed to enable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<String>,
+    pub reason: String,
+    /// Needed to enable: names of constraints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constraints: Option<Vec<String>>,
+}
+
+/// The PIN stays out of logs.
+impl fmt::Debug for OverrideRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { enable, pin: _, reason, constraints } = self;
+        f.debug_struct("OverrideRequest")
+            .field("enable", enable)
+            .field("reason", reason)
+            .field("constraints", constraints)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The answer of `POST safety/override`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideState {
+    pub override_enabled: bool,
+    /// When it is over by itself; for one that was ended, or is not in force yet, this moment.
+    pub expires_at: String,
+    pub overridden_constraints: Vec<String>,
+    pub update_allowed: bool,
+    /// Addition: another administrator has to ask for the same.
+    pub awaiting_second_person: bool,
+    /// Addition.
+    pub remaining_seconds: u64,
 }
 
 /// The three constraints of the published interface, and network and load beside them.
@@ -49,12 +114,19 @@ impl Constraints {
 }
 
 impl Safety {
+    /// A second has passed.
+    pub fn count_down(&mut self) {
+        if let Some(force) = &mut self.force {
+            force.remaining_seconds = force.remaining_seconds.saturating_sub(1);
+        }
+    }
+
     /// Takes in what has become of one constraint.
     pub fn set(&mut self, name: &str, current: Constraint) {
         if let Some(constraint) = self.constraints.named_mut(name) {
             *constraint = current;
         }
-        self.update_allowed = self.constraints.named().iter().all(|(_, constraint)| !constraint.blocking);
+        self.update_allowed = self.constraints.named().iter().all(|(_, constraint)| !constraint.counts());
     }
 }
 
@@ -77,6 +149,16 @@ pub struct Constraint {
     pub threshold: Option<f64>,
     /// `hh:mm:ss`; null when nobody can say.
     pub estimated_clear: Option<String>,
+    /// Addition: it does not count, whatever its state.
+    pub overridden: bool,
+}
+
+impl Constraint {
+    /// Whether it stands against an operation now.
+    #[must_use]
+    pub const fn counts(&self) -> bool {
+        self.blocking && !self.overridden
+    }
 }
 
 /// A constraint in the details of `OTA_UPDATE_BLOCKED`.

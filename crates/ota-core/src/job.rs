@@ -108,12 +108,42 @@ pub enum InstallStep {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldPoint {
+    /// Nothing is fetched yet, or what is fetched waits for the rest.
+    Download,
+    /// The bundle is verified; the slot has not been touched, or is written again from the start.
+    Write,
+    /// The slot is written and proven.
     Arm,
     Reboot,
     /// The trial failed; the reboot back to the proven slot waits.
     GoBack {
         reason: String,
     },
+}
+
+impl HoldPoint {
+    /// The word of the interface for what is held.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Download => "download",
+            Self::Write => "write",
+            Self::Arm => "arm",
+            Self::Reboot => "reboot",
+            Self::GoBack { .. } => "go_back",
+        }
+    }
+
+    /// The phase whose verdict is waited for.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        match self {
+            Self::Download => Phase::Download,
+            Self::Write => Phase::Write,
+            Self::Arm => Phase::Arm,
+            Self::Reboot | Self::GoBack { .. } => Phase::Reboot,
+        }
+    }
 }
 
 /// State of a job. The data of a state lives in its variant.
@@ -237,13 +267,13 @@ pub enum Effect {
     Verify,
     /// Mark the target bad in the boot environment. → `MarkedBad`
     MarkTargetBad,
-    /// Write and flush the images. → `Written`
+    /// Write and flush the images. → `Written`, or `GateClosed` when the last moment's verdict is not clear
     WriteSlot,
     /// Read the slot past the cache and compare. → `ReadBackMatched`
     ReadBack,
     /// Wait until the verdict of this phase is clear. → `GateClosed` while it is not, `Cleared` when it is
     AwaitClear(Phase),
-    /// Make the target next with all its tries, in one commit. → `Armed`
+    /// Make the target next with all its tries, in one commit. → `Armed` or `GateClosed`
     Arm,
     /// Wait for a person to order the restart. → `RebootOrdered`
     AwaitOrder,

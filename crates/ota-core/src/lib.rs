@@ -8,6 +8,7 @@ mod boot;
 mod gate;
 mod job;
 mod job_id;
+mod pin;
 mod progress;
 mod release;
 mod role;
@@ -22,12 +23,14 @@ pub use job::{
     InstallStep, Job, JobEvent, JobState, Strategy,
 };
 pub use job_id::{InvalidJobId, JobId};
+pub use pin::{PinKind, UnknownPin, WeakPin, check_new_pin, wait_after_tries};
 pub use progress::{overall_percentage, percentage};
 pub use release::{InvalidRelease, Release, Severity, TargetFile, UpdateKind, version_order};
 pub use role::{Role, UnknownRole};
 pub use safety::{
-    Assessment, Blocked, Clearance, ConstraintId, ConstraintState, Phase, Reading, SafetyMonitor,
-    UnknownConstraint, Verdict,
+    ArmGate, Asker, Assessment, Blocked, Clearance, ConstraintId, ConstraintState, Enabled, Gate, Grant,
+    OverrideDesk, OverrideEnd, OverridePolicy, OverrideRefusal, OverrideRequest, Phase, Proposal, Reading,
+    RebootGate, SafetyMonitor, UnknownConstraint, Verdict, WriteGate,
 };
 pub use settings::{AutoUpdate, MaintenanceWindow, Schedule, Settings};
 pub use slot::{BySlot, SlotHealth, SlotId, SlotRecord, UnknownSlot};

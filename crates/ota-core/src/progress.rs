@@ -1,6 +1,6 @@
 //! How far a job is, in percent.
 
-use crate::{InstallStep, JobState};
+use crate::{HoldPoint, InstallStep, JobState};
 
 /// Share of the download operation that is the transfer; the rest is the verification.
 const TRANSFER: f64 = 95.0;
@@ -11,7 +11,7 @@ const TRANSFER: f64 = 95.0;
 pub fn percentage(state: &JobState, done: f64) -> f64 {
     let done = done.clamp(0.0, 1.0);
     match state {
-        JobState::Queued => 0.0,
+        JobState::Queued | JobState::Held { at: HoldPoint::Download | HoldPoint::Write, .. } => 0.0,
         JobState::Downloading => done * TRANSFER,
         JobState::Verifying => TRANSFER + done * (100.0 - TRANSFER),
         JobState::Downloaded => 100.0,
@@ -31,7 +31,11 @@ pub fn percentage(state: &JobState, done: f64) -> f64 {
 pub fn overall_percentage(state: &JobState, done: f64) -> f64 {
     let part = percentage(state, done) / 100.0;
     match state {
-        JobState::Queued | JobState::Downloading | JobState::Verifying | JobState::Downloaded => part * 50.0,
+        JobState::Queued
+        | JobState::Downloading
+        | JobState::Verifying
+        | JobState::Downloaded
+        | JobState::Held { at: HoldPoint::Download, .. } => part * 50.0,
         JobState::Committed => 100.0,
         JobState::Cancelled { .. } | JobState::Failed { .. } | JobState::RolledBack { .. } => 0.0,
         _ => 50.0 + part * 50.0,

@@ -1,6 +1,7 @@
 //! Why a use case was refused.
 
-use ota_core::{Assessment, Failure, JobId};
+use ota_core::{Assessment, Failure, JobId, PinKind};
+use std::time::Duration;
 
 use crate::ports::{RepositoryError, StepError, StoreError};
 
@@ -30,6 +31,16 @@ pub enum OtaError {
     Step(Failure),
     #[error("{}", .0.message)]
     Repository(RepositoryError),
+    #[error("No {0} PIN is set on this gateway: set one with “gateway-ota pin set {0}”.")]
+    PinNotSet(PinKind),
+    #[error("{}", wrong_pin(*.locked))]
+    WrongPin {
+        kind: PinKind,
+        /// The wait that this try has brought about.
+        locked: Option<Duration>,
+    },
+    #[error("Too many wrong PINs: the next try is possible in {} s.", .left.as_secs().max(1))]
+    PinLocked { kind: PinKind, left: Duration },
     #[error("The gateway has not finished starting. Try again in a moment.")]
     Starting,
     #[error("The gateway could not save its state.")]
@@ -50,6 +61,13 @@ impl From<StepError> for OtaError {
             Some(failure) => Self::Step(failure),
             None => Self::Internal("cancelled".to_owned()),
         }
+    }
+}
+
+fn wrong_pin(locked: Option<Duration>) -> String {
+    match locked {
+        None => "The PIN is wrong.".to_owned(),
+        Some(left) => format!("The PIN is wrong. The next try is possible in {} s.", left.as_secs().max(1)),
     }
 }
 

@@ -25,4 +25,5 @@ pub enum Change {
     Status,
     Updates,
     Settings,
+    Safety,
 }

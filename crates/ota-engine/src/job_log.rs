@@ -26,6 +26,8 @@ pub(crate) fn line(job: &Job) -> (LogLevel, String) {
         JobState::AwaitingReboot { .. } => info(format!("{id}: slot {slot} matches the signed image")),
         JobState::Held { at, reasons } => {
             let before = match at {
+                HoldPoint::Download => "downloading",
+                HoldPoint::Write => "writing the slot",
                 HoldPoint::Arm => "making the new system next",
                 HoldPoint::Reboot => "restarting",
                 HoldPoint::GoBack { .. } => "going back to the proven system",

@@ -1,7 +1,7 @@
 //! The engine's state, its start and its end.
 
 use arc_swap::ArcSwap;
-use ota_core::{BootSelection, BySlot, Job, Phase, SafetyMonitor, SlotHealth};
+use ota_core::{BootSelection, BySlot, Job, OverrideDesk, Phase, SafetyMonitor, SlotHealth};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -16,6 +16,7 @@ use crate::{
     CheckState, Event, OpenError, Parts, SlotView, Snapshot,
     check::CheckLane,
     job_log,
+    pins::PinLocks,
     ports::{Fact, LogEntry, LogLevel, LogPage, SlotUsage, StoreError},
     runner::Drivers,
 };
@@ -34,6 +35,8 @@ pub struct Ota {
     pub(crate) desk: tokio::sync::Mutex<Vec<Job>>,
     pub(crate) drivers: Mutex<Drivers>,
     pub(crate) monitor: Mutex<SafetyMonitor>,
+    pub(crate) overrides: Mutex<OverrideDesk>,
+    pub(crate) pin_locks: tokio::sync::Mutex<PinLocks>,
     /// Counts the safety watch's rounds, for those who wait for a change.
     pub(crate) safety_round: watch::Sender<u64>,
     pub(crate) check_lane: tokio::sync::Mutex<CheckLane>,
@@ -53,6 +56,7 @@ impl Ota {
     pub async fn open(parts: Parts) -> Result<Arc<Self>, OpenError> {
         let jobs = parts.store.open_jobs().await?;
         let monitor = SafetyMonitor::new(parts.site.constraints.iter().copied(), parts.site.clear_for);
+        let overrides = OverrideDesk::new(parts.site.overrides.clone());
         let snapshot = Self::first_snapshot(&parts, &monitor).await?;
         let ota = Arc::new(Self {
             parts,
@@ -61,6 +65,8 @@ impl Ota {
             desk: tokio::sync::Mutex::new(jobs),
             drivers: Mutex::default(),
             monitor: Mutex::new(monitor),
+            overrides: Mutex::new(overrides),
+            pin_locks: tokio::sync::Mutex::default(),
             safety_round: watch::Sender::new(0),
             check_lane: tokio::sync::Mutex::default(),
             checked: Notify::new(),
@@ -69,6 +75,8 @@ impl Ota {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
+        ota.lock_pins().await?;
+        ota.override_ended_by_restart().await?;
         ota.show_newest_job().await?;
         ota.refresh_slots(&ota.desk.lock().await).await;
         Ok(ota)
@@ -94,7 +102,8 @@ impl Ota {
             },
             catalog,
             settings: Arc::new(store.settings().await?),
-            safety: Arc::new(monitor.verdict(Phase::Start, parts.clock.boot())),
+            safety: Arc::new(monitor.verdict(Phase::Start, None, parts.clock.boot())),
+            force: Arc::default(),
             job: None,
             last_failures: Arc::new(Self::failures(&store.recent_jobs(REMEMBERED_JOBS).await?)),
             resources: parts.telemetry.resources(),
@@ -197,9 +206,5 @@ impl Ota {
 
     pub(crate) fn drivers(&self) -> MutexGuard<'_, Drivers> {
         self.drivers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn safety_monitor(&self) -> MutexGuard<'_, SafetyMonitor> {
-        self.monitor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -25,7 +25,7 @@ impl Ota {
     pub async fn reboot(self: &Arc<Self>, reason: &str, actor: &str) -> Result<RebootStarted, OtaError> {
         self.must_be_up()?;
         let waiting = self.gate_for_reboot().await?;
-        self.clearance(Phase::Reboot).map_err(|blocked| OtaError::Blocked(blocked.0))?;
+        self.permit(Phase::Reboot, starter(actor, waiting.as_ref()))?;
         let text = format!("Restart ordered by {actor}: {reason}");
         self.log(LogLevel::Info, "boot", text).await;
         if let Some(id) = &waiting {

@@ -1,9 +1,16 @@
-//! The safety watch: takes in readings, keeps the verdict of the moment, and tells of changes.
+//! The safety watch: takes in readings, keeps the verdict of the moment, tells of changes, and gives out clearances.
 
-use ota_core::{Assessment, ConstraintId, Phase};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use ota_core::{
+    Actor, Asker, Assessment, Blocked, Clearance, ConstraintId, Gate, Grant, Job, JobId, JobState, Phase,
+    SafetyMonitor,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use crate::{Event, Ota};
+use crate::{Event, Ota, OtaError};
 
 /// Time between two looks at the sensors.
 const ROUND: Duration = Duration::from_millis(250);
@@ -16,14 +23,36 @@ const REPEAT: Duration = Duration::from_secs(5);
 /// What a listener was last told about a constraint.
 struct Told {
     at: Duration,
-    words: (bool, String, Option<f64>),
+    words: Words,
+}
+
+/// What makes a difference to people; a load figure that moves in its last digits does not.
+#[derive(PartialEq)]
+struct Words {
+    blocking: bool,
+    overridden: bool,
+    status: String,
+    level: Option<f64>,
+}
+
+impl Words {
+    fn of(assessment: &Assessment) -> Self {
+        Self {
+            blocking: assessment.is_blocking(),
+            overridden: assessment.overridden,
+            status: assessment.status.clone(),
+            level: assessment.level.map(f64::round),
+        }
+    }
 }
 
 impl Ota {
     pub(crate) async fn watch_safety(self: Arc<Self>) {
         let mut told = BTreeMap::new();
         loop {
-            self.look_at_sensors(&mut told);
+            self.sweep_override().await;
+            self.look_again();
+            self.tell_of_changes(&mut told);
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = tokio::time::sleep(ROUND) => {}
@@ -31,18 +60,22 @@ impl Ota {
         }
     }
 
-    fn look_at_sensors(&self, told: &mut BTreeMap<ConstraintId, Told>) {
+    /// Puts the verdict and the override of this moment on show, and wakes those who wait for a change.
+    pub(crate) fn look_again(&self) {
+        let force = Arc::new(self.override_view());
         let now = self.parts.clock.boot();
-        let readings = self.parts.sensors.latest();
-        let verdict = {
-            let mut monitor = self.safety_monitor();
-            monitor.observe(readings, now);
-            Arc::new(monitor.verdict(Phase::Start, now))
-        };
-        self.update(|snapshot| snapshot.safety = Arc::clone(&verdict));
+        let verdict = Arc::new(self.observed().verdict(Phase::Start, force.grant.as_ref(), now));
+        self.update(|snapshot| {
+            snapshot.safety = Arc::clone(&verdict);
+            snapshot.force = Arc::clone(&force);
+        });
         self.safety_round.send_modify(|round| *round = round.wrapping_add(1));
-        for assessment in &verdict.assessments {
-            let words = words(assessment);
+    }
+
+    fn tell_of_changes(&self, told: &mut BTreeMap<ConstraintId, Told>) {
+        let now = self.parts.clock.boot();
+        for assessment in &self.snapshot().safety.assessments {
+            let words = Words::of(assessment);
             let pause = |last: &Told| if last.words == words { REPEAT } else { QUIET };
             match told.get(&assessment.constraint) {
                 Some(last) if now.saturating_sub(last.at) < pause(last) => continue,
@@ -51,9 +84,52 @@ impl Ota {
             self.tell(Event::Safety(assessment.clone()));
         }
     }
+
+    /// Whether an operation may start. `further` is the job that goes on with it.
+    ///
+    /// # Errors
+    /// [`OtaError::Blocked`].
+    pub(crate) fn permit(&self, phase: Phase, asker: Asker<'_>) -> Result<(), OtaError> {
+        let (grant, now) = (self.grant(asker), self.parts.clock.boot());
+        let permitted = self.observed().verdict(phase, grant.as_ref(), now).permit();
+        permitted.map_err(|blocked| OtaError::Blocked(blocked.0))
+    }
+
+    /// Whether `job` may go on. One that is held goes on only when things have been calm.
+    pub(crate) fn may_go_on(&self, job: &Job, phase: Phase) -> Result<(), Blocked> {
+        let (grant, now) = (self.grant(asker(job)), self.parts.clock.boot());
+        let monitor = self.observed();
+        let verdict = match job.state {
+            JobState::Held { .. } => monitor.verdict_after_hold(phase, grant.as_ref(), now),
+            _ => monitor.verdict(phase, grant.as_ref(), now),
+        };
+        verdict.permit()
+    }
+
+    /// The clearance of this very moment, from what the sources say now.
+    pub(crate) fn clearance<G: Gate>(&self, asker: Asker<'_>) -> Result<Clearance<G>, Blocked> {
+        let (grant, now) = (self.grant(asker), self.parts.clock.boot());
+        self.observed().clearance(grant.as_ref(), now)
+    }
+
+    fn grant(&self, asker: Asker<'_>) -> Option<Grant> {
+        self.overrides().serving(asker, self.parts.clock.boot()).cloned()
+    }
+
+    /// The monitor, with the latest readings taken in.
+    fn observed(&self) -> MutexGuard<'_, SafetyMonitor> {
+        let mut monitor = self.monitor.lock().unwrap_or_else(PoisonError::into_inner);
+        monitor.observe(self.parts.sensors.latest(), self.parts.clock.boot());
+        monitor
+    }
 }
 
-/// What makes a difference to people; a load figure that moves in its last digits does not.
-fn words(assessment: &Assessment) -> (bool, String, Option<f64>) {
-    (assessment.is_blocking(), assessment.status.clone(), assessment.level.map(f64::round))
+/// As whom somebody asks who starts an operation, or takes `further` another step.
+pub(crate) fn starter<'a>(actor: &Actor, further: Option<&'a JobId>) -> Asker<'a> {
+    if actor.is_automatic() { Asker::Automatic } else { Asker::Person(further) }
+}
+
+/// As whom a job asks for its verdicts.
+pub(crate) fn asker(job: &Job) -> Asker<'_> {
+    if job.actor.is_automatic() { Asker::Automatic } else { Asker::Job(&job.id) }
 }

@@ -1,11 +1,11 @@
 //! What an engine is made of.
 
-use ota_core::ConstraintId;
+use ota_core::{ConstraintId, OverridePolicy};
 use std::{sync::Arc, time::Duration};
 
 use crate::ports::{
-    BootEnvironment, Bundles, Clock, Fetcher, HealthCheck, Reboot, Repository, Sensors, Slots, Store,
-    Telemetry,
+    BootEnvironment, Bundles, Clock, Fetcher, HealthCheck, PinStore, Reboot, Repository, SecretCheck, Sensors,
+    Slots, Store, Telemetry,
 };
 
 /// The gateway as its configuration describes it.
@@ -30,6 +30,8 @@ pub struct Site {
     pub clear_for: Duration,
     /// Constraints and whether each is enabled.
     pub constraints: Vec<(ConstraintId, bool)>,
+    /// What may be overridden, by how many people and for how long.
+    pub overrides: OverridePolicy,
     /// Time that a new system has to pass its required checks.
     pub health_deadline: Duration,
 }
@@ -40,6 +42,8 @@ pub struct Parts {
     pub site: Arc<Site>,
     pub clock: Arc<dyn Clock>,
     pub store: Arc<dyn Store>,
+    pub pins: Arc<dyn PinStore>,
+    pub secrets: Arc<dyn SecretCheck>,
     pub repository: Arc<dyn Repository>,
     pub fetcher: Arc<dyn Fetcher>,
     pub bundles: Arc<dyn Bundles>,

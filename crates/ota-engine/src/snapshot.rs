@@ -5,7 +5,7 @@ use ota_core::{BootSelection, BySlot, Job, Settings, SlotHealth, SlotId, SlotRec
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
-    Figures, Site,
+    Figures, OverrideView, Site,
     ports::{Catalog, ResourceUse, SlotUsage},
 };
 
@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub settings: Arc<Settings>,
     /// Verdict for the start of an operation.
     pub safety: Arc<Verdict>,
+    /// The override of safety constraints.
+    pub force: Arc<OverrideView>,
     /// The running job, or the last one that ended.
     pub job: Option<Arc<JobView>>,
     /// By version: how the last attempt here ended, when it did not end well.

@@ -12,6 +12,7 @@ mod accounts;
 mod error;
 mod lock;
 mod open;
+mod pins;
 mod row;
 mod sessions;
 mod store;

@@ -10,7 +10,9 @@
 mod check_config;
 mod env;
 mod output;
+mod pin;
 mod provision;
+mod secret;
 mod status;
 mod user;
 mod verify;
@@ -55,6 +57,9 @@ enum Command {
     /// Manages those who may log in.
     #[command(subcommand)]
     User(user::Command),
+    /// Sets the PINs that open an override and a factory reset.
+    #[command(subcommand)]
+    Pin(pin::Command),
     /// Tells how the gateway stands, from database and boot environment; works without the service.
     Status {
         #[arg(long)]
@@ -155,6 +160,9 @@ async fn perform_with(command: Command, loaded: Loaded) -> Result<(), Failure> {
         // Users can be added before the rest of the configuration is complete.
         return user::run(command, &loaded.unchecked().data_dir).await;
     }
+    if let Command::Pin(command) = command {
+        return pin::run(command, &loaded.unchecked().data_dir).await;
+    }
     let config = loaded.checked().map_err(Failure::usage)?;
     match command {
         Command::Serve { .. } => {
@@ -168,7 +176,7 @@ async fn perform_with(command: Command, loaded: Loaded) -> Result<(), Failure> {
             logging::start(&config.log);
             provision::run(&config, slots, active, slot_mib << 20).await
         }
-        Command::CheckConfig { .. } | Command::User(_) => Ok(()),
+        Command::CheckConfig { .. } | Command::User(_) | Command::Pin(_) => Ok(()),
     }
 }
 

@@ -1,14 +1,11 @@
-//! `user`: who may log in. Passwords come from the standard input and never from the command line, where every user of
-//! the system could read them.
+//! `user`: who may log in.
 
-use super::{Failure, output};
+use super::{Failure, output, secret};
 use crate::password;
 use clap::Subcommand;
 use ota_core::Role;
 use ota_store::{SqliteStore, User};
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use serde_json::json;
-use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 
 #[derive(Debug, Subcommand)]
@@ -90,29 +87,7 @@ async fn list(store: &SqliteStore, as_json: bool) -> Result<(), Failure> {
 }
 
 async fn read_and_hash(name: &str) -> Result<String, Failure> {
-    let name = name.to_owned();
-    let work = move || password::hash(&read_password(&name)?).map_err(Failure::failed);
+    let what = format!("password for {name}");
+    let work = move || password::hash(&secret::read(&what)?).map_err(Failure::failed);
     tokio::task::spawn_blocking(work).await.map_err(Failure::failed)?
-}
-
-/// The first line of the standard input; a terminal is asked and does not echo.
-fn read_password(name: &str) -> Result<String, Failure> {
-    let input = std::io::stdin();
-    let before = if input.is_terminal() { tcgetattr(&input).ok() } else { None };
-    if let Some(terminal) = &before {
-        _ = write!(std::io::stderr(), "Password for {name}: ");
-        let mut silent = terminal.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(&input, OptionalActions::Flush, &silent).map_err(Failure::failed)?;
-    }
-    let mut line = String::new();
-    let read = input.lock().read_line(&mut line);
-    if let Some(terminal) = &before {
-        _ = tcsetattr(&input, OptionalActions::Flush, terminal);
-        _ = writeln!(std::io::stderr());
-    }
-    read.map_err(|error| {
-        Failure::failed(format!("cannot read the password from the standard input: {error}"))
-    })?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -1,6 +1,6 @@
 //! Whether values make sense. Each answer is a sentence that starts with its key.
 
-use super::{Check, Config, HttpSource, LevelSource, Safety, Server, StateSource};
+use super::{Check, Config, HttpSource, LONGEST_OVERRIDE, LevelSource, Safety, Server, StateSource};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
@@ -167,6 +167,7 @@ fn health(checker: &mut Checker, config: &Config) {
 
 fn safety(checker: &mut Checker, safety: &Safety) {
     checker.within("safety.clear_for_seconds", safety.clear_for_seconds, 0, 3600);
+    checker.within("safety.override.seconds", safety.overrides.seconds, 1, LONGEST_OVERRIDE);
     let mut names = BTreeSet::new();
     for HttpSource { name, url, interval_ms, max_age_seconds } in &safety.http {
         checker.text("safety.http.name", name, 64);

@@ -12,8 +12,8 @@ pub use check::Problem;
 pub use effective::Effective;
 pub use layers::Origin;
 pub use model::{
-    Boot, Check, Config, Gateway, Health, HttpSource, LevelSource, LoadLimit, Log, LogFormat, Purpose,
-    RebootBy, Repository, Safety, Scheme, Server, Slot, Slots, StateSource, Switch, Trust,
+    Boot, Check, Config, Gateway, Health, HttpSource, LONGEST_OVERRIDE, LevelSource, LoadLimit, Log, LogFormat,
+    Override, Purpose, RebootBy, Repository, Safety, Scheme, Server, Slot, Slots, StateSource, Switch, Trust,
 };
 
 use layers::Layers;

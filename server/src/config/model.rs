@@ -1,5 +1,6 @@
 //! The keys, their kinds and their defaults. What is empty by default must be set; the checks say which.
 
+use ota_core::ConstraintId;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -262,6 +263,9 @@ const fn twenty() -> u64 {
 pub struct Safety {
     /// How long the machine must have been still before a slot is armed or the gateway restarts.
     pub clear_for_seconds: u64,
+    /// What may be overridden, and how.
+    #[serde(rename = "override")]
+    pub overrides: Override,
     pub http: Vec<HttpSource>,
     pub crane_motion: StateSource,
     pub acs_collision: StateSource,
@@ -274,6 +278,7 @@ impl Default for Safety {
     fn default() -> Self {
         Self {
             clear_for_seconds: 30,
+            overrides: Override::default(),
             http: Vec::new(),
             crane_motion: StateSource::reading("/crane_motion", "idle"),
             acs_collision: StateSource::reading("/acs_collision", "clear"),
@@ -283,6 +288,27 @@ impl Default for Safety {
         }
     }
 }
+
+/// Overriding constraints for one operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Override {
+    /// How long it lasts at most; not more than 15 minutes.
+    pub seconds: u64,
+    /// Two administrators have to ask for the same.
+    pub second_person: bool,
+    /// Constraints that nobody may override.
+    pub never: Vec<ConstraintId>,
+}
+
+impl Default for Override {
+    fn default() -> Self {
+        Self { seconds: LONGEST_OVERRIDE, second_person: false, never: Vec::new() }
+    }
+}
+
+/// In seconds, as the interface promises.
+pub const LONGEST_OVERRIDE: u64 = 15 * 60;
 
 /// A JSON document that is asked for again and again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

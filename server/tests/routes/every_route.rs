@@ -5,7 +5,8 @@ use http::Method;
 use serde_json::json;
 
 const READ: [&str; 7] = ["status", "updates", "settings", "safety", "progress", "logs", "monitor"];
-const WRITE: [&str; 5] = ["check-updates", "download", "install", "cancel", "reboot"];
+const WRITE: [&str; 6] =
+    ["check-updates", "download", "install", "cancel", "reboot", "safety/override"];
 
 fn all() -> impl Iterator<Item = (Method, String)> {
     let reads = READ.map(|name| (Method::GET, name)).into_iter();

@@ -18,6 +18,7 @@ mod page;
 mod progress;
 mod reboot;
 mod safety;
+mod safety_override;
 mod settings;
 mod status;
 mod updates;

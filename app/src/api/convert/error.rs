@@ -33,6 +33,13 @@ pub fn refusal(error: OtaError) -> ApiError {
         OtaError::Unfit(_) => ApiError::new(ErrorCode::OtaInvalidImage, message),
         OtaError::Step(failure) => ApiError::new(code(failure.code), message),
         OtaError::Repository(_) => ApiError::new(ErrorCode::OtaDownloadFailed, message),
+        OtaError::PinNotSet(_) | OtaError::WrongPin { locked: None, .. } => {
+            ApiError::new(ErrorCode::OtaInvalidPin, message)
+        }
+        OtaError::WrongPin { locked: Some(left), .. } | OtaError::PinLocked { left, .. } => {
+            ApiError::new(ErrorCode::OtaInvalidPin, message)
+                .with_details(json!({ "retry_after_seconds": left.as_secs().max(1) }))
+        }
         OtaError::Store(cause) => internal(message, &cause.0),
         OtaError::Internal(cause) => internal(message, &cause),
     }

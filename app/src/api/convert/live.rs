@@ -20,12 +20,18 @@ use super::{
 
 /// Everything that the first paint shows, from one moment of the gateway.
 #[must_use]
-pub fn page_data(snapshot: &Snapshot, logs: &LogPage, username: &str, role: Role) -> PageData {
+pub fn page_data(
+    snapshot: &Snapshot,
+    logs: &LogPage,
+    username: &str,
+    role: Role,
+    now: Timestamp,
+) -> PageData {
     PageData {
         system: status(snapshot),
         updates: updates(snapshot).updates,
         settings: snapshot.settings.as_ref().clone(),
-        safety: safety(snapshot),
+        safety: safety(snapshot, now),
         live: LiveData {
             username: username.to_owned(),
             role,
@@ -51,6 +57,7 @@ pub fn server_message(event: &Event, snapshot: &Snapshot, now: Timestamp) -> Ser
                 Change::Status => Topic::Status,
                 Change::Updates => Topic::Updates,
                 Change::Settings => Topic::Settings,
+                Change::Safety => Topic::Safety,
             },
         },
     }

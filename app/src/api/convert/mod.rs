@@ -12,13 +12,13 @@ pub use live::{page_data, server_message, shown_job, system_status, update_progr
 pub use monitor::{
     cancelled, install_command, install_started, log_line, log_query, logs, monitor, progress,
 };
-pub use safety::{blocking, safety};
+pub use safety::{blocking, override_order, override_state, safety};
 pub use status::{reboot_started, status};
 pub use updates::{check_started, check_summary, download_order, download_started, updates};
 
 use jiff::Timestamp;
 use ota_api::{ApiError, ErrorCode};
-use ota_core::JobId;
+use ota_core::{JobId, Role};
 
 /// Characters of a reason that somebody gives; it goes into the log.
 const REASON_LIMIT: usize = 500;
@@ -30,6 +30,15 @@ pub(super) fn instant(at: Timestamp) -> String {
 
 pub(super) fn bad_request(message: impl Into<String>) -> ApiError {
     ApiError::new(ErrorCode::BadRequest, message)
+}
+
+/// What only some roles may do, where the route alone does not say so.
+pub(super) fn demand_role(role: Role, least: Role) -> Result<(), ApiError> {
+    if role >= least {
+        return Ok(());
+    }
+    let message = format!("This needs the role {}; yours is {}.", least.as_str(), role.as_str());
+    Err(ApiError::new(ErrorCode::Forbidden, message))
 }
 
 /// A reason without the white space around it.

@@ -20,9 +20,9 @@ const MAXIMUM_LOGS: u32 = 1000;
 #[must_use]
 pub fn progress(view: &JobView) -> Progress {
     let job = &view.job;
-    let waiting_for = match &job.state {
-        JobState::Held { reasons, .. } => reasons.clone(),
-        _ => Vec::new(),
+    let (waiting_for, held_before) = match &job.state {
+        JobState::Held { at, reasons } => (reasons.clone(), Some(at.as_str().to_owned())),
+        _ => (Vec::new(), None),
     };
     Progress {
         status: job.state.name().to_owned(),
@@ -38,6 +38,7 @@ pub fn progress(view: &JobView) -> Progress {
         can_cancel: job.state.can_cancel(),
         cancel_refused: cancel_refused(&job.state),
         waiting_for,
+        held_before,
         trial_seconds_left: view.trial_left.map(|left| left.as_secs()),
         outcome: outcome(job),
         started_at: instant(job.created_at),

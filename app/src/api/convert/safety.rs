@@ -1,13 +1,17 @@
+use jiff::Timestamp;
 use ota_api::{
     human,
-    safety::{BlockingConstraint, Constraint, Constraints, Safety},
+    safety::{BlockingConstraint, Constraint, Constraints, Force, OverrideRequest, OverrideState, Safety},
 };
-use ota_core::{Assessment, ConstraintId, ConstraintState};
-use ota_engine::Snapshot;
+use ota_core::{Assessment, ConstraintId, ConstraintState, JobId, OverridePolicy, UnknownConstraint};
+use ota_engine::{OtaError, OverrideOrder, OverrideView, Snapshot};
+use std::collections::BTreeSet;
+
+use super::instant;
 
 /// The answer of `GET safety`.
 #[must_use]
-pub fn safety(snapshot: &Snapshot) -> Safety {
+pub fn safety(snapshot: &Snapshot, now: Timestamp) -> Safety {
     let verdict = &snapshot.safety;
     let one = |id| {
         let assessment = verdict.assessments.iter().find(|assessment| assessment.constraint == id);
@@ -21,10 +25,82 @@ pub fn safety(snapshot: &Snapshot) -> Safety {
             network: one(ConstraintId::Network),
             system_load: one(ConstraintId::SystemLoad),
         },
-        // Nobody can override a constraint on this gateway.
-        force_override: false,
+        force_override: snapshot.force.grant.is_some(),
         update_allowed: verdict.is_clear(),
+        force: force(&snapshot.force, now),
+        overridable: overridable(&snapshot.site.overrides),
+        second_person: snapshot.site.overrides.second_person,
     }
+}
+
+/// The override in force, or else the request that waits for its second person.
+fn force(view: &OverrideView, now: Timestamp) -> Option<Force> {
+    let (expires_at, remaining_seconds) = (instant(ends(view, now)), view.left.as_secs());
+    let names = |constraints: &BTreeSet<ConstraintId>| constraints.iter().map(ConstraintId::to_string).collect();
+    if let Some(grant) = &view.grant {
+        return Some(Force {
+            active: true,
+            by: grant.by.clone(),
+            confirmed_by: grant.confirmed_by.clone(),
+            reason: grant.reason.clone(),
+            constraints: names(&grant.constraints),
+            job_id: grant.operation.as_ref().map(JobId::to_string),
+            expires_at,
+            remaining_seconds,
+        });
+    }
+    let request = &view.proposal.as_ref()?.request;
+    Some(Force {
+        active: false,
+        by: request.by.clone(),
+        confirmed_by: None,
+        reason: request.reason.clone(),
+        constraints: names(&request.constraints),
+        job_id: None,
+        expires_at,
+        remaining_seconds,
+    })
+}
+
+fn overridable(policy: &OverridePolicy) -> Vec<String> {
+    let may = |id: &&ConstraintId| !policy.never.contains(id);
+    ConstraintId::ALL.iter().filter(may).map(ConstraintId::to_string).collect()
+}
+
+/// On the wall clock, for people; what counts is the boot clock.
+fn ends(view: &OverrideView, now: Timestamp) -> Timestamp {
+    now.checked_add(view.left).unwrap_or(now)
+}
+
+/// The answer of `POST safety/override`.
+#[must_use]
+pub fn override_state(view: &OverrideView, update_allowed: bool, now: Timestamp) -> OverrideState {
+    let force = force(view, now);
+    let in_force = force.as_ref().filter(|force| force.active);
+    OverrideState {
+        override_enabled: in_force.is_some(),
+        expires_at: in_force.map_or_else(|| instant(now), |force| force.expires_at.clone()),
+        overridden_constraints: in_force.map(|force| force.constraints.clone()).unwrap_or_default(),
+        update_allowed,
+        awaiting_second_person: force.as_ref().is_some_and(|force| !force.active),
+        remaining_seconds: in_force.map_or(0, |force| force.remaining_seconds),
+    }
+}
+
+/// What a request asks for.
+///
+/// # Errors
+/// What is missing, or a constraint that does not exist.
+pub fn override_order(request: OverrideRequest) -> Result<OverrideOrder, OtaError> {
+    let OverrideRequest { enable, pin, reason, constraints } = request;
+    if !enable {
+        return Ok(OverrideOrder::Disable { reason });
+    }
+    let missing = |name| OtaError::BadRequest(format!("The field {name} is missing: it is needed to enable an override."));
+    let names = constraints.ok_or_else(|| missing("constraints"))?;
+    let known = names.iter().map(|name| name.parse()).collect::<Result<_, UnknownConstraint>>();
+    let constraints = known.map_err(|unknown| OtaError::BadRequest(format!("constraints: {unknown}.")))?;
+    Ok(OverrideOrder::Enable { constraints, pin: pin.ok_or_else(|| missing("pin"))?, reason })
 }
 
 /// A constraint in the details of `OTA_UPDATE_BLOCKED`.
@@ -48,6 +124,7 @@ pub(super) fn constraint(assessment: &Assessment) -> Constraint {
         age_seconds: assessment.age.as_secs(),
         threshold: assessment.threshold,
         estimated_clear: assessment.estimated_clear.map(|left| human::hours(left.as_secs())),
+        overridden: assessment.overridden,
     }
 }
 
@@ -64,5 +141,6 @@ fn never_assessed() -> Constraint {
         age_seconds: 0,
         threshold: None,
         estimated_clear: None,
+        overridden: false,
     }
 }

@@ -33,17 +33,23 @@ impl Job {
         use {HoldPoint as At, InstallStep as Step, JobEvent as E, JobState as S};
         let installing = |step| S::Installing { step };
         Ok(match (&self.state, event) {
-            (S::Queued, E::Start) => (S::Downloading, Some(Effect::Fetch)),
+            (S::Queued, E::Start) => (S::Downloading, Some(Effect::AwaitClear(Phase::Download))),
+            (S::Downloading | S::Held { at: At::Download, .. }, E::Cleared) => {
+                (S::Downloading, Some(Effect::Fetch))
+            }
             (S::Downloading, E::Fetched) => (S::Verifying, Some(Effect::Verify)),
             (S::Verifying, E::Verified(bundle)) => {
                 self.bundle = Some(bundle);
                 match self.order {
-                    Some(_) => (installing(Step::MarkBad), Some(Effect::MarkTargetBad)),
+                    Some(_) => (installing(Step::MarkBad), Some(Effect::AwaitClear(Phase::Write))),
                     None => (S::Downloaded, None),
                 }
             }
             (S::Downloaded, E::Install(order)) => {
                 self.order = Some(order);
+                (installing(Step::MarkBad), Some(Effect::AwaitClear(Phase::Write)))
+            }
+            (S::Installing { step: Step::MarkBad } | S::Held { at: At::Write, .. }, E::Cleared) => {
                 (installing(Step::MarkBad), Some(Effect::MarkTargetBad))
             }
             (S::Installing { step: Step::MarkBad }, E::MarkedBad) => {
@@ -56,11 +62,15 @@ impl Job {
                 (S::AwaitingReboot { armed: Arming::No }, Some(Effect::AwaitClear(Phase::Arm)))
             }
             (
-                S::AwaitingReboot { .. } | S::Held { .. } | S::Trial { failed: Some(_) },
+                S::Downloading
+                | S::Installing { step: Step::MarkBad | Step::Write }
+                | S::AwaitingReboot { .. }
+                | S::Held { .. }
+                | S::Trial { failed: Some(_) },
                 E::GateClosed { reasons },
             ) => {
                 let at = self.hold_point();
-                let phase = if at == At::Arm { Phase::Arm } else { Phase::Reboot };
+                let phase = at.phase();
                 (S::Held { at, reasons }, Some(Effect::AwaitClear(phase)))
             }
             // The intent is durable before the commit: a start in between asks the boot environment what became of it.
@@ -109,6 +119,8 @@ impl Job {
     fn hold_point(&self) -> HoldPoint {
         match &self.state {
             JobState::Held { at, .. } => at.clone(),
+            JobState::Downloading => HoldPoint::Download,
+            JobState::Installing { .. } => HoldPoint::Write,
             JobState::Trial { failed: Some(reason) } => HoldPoint::GoBack { reason: reason.clone() },
             JobState::AwaitingReboot { armed: Arming::Yes } => HoldPoint::Reboot,
             _ => HoldPoint::Arm,

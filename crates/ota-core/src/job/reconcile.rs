@@ -10,14 +10,16 @@ impl Job {
     pub(super) fn reconcile(&self, booted: Booted) -> (JobState, Option<Effect>) {
         let on_target = booted.slot == self.target;
         match &self.state {
-            JobState::Queued | JobState::Downloading => (JobState::Downloading, Some(Effect::Fetch)),
+            JobState::Queued | JobState::Downloading | JobState::Held { at: HoldPoint::Download, .. } => {
+                (JobState::Downloading, Some(Effect::AwaitClear(Phase::Download)))
+            }
             JobState::Verifying => (JobState::Verifying, Some(Effect::Verify)),
-            JobState::Installing { .. } if on_target => {
+            JobState::Installing { .. } | JobState::Held { at: HoldPoint::Write, .. } if on_target => {
                 (JobState::Failed { failure: self.runs_from_target() }, None)
             }
             // What was half written is written again from the start.
-            JobState::Installing { .. } => {
-                (JobState::Installing { step: InstallStep::MarkBad }, Some(Effect::MarkTargetBad))
+            JobState::Installing { .. } | JobState::Held { at: HoldPoint::Write, .. } => {
+                (JobState::Installing { step: InstallStep::MarkBad }, Some(Effect::AwaitClear(Phase::Write)))
             }
             JobState::AwaitingReboot { armed } => self.after_waiting(*armed, booted),
             JobState::Held { at: HoldPoint::Arm, .. } => self.after_waiting(Arming::No, booted),

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use ota_core::{BootChange, BootSelection, Clearance, SlotId};
+use ota_core::{ArmGate, BootChange, BootSelection, Clearance, RebootGate, SlotId};
 
 use super::{ReadBack, StepError};
 
@@ -10,7 +10,7 @@ pub struct PermittedChange(BootChange);
 impl PermittedChange {
     /// The written and proven slot becomes next, with `tries` attempts, while the machine stands still.
     #[must_use]
-    pub const fn arm(proof: &ReadBack, _clearance: &Clearance, tries: u8) -> Self {
+    pub fn arm(proof: &ReadBack, _clearance: Clearance<ArmGate>, tries: u8) -> Self {
         Self(BootChange::Arm { slot: proof.slot(), tries })
     }
 
@@ -64,5 +64,5 @@ pub trait Reboot: Send + Sync {
     ///
     /// # Errors
     /// `InstallFailed` when the restart could not be asked for.
-    async fn reboot(&self, clearance: Clearance) -> Result<(), StepError>;
+    async fn reboot(&self, clearance: Clearance<RebootGate>) -> Result<(), StepError>;
 }

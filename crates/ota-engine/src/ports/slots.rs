@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use ota_core::{Bundle, SlotId};
+use ota_core::{Bundle, Clearance, SlotId, WriteGate};
 use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +56,7 @@ pub trait Slots: Send + Sync {
         slot: SlotId,
         path: PathBuf,
         bundle: &Bundle,
+        clearance: Clearance<WriteGate>,
         meter: &Meter,
         cancel: &CancellationToken,
     ) -> Result<(), StepError>;

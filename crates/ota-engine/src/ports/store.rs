@@ -22,6 +22,8 @@ pub enum Fact {
     BootId,
     /// When an update was last committed, RFC 3339.
     LastOta,
+    /// Who overrides safety constraints; empty when nobody does.
+    Override,
 }
 
 impl Fact {
@@ -30,6 +32,7 @@ impl Fact {
         match self {
             Self::BootId => "boot_id",
             Self::LastOta => "last_ota",
+            Self::Override => "override",
         }
     }
 }

@@ -72,6 +72,7 @@ impl Ota {
             self.sweep_staging(open).await;
         }
         self.remember_failures().await;
+        self.end_override_of(&job.id).await;
     }
 
     /// A job that did not succeed must not leave its slot next, whatever it was doing when it ended.

@@ -1,12 +1,13 @@
 //! Effects: what the machine asks for, done through the ports.
 
-use ota_core::{Effect, Failure, FailureCode, Job, JobEvent, Phase, SlotId, SlotRecord};
+use ota_core::{ArmGate, Effect, Failure, FailureCode, Job, JobEvent, RebootGate, SlotId, SlotRecord, WriteGate};
 use std::time::Duration;
 
 use super::{Course, wait::names};
 use crate::{
     Ota,
     ports::{Fact, LogLevel, PermittedChange, StepError},
+    safety::asker,
     slot_view::store_failure,
 };
 
@@ -81,8 +82,12 @@ impl Ota {
         let (meter, cancel) = (&course.gauge.meter, &course.cancel);
         let path = self.parts.fetcher.fetch(&job.release.target, meter, cancel).await?;
         let bundle = verified(job)?;
+        let clearance = match self.clearance::<WriteGate>(asker(job)) {
+            Ok(clearance) => clearance,
+            Err(blocked) => return Ok(JobEvent::GateClosed { reasons: names(&blocked) }),
+        };
         course.gauge.begin_step(bundle.images.iter().map(|image| image.size).sum());
-        self.parts.slots.write(job.target, path, bundle, meter, cancel).await?;
+        self.parts.slots.write(job.target, path, bundle, clearance, meter, cancel).await?;
         Ok(JobEvent::Written)
     }
 
@@ -117,12 +122,12 @@ impl Ota {
         if course.proof.is_none() {
             self.read_back(course, job).await?;
         }
-        let clearance = match self.clearance(Phase::Arm) {
+        let clearance = match self.clearance::<ArmGate>(asker(job)) {
             Ok(clearance) => clearance,
             Err(blocked) => return Ok(JobEvent::GateClosed { reasons: names(&blocked) }),
         };
         let proof = course.proof.take().ok_or(StepError::Cancelled)?;
-        let change = PermittedChange::arm(&proof, &clearance, self.parts.site.rollback_retries);
+        let change = PermittedChange::arm(&proof, clearance, self.parts.site.rollback_retries);
         self.parts.boot.commit(change).await?;
         Ok(JobEvent::Armed)
     }
@@ -135,7 +140,7 @@ impl Ota {
         if course.cancel.is_cancelled() {
             return None;
         }
-        let clearance = match self.clearance(Phase::Reboot) {
+        let clearance = match self.clearance::<RebootGate>(asker(job)) {
             Ok(clearance) => clearance,
             Err(blocked) => return Some(JobEvent::GateClosed { reasons: names(&blocked) }),
         };
@@ -178,7 +183,7 @@ impl Ota {
                 PermittedChange::disarm(job.target, job.target.other(), self.parts.site.rollback_retries);
             self.parts.boot.commit(change).await?;
             self.mark_record(job.target, false).await?;
-            match self.clearance(Phase::Reboot) {
+            match self.clearance::<RebootGate>(asker(job)) {
                 Ok(clearance) => self.parts.reboot.reboot(clearance).await.map(|()| Vec::new()),
                 Err(blocked) => Ok(names(&blocked)),
             }

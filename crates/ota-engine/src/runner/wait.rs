@@ -1,6 +1,6 @@
 //! Waiting for the machine to be still, and for a new system to be healthy.
 
-use ota_core::{Blocked, Clearance, HoldPoint, Job, JobEvent, JobState, Phase};
+use ota_core::{Blocked, Job, JobEvent, JobState, Phase};
 use std::time::Duration;
 
 use super::Course;
@@ -10,19 +10,13 @@ use crate::{Ota, ports::LogLevel};
 const HEALTH_PAUSE: Duration = Duration::from_secs(1);
 
 impl Ota {
-    /// The clearance of this very moment.
-    pub(crate) fn clearance(&self, phase: Phase) -> Result<Clearance, Blocked> {
-        let now = self.parts.clock.boot();
-        self.safety_monitor().verdict(phase, now).clearance()
-    }
-
     /// `Cleared` when the phase may begin; `GateClosed` as soon as there is something to wait for that the job does not
     /// say yet. `None` when the service stops or the job is cancelled.
     pub(super) async fn await_clear(&self, course: &Course, job: &Job, phase: Phase) -> Option<JobEvent> {
         let mut rounds = self.safety_round.subscribe();
         loop {
-            match self.clearance(phase) {
-                Ok(_) => return Some(JobEvent::Cleared),
+            match self.may_go_on(job, phase) {
+                Ok(()) => return Some(JobEvent::Cleared),
                 Err(blocked) => {
                     let reasons = names(&blocked);
                     if !already_says(job, &reasons) {
@@ -79,10 +73,7 @@ pub(super) fn names(blocked: &Blocked) -> Vec<String> {
 
 fn already_says(job: &Job, reasons: &[String]) -> bool {
     match &job.state {
-        JobState::Held {
-            at: HoldPoint::Arm | HoldPoint::Reboot | HoldPoint::GoBack { .. },
-            reasons: old,
-        } => old == reasons,
+        JobState::Held { reasons: old, .. } => old == reasons,
         _ => false,
     }
 }

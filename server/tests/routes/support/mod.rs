@@ -7,7 +7,7 @@ pub use client::{Answer, Call};
 pub use world::World;
 
 use http::Method;
-use ota_core::{ConstraintId, Role, SlotId, SlotRecord};
+use ota_core::{ConstraintId, OverridePolicy, PinKind, Role, SlotId, SlotRecord};
 use ota_engine::{Ota, Parts, Site, ports::Store};
 use ota_store::{SqliteStore, User};
 use server::{
@@ -20,6 +20,7 @@ use tempfile::TempDir;
 
 pub const GATEWAY: &str = "GW-3920A9";
 pub const PASSWORD: &str = "demo-gateway";
+pub const PIN: &str = "739281";
 
 pub struct Gateway {
     pub directory: TempDir,
@@ -40,7 +41,31 @@ impl Gateway {
         let directory = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(directory.path().join("gateway.db")).await.unwrap();
         provision(&store).await;
-        Self::on(directory, store, options).await
+        Self::on(directory, store, site(), options).await
+    }
+
+    /// Sets the override PIN, as commissioning does.
+    pub async fn set_pin(&self) {
+        static HASH: OnceLock<String> = OnceLock::new();
+        let hash = HASH.get_or_init(|| server::password::hash_pin(PIN).unwrap());
+        self.store.put_pin(PinKind::Override, hash).await.unwrap();
+    }
+
+    /// Another user with the password of all.
+    pub async fn add_user(&self, name: &str, role: Role) {
+        let password_hash = server::password::hash(PASSWORD).unwrap();
+        let user = User { name: name.into(), role, password_hash, created_at: jiff::Timestamp::now() };
+        self.store.add_user(&user).await.unwrap();
+    }
+
+    /// A gateway on a site with other rules.
+    pub async fn on_site(change: impl FnOnce(&mut Site)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(directory.path().join("gateway.db")).await.unwrap();
+        provision(&store).await;
+        let mut site = site();
+        change(&mut site);
+        Self::on(directory, store, site, |_| {}).await
     }
 
     /// The same gateway after a restart of the service.
@@ -51,12 +76,12 @@ impl Gateway {
         drop((router, state, ota));
         store.close().await;
         let store = SqliteStore::open(directory.path().join("gateway.db")).await.unwrap();
-        Self::on(directory, store, |_| {}).await
+        Self::on(directory, store, site(), |_| {}).await
     }
 
-    async fn on(directory: TempDir, store: SqliteStore, change: impl FnOnce(&mut Options)) -> Self {
+    async fn on(directory: TempDir, store: SqliteStore, site: Site, change: impl FnOnce(&mut Options)) -> Self {
         let world = Arc::new(World::new(directory.path()));
-        let ota = Ota::open(parts(&world, &store)).await.unwrap();
+        let ota = Ota::open(parts(&world, &store, site)).await.unwrap();
         let site = directory.path().join("site");
         world::build_site(&site);
         let mut options = Options::new(site);
@@ -111,14 +136,19 @@ impl Gateway {
         self.get(path).bearer(&self.token("viewer").await).gateway(GATEWAY).send().await
     }
 
+    /// A `POST` of the interface as an administrator.
+    pub async fn command(&self, path: &str, body: &serde_json::Value) -> Answer {
+        self.post(path).bearer(&self.token("admin").await).gateway(GATEWAY).json(body).send().await
+    }
+
     /// A `POST` of the interface as an operator.
     pub async fn order(&self, path: &str, body: &serde_json::Value) -> Answer {
         self.post(path).bearer(&self.token("operator").await).gateway(GATEWAY).json(body).send().await
     }
 }
 
-fn parts(world: &Arc<World>, store: &SqliteStore) -> Parts {
-    let site = Site {
+fn site() -> Site {
+    Site {
         id: GATEWAY.into(),
         model: "Univa-GW-Pro".into(),
         bootloader: "U-Boot 2024.01".into(),
@@ -129,12 +159,22 @@ fn parts(world: &Arc<World>, store: &SqliteStore) -> Parts {
         check_interval: Duration::from_secs(8 * 3600),
         clear_for: Duration::ZERO,
         constraints: ConstraintId::ALL.map(|id| (id, true)).into(),
+        overrides: OverridePolicy {
+            lasts: Duration::from_secs(900),
+            second_person: false,
+            never: [ConstraintId::UpsBattery].into(),
+        },
         health_deadline: Duration::from_secs(5),
-    };
+    }
+}
+
+fn parts(world: &Arc<World>, store: &SqliteStore, site: Site) -> Parts {
     Parts {
         site: Arc::new(site),
         clock: world.clone(),
         store: Arc::new(store.clone()),
+        pins: Arc::new(store.clone()),
+        secrets: Arc::new(server::password::Argon2Check),
         repository: world.clone(),
         fetcher: world.clone(),
         bundles: world.clone(),

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use ota_core::{
-    BootSelection, Bundle, Clearance, ConstraintId, ConstraintState, ImageFacts, Reading, Release, Severity,
-    SlotId, TargetFile, UpdateKind,
+    BootSelection, Bundle, Clearance, ConstraintId, ConstraintState, ImageFacts, Reading, RebootGate, Release,
+    Severity, SlotId, TargetFile, UpdateKind, WriteGate,
 };
 use ota_engine::ports::{
     BootEnvironment, Bundles, Clock, Fetcher, Meter, PermittedChange, ReadBack, Reboot, Repository,
@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Mutex,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -33,6 +33,10 @@ pub struct World {
     pub repository_down: AtomicBool,
     pub crane_moves: AtomicBool,
     pub reboots: AtomicU32,
+    /// Seconds that the wall clock was set forward or back by.
+    pub wall_jump: AtomicI64,
+    /// Seconds that have passed without anybody waiting for them.
+    pub skipped: AtomicU64,
 }
 
 impl World {
@@ -47,6 +51,8 @@ impl World {
             repository_down: AtomicBool::new(false),
             crane_moves: AtomicBool::new(false),
             reboots: AtomicU32::new(0),
+            wall_jump: AtomicI64::new(0),
+            skipped: AtomicU64::new(0),
         }
     }
 }
@@ -83,10 +89,11 @@ fn release(id: &str, version: &str, kind: UpdateKind, severity: Severity) -> Rel
 
 impl Clock for World {
     fn now(&self) -> jiff::Timestamp {
-        jiff::Timestamp::now()
+        let passed = self.skipped.load(Ordering::Relaxed) as i64;
+        jiff::Timestamp::now() + jiff::SignedDuration::from_secs(self.wall_jump.load(Ordering::Relaxed) + passed)
     }
     fn boot(&self) -> Duration {
-        Duration::from_secs(19 * 86_400) + self.began.elapsed()
+        Duration::from_secs(19 * 86_400 + self.skipped.load(Ordering::Relaxed)) + self.began.elapsed()
     }
 }
 
@@ -165,6 +172,7 @@ impl Slots for World {
         slot: SlotId,
         _: PathBuf,
         _: &Bundle,
+        _: Clearance<WriteGate>,
         _: &Meter,
         _: &CancellationToken,
     ) -> Result<(), StepError> {
@@ -199,7 +207,7 @@ impl Reboot for World {
     fn boot_id(&self) -> String {
         "11111111-2222-3333-4444-555555555555".into()
     }
-    async fn reboot(&self, _: Clearance) -> Result<(), StepError> {
+    async fn reboot(&self, _: Clearance<RebootGate>) -> Result<(), StepError> {
         self.reboots.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
