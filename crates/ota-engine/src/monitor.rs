@@ -1,8 +1,8 @@
 //! Progress, installation of a download, cancel.
 
 use ota_core::{
-    Admission, Denied, Effect, Failure, FailureCode, InstallOrder, Job, JobEvent, JobId, JobState, Operation,
-    Phase, Strategy,
+    Actor, Admission, Denied, Effect, Failure, FailureCode, InstallOrder, Job, JobEvent, JobId, JobState,
+    Operation, Phase, Strategy,
 };
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl Ota {
     pub async fn install(
         self: &Arc<Self>,
         command: InstallCommand,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<JobView, OtaError> {
         self.must_be_up()?;
         let job = self.find(&command.job).await?;
@@ -71,9 +71,10 @@ impl Ota {
         };
         let mut next = open.clone();
         let order = InstallOrder { reboot_after: command.reboot_after };
-        let effect = next.apply(JobEvent::Install(order), self.parts.clock.now());
+        let now = self.parts.clock.now();
+        let effect = next.apply(JobEvent::Install(order), now);
         let effect = effect.map_err(|denied| OtaError::Internal(denied.to_string()))?;
-        self.parts.store.save_jobs(&[&next]).await?;
+        self.parts.store.save_jobs(&[&next], now, &[]).await?;
         *open = next.clone();
         let text = format!("{}: installation ordered by {actor}", next.id);
         self.log(crate::ports::LogLevel::Info, "ota", text).await;
@@ -93,7 +94,7 @@ impl Ota {
         self: &Arc<Self>,
         id: &JobId,
         reason: &str,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<JobView, OtaError> {
         self.must_be_up()?;
         let job = self.find(id).await?;

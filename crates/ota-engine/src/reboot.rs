@@ -1,6 +1,6 @@
 //! A restart that a person orders.
 
-use ota_core::{Arming, JobEvent, JobId, JobState, Phase, SlotId};
+use ota_core::{Actor, Arming, JobEvent, JobId, JobState, Phase, SlotId};
 use std::{sync::Arc, time::Duration};
 
 use crate::{Ota, OtaError, ports::LogLevel, runner::ApplyError};
@@ -22,7 +22,7 @@ impl Ota {
     ///
     /// # Errors
     /// The operation gate and the safety verdict for a restart.
-    pub async fn reboot(self: &Arc<Self>, reason: &str, actor: &str) -> Result<RebootStarted, OtaError> {
+    pub async fn reboot(self: &Arc<Self>, reason: &str, actor: &Actor) -> Result<RebootStarted, OtaError> {
         self.must_be_up()?;
         let waiting = self.gate_for_reboot().await?;
         self.clearance(Phase::Reboot).map_err(|blocked| OtaError::Blocked(blocked.0))?;

@@ -33,6 +33,7 @@ pub fn refusal(error: OtaError) -> ApiError {
         OtaError::Unfit(_) => ApiError::new(ErrorCode::OtaInvalidImage, message),
         OtaError::Step(failure) => ApiError::new(code(failure.code), message),
         OtaError::Repository(_) => ApiError::new(ErrorCode::OtaDownloadFailed, message),
+        OtaError::AuditUnavailable(cause) => internal(message, &cause.0),
         OtaError::Store(cause) => internal(message, &cause.0),
         OtaError::Internal(cause) => internal(message, &cause),
     }

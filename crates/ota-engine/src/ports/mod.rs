@@ -1,5 +1,6 @@
 //! What the engine needs from the world. Adapters live in `ota-platform` and `ota-store`.
 
+mod audit;
 mod boot;
 mod clock;
 mod fetch;
@@ -12,6 +13,7 @@ mod step;
 mod store;
 mod telemetry;
 
+pub use audit::{AuditPage, AuditQuery};
 pub use boot::{BootEnvironment, PermittedChange, Reboot};
 pub use clock::Clock;
 pub use fetch::{Bundles, Fetcher};
