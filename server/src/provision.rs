@@ -6,7 +6,7 @@
 use crate::config::{Config, RebootBy};
 use crate::wiring::{self, WiringError};
 use jiff::Timestamp;
-use ota_core::{BootSelection, Bundle, BySlot, SlotId, SlotRecord};
+use ota_core::{BootSelection, Bundle, BySlot, Clearance, SlotId, SlotRecord};
 use ota_engine::ports::{Bundles, Fact, Meter, Slots, StepError, Store, StoreError};
 use ota_platform::{CommissionError, DeviceSlots, ROOT_CLASS, RaucBundles, commission, power_on};
 use ota_store::SqliteStore;
@@ -183,7 +183,7 @@ async fn fill(
     if wiring::booted(config).is_ok_and(|booted| booted == slot) {
         return Err(ProvisionError::Running(slot));
     }
-    slots.write(slot, path.to_owned(), bundle, &meter, &cancel).await.map_err(failed)?;
+    slots.write(slot, path.to_owned(), bundle, Clearance::for_commissioning(), &meter, &cancel).await.map_err(failed)?;
     slots.read_back(slot, bundle, &meter, &cancel).await.map_err(failed)?;
     Ok(Done::Written { slot, version })
 }

@@ -1,12 +1,12 @@
 //! Connections: accepted up to a limit, dropped when they are slow, drained when the service ends.
 
-use axum::Router;
+use axum::{Extension, Router, extract::ConnectInfo};
 use hyper::server::conn::{http1, http2};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -14,6 +14,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::Layer;
 
 /// Pause after an accept that failed for want of file descriptors.
 const BREATH: Duration = Duration::from_millis(100);
@@ -49,9 +50,9 @@ pub async fn serve(
 ) {
     let room = Arc::new(Semaphore::new(limits.connections));
     let open = TaskTracker::new();
-    while let Some((stream, permit)) = next(&listener, &room, &shutdown).await {
-        let connection =
-            Connection { router: router.clone(), tls: tls.clone(), limits, shutdown: shutdown.clone() };
+    while let Some((stream, peer, permit)) = next(&listener, &room, &shutdown).await {
+        let (router, tls, shutdown) = (router.clone(), tls.clone(), shutdown.clone());
+        let connection = Connection { router, peer, tls, limits, shutdown };
         open.spawn(connection.run(stream, permit));
     }
     drop(listener);
@@ -66,12 +67,12 @@ async fn next(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
     shutdown: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let accept = async {
         let permit = Arc::clone(room).acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => return Some((stream, permit)),
+                Ok((stream, peer)) => return Some((stream, peer, permit)),
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(BREATH).await;
@@ -85,6 +86,7 @@ async fn next(
 /// One client.
 struct Connection {
     router: Router,
+    peer: SocketAddr,
     tls: Option<TlsAcceptor>,
     limits: Limits,
     shutdown: CancellationToken,
@@ -112,7 +114,8 @@ impl Connection {
     /// The protocol is known beforehand. Waiting for bytes that tell it, as hyper-util's `auto` does before a connection
     /// that may be upgraded, would have no time limit.
     async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S, http2: bool) {
-        let Self { router, limits, shutdown, .. } = self;
+        let Self { router, peer, limits, shutdown, .. } = self;
+        let router = Extension(ConnectInfo(peer)).layer(router);
         let (io, service) = (TokioIo::new(stream), TowerToHyperService::new(router));
         let ended = if http2 {
             let mut connection = pin!(http2_settings(limits).serve_connection(io, service));

@@ -109,7 +109,7 @@ impl Running {
             .map_err(|source| ServeError::Listen { address: config.server.listen.clone(), source })?;
         wiring::prepare_directory(&config.data_dir)?;
         let store = SqliteStore::open_for_service(wiring::database(&config.data_dir)).await?;
-        let parts = wiring::parts(config, Arc::new(store.clone()), address)?;
+        let parts = wiring::parts(config, &store, address)?;
         let ota = Ota::open(parts).await?;
         let metrics =
             Metrics::install().inspect_err(|error| tracing::warn!(%error, "there are no metrics")).ok();

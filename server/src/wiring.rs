@@ -2,10 +2,12 @@
 
 use crate::config::{Config, LevelSource, Purpose, RebootBy, Scheme, StateSource};
 use crate::database_check::DatabaseCheck;
+use crate::password::Argon2Check;
 use ota_core::{BySlot, ConstraintId, OverridePolicy, SlotId};
 use ota_engine::ports::{Clock, HealthCheck, Reboot, Sensors, Store};
 use ota_engine::{Parts, Site};
 use ota_platform as platform;
+use ota_store::SqliteStore;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -133,8 +135,9 @@ pub fn places(config: &Config) -> BySlot<BTreeMap<String, PathBuf>> {
 ///
 /// # Errors
 /// [`WiringError`] for the first adapter that cannot be made.
-pub fn parts(config: &Config, store: Arc<dyn Store>, address: SocketAddr) -> Result<Parts, WiringError> {
+pub fn parts(config: &Config, database: &SqliteStore, address: SocketAddr) -> Result<Parts, WiringError> {
     let clock: Arc<dyn Clock> = Arc::new(platform::SystemClock);
+    let store: Arc<dyn Store> = Arc::new(database.clone());
     let bundles = bundles(config)?;
     let policy = bundles.policy().map_err(failed("cannot verify bundles"))?;
     let (metadata_url, targets_url) =
@@ -160,6 +163,8 @@ pub fn parts(config: &Config, store: Arc<dyn Store>, address: SocketAddr) -> Res
         site: Arc::new(site(config)),
         health: health(config, &store, address)?,
         store,
+        pins: Arc::new(database.clone()),
+        secrets: Arc::new(Argon2Check),
         repository: Arc::new(
             platform::TufRepository::new(repository).map_err(failed("cannot use the repository"))?,
         ),

@@ -2,6 +2,7 @@
 
 use leptos::prelude::use_context;
 use ota_api::{ApiError, ErrorCode};
+use ota_core::{Actor, Role};
 use ota_engine::Ota;
 use std::sync::Arc;
 
@@ -9,8 +10,9 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct RequestContext {
     pub ota: Arc<Ota>,
-    /// Name of the user that the request was authenticated for.
-    pub actor: String,
+    /// The user that the request was authenticated for, and where it came from.
+    pub actor: Actor,
+    pub role: Role,
     /// Names the request in the log and in the body of a failure.
     pub request_id: String,
 }

@@ -13,7 +13,7 @@
 mod apply;
 mod reconcile;
 
-use crate::{JobId, Phase, Release, SlotId};
+use crate::{Actor, JobId, Phase, Release, SlotId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -80,8 +80,9 @@ pub struct Job {
     /// The version that was running when the job was made.
     pub from_version: String,
     pub order: Option<InstallOrder>,
-    /// Who started it.
-    pub actor: String,
+    /// Who started it. In the saved form name and origin stand side by side: an older release reads the name.
+    #[serde(flatten)]
+    pub actor: Actor,
     pub created_at: Timestamp,
     pub ended_at: Option<Timestamp>,
     /// Known from the verification on.
@@ -202,6 +203,19 @@ pub enum FailureCode {
     InsufficientSpace,
     DownloadFailed,
     InstallFailed,
+}
+
+impl FailureCode {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidImage => "invalid_image",
+            Self::SignatureFailed => "signature_failed",
+            Self::InsufficientSpace => "insufficient_space",
+            Self::DownloadFailed => "download_failed",
+            Self::InstallFailed => "install_failed",
+        }
+    }
 }
 
 /// Why a job failed.
@@ -375,7 +389,7 @@ impl Job {
         release: Release,
         target: SlotId,
         from: String,
-        actor: String,
+        actor: Actor,
         now: Timestamp,
     ) -> Self {
         Self {

@@ -4,6 +4,8 @@
 //! done goes out as values. That is what lets property tests walk through every order of events, and the browser share
 //! these types.
 
+mod actor;
+mod audit;
 mod boot;
 mod gate;
 mod job;
@@ -16,6 +18,11 @@ mod safety;
 mod settings;
 mod slot;
 
+pub use actor::{Actor, Origin};
+pub use audit::{
+    AuditAction, AuditEntry, AuditHead, AuditOutcome, AuditRecord, ChainCheck, ChainFault, UnknownAction,
+    verify_chain,
+};
 pub use boot::{BootChange, BootSelection};
 pub use gate::{Admission, Operation, Refusal, admit};
 pub use job::{

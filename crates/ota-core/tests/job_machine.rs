@@ -4,8 +4,8 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
 use jiff::Timestamp;
 use ota_core::{
-    BootChange, BootSelection, Booted, Bundle, Effect, Failure, FailureCode, InstallOrder, Job, JobEvent,
-    JobId, JobState, Release, Severity, SlotId, TargetFile, UpdateKind,
+    Actor, BootChange, BootSelection, Booted, Bundle, Effect, Failure, FailureCode, InstallOrder, Job,
+    JobEvent, JobId, JobState, Release, Severity, SlotId, TargetFile, UpdateKind,
 };
 use proptest::prelude::*;
 
@@ -56,8 +56,14 @@ fn now() -> Timestamp {
 
 impl World {
     fn new(reboot_after: Option<bool>, starts_well: bool) -> Self {
-        let mut job =
-            Job::new(JobId::from_number(1), release(), SlotId::B, "v5.0.4".into(), "operator".into(), now());
+        let mut job = Job::new(
+            JobId::from_number(1),
+            release(),
+            SlotId::B,
+            "v5.0.4".into(),
+            Actor::local("operator"),
+            now(),
+        );
         job.order = reboot_after.map(|reboot_after| InstallOrder { reboot_after });
         let env = BootSelection::from_variables(Some("A B"), Some("3"), Some("3"));
         let saved = job.clone();

@@ -1,6 +1,7 @@
 //! Asking the repository for updates, in a lane of its own.
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use ota_core::Actor;
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -47,7 +48,7 @@ impl Ota {
         self: &Arc<Self>,
         force: bool,
         background: bool,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<CheckStarted, OtaError> {
         let mut lane = self.check_lane.lock().await;
         let estimated = lane.took.unwrap_or(FIRST_ESTIMATE);
@@ -77,12 +78,12 @@ impl Ota {
     fn begin_check(
         self: &Arc<Self>,
         lane: &mut CheckLane,
-        actor: &str,
+        actor: &Actor,
     ) -> (String, watch::Receiver<Outcome>) {
         let id = lane.next_id(self.parts.clock.now());
         let (tell, outcome) = watch::channel(None);
         lane.running = Some((id.clone(), outcome.clone()));
-        let (ota, actor) = (Arc::clone(self), actor.to_owned());
+        let (ota, actor) = (Arc::clone(self), actor.clone());
         self.tasks.spawn(async move {
             tokio::select! {
                 () = ota.stop.cancelled() => {}
@@ -94,7 +95,7 @@ impl Ota {
         (id, outcome)
     }
 
-    async fn run_check(&self, actor: &str) -> Result<(), RepositoryError> {
+    async fn run_check(&self, actor: &Actor) -> Result<(), RepositoryError> {
         let began = self.parts.clock.boot();
         self.update(|snapshot| snapshot.check.running = true);
         self.tell(Event::Changed(Change::Updates));
@@ -130,7 +131,7 @@ impl Ota {
         self.tell(Event::Changed(Change::Updates));
     }
 
-    async fn keep_catalog(&self, catalog: Catalog, actor: &str) {
+    async fn keep_catalog(&self, catalog: Catalog, actor: &Actor) {
         let count = catalog.releases.len();
         if let Err(error) = self.parts.store.put_catalog(&catalog).await {
             tracing::error!(%error, "the list of updates cannot be saved");

@@ -43,10 +43,33 @@ pub enum OtaError {
     PinLocked { kind: PinKind, left: Duration },
     #[error("The gateway has not finished starting. Try again in a moment.")]
     Starting,
+    /// What cannot be recorded is not done.
+    #[error("The audit log cannot be written; nothing was done.")]
+    AuditUnavailable(StoreError),
     #[error("The gateway could not save its state.")]
     Store(StoreError),
     #[error("The gateway could not carry out the request.")]
     Internal(String),
+}
+
+impl OtaError {
+    /// A short stable word, for the audit log.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownUpdate(_) | Self::UnknownJob(_) => "not_found",
+            Self::BadRequest(_) => "bad_request",
+            Self::Busy { .. } => "busy",
+            Self::Blocked(_) => "blocked",
+            Self::NotDownloaded { .. } | Self::TooLateToCancel { .. } => "conflict",
+            Self::Unfit(_) => "invalid_image",
+            Self::Step(failure) => failure.code.as_str(),
+            Self::Repository(_) => "download_failed",
+            Self::PinNotSet(_) | Self::WrongPin { .. } | Self::PinLocked { .. } => "invalid_pin",
+            Self::Starting => "starting",
+            Self::AuditUnavailable(_) | Self::Store(_) | Self::Internal(_) => "internal",
+        }
+    }
 }
 
 impl From<StoreError> for OtaError {

@@ -4,6 +4,7 @@
 //! the pure state machine of `ota-core`, makes each new state durable before its effect is performed, and performs effects
 //! through [`ports`]. Readers never wait for it: they take the [`Snapshot`] of the moment.
 
+mod audit;
 mod check;
 mod error;
 mod event;

@@ -1,12 +1,12 @@
 //! Progress, installation of a download, cancel.
 
 use ota_core::{
-    Admission, Denied, Effect, Failure, FailureCode, InstallOrder, Job, JobEvent, JobId, JobState, Operation,
-    Phase, Strategy,
+    Actor, Admission, Denied, Effect, Failure, FailureCode, InstallOrder, Job, JobEvent, JobId, JobState,
+    Operation, Phase, Strategy,
 };
 use std::sync::Arc;
 
-use crate::{JobView, Ota, OtaError, runner::ApplyError, updates::busy};
+use crate::{JobView, Ota, OtaError, runner::ApplyError, safety::starter, updates::busy};
 
 /// What somebody wants to install.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Ota {
     pub async fn install(
         self: &Arc<Self>,
         command: InstallCommand,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<JobView, OtaError> {
         self.must_be_up()?;
         let job = self.find(&command.job).await?;
@@ -65,16 +65,18 @@ impl Ota {
             // Downloads supersede each other when they start, so two never wait side by side.
             return Err(OtaError::Busy { holder: other.clone(), state: "downloaded" });
         }
-        self.clearance(Phase::Start).map_err(|blocked| OtaError::Blocked(blocked.0))?;
+        self.permit(Phase::Start, starter(actor, Some(&job.id)))?;
         let Some(open) = desk.iter_mut().find(|open| open.id == job.id) else {
             return Err(OtaError::UnknownJob(job.id.to_string()));
         };
         let mut next = open.clone();
         let order = InstallOrder { reboot_after: command.reboot_after };
-        let effect = next.apply(JobEvent::Install(order), self.parts.clock.now());
+        let now = self.parts.clock.now();
+        let effect = next.apply(JobEvent::Install(order), now);
         let effect = effect.map_err(|denied| OtaError::Internal(denied.to_string()))?;
-        self.parts.store.save_jobs(&[&next]).await?;
+        self.parts.store.save_jobs(&[&next], now, &[]).await?;
         *open = next.clone();
+        self.bind_override(&next);
         let text = format!("{}: installation ordered by {actor}", next.id);
         self.log(crate::ports::LogLevel::Info, "ota", text).await;
         if let Some(effect) = effect {
@@ -93,7 +95,7 @@ impl Ota {
         self: &Arc<Self>,
         id: &JobId,
         reason: &str,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<JobView, OtaError> {
         self.must_be_up()?;
         let job = self.find(id).await?;

@@ -61,7 +61,7 @@ impl Ota {
         let entry = AuditEntry::attempt(actor, AuditAction::OverrideEnable)
             .about(names(&request.constraints))
             .because(request.reason.as_str());
-        self.audit(entry.clone()).await?;
+        self.audit(&entry).await?;
         self.demand_pin_on_record(PinKind::Override, pin, actor).await?;
         let replaced = self.overrides().disable();
         if let Some(grant) = replaced {
@@ -80,7 +80,7 @@ impl Ota {
                     names(&proposal.request.constraints)
                 );
                 self.log(LogLevel::Warning, "safety", text.as_str()).await;
-                self.audit(entry.with_outcome(AuditOutcome::Succeeded).saying("waits for a second person")).await?;
+                self.audit(&entry.with_outcome(AuditOutcome::Succeeded).saying("waits for a second person")).await?;
             }
         }
         self.tell(Event::Changed(Change::Safety));
@@ -97,7 +97,7 @@ impl Ota {
         };
         let kept = self.parts.store.put_fact(Fact::Override, &grant.by).await.map_err(OtaError::from);
         let on_record = match kept {
-            Ok(()) => self.audit(entry.with_outcome(AuditOutcome::Succeeded).saying(detail)).await,
+            Ok(()) => self.audit(&entry.with_outcome(AuditOutcome::Succeeded).saying(detail)).await,
             Err(error) => Err(error),
         };
         if let Err(error) = on_record {
@@ -139,10 +139,7 @@ impl Ota {
             }
         };
         let entry = AuditEntry::success(actor, action).about(names(&grant.constraints)).because(reason);
-        let recorded = self.audit(entry.saying(words.as_str())).await;
-        if let Err(error) = recorded {
-            tracing::error!(%error, "the end of the override is not on record");
-        }
+        self.audit_result(&entry.saying(words.as_str())).await;
         if let Err(error) = self.parts.store.put_fact(Fact::Override, "").await {
             tracing::error!(%error, "the end of the override is not saved");
         }
@@ -158,7 +155,7 @@ impl Ota {
         };
         let words = format!("the restart ended the override by {by}");
         let entry = AuditEntry::success(&Actor::system(), AuditAction::OverrideExpired).saying(words.as_str());
-        self.parts.store.append_audit(&entry).await?;
+        self.parts.store.append_audit(self.parts.clock.now(), &entry).await?;
         self.log(LogLevel::Info, "safety", format!("{words}.")).await;
         self.parts.store.put_fact(Fact::Override, "").await
     }
@@ -170,7 +167,7 @@ impl Ota {
             other => return other,
         };
         let entry = AuditEntry::new(actor, AuditAction::PinFailed, AuditOutcome::refused("invalid_pin"));
-        self.audit(entry.about(kind.as_str()).saying(refused.to_string())).await?;
+        self.audit_result(&entry.about(kind.as_str()).saying(refused.to_string())).await;
         let text = format!("{actor}: the {kind} PIN was refused");
         self.log(LogLevel::Warning, "safety", text).await;
         Err(refused)

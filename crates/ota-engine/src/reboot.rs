@@ -1,9 +1,9 @@
 //! A restart that a person orders.
 
-use ota_core::{Arming, JobEvent, JobId, JobState, Phase, SlotId};
+use ota_core::{Actor, Arming, JobEvent, JobId, JobState, Phase, RebootGate, SlotId};
 use std::{sync::Arc, time::Duration};
 
-use crate::{Ota, OtaError, ports::LogLevel, runner::ApplyError};
+use crate::{Ota, OtaError, ports::LogLevel, runner::ApplyError, safety::starter};
 
 /// The answer leaves before the gateway does.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -22,7 +22,7 @@ impl Ota {
     ///
     /// # Errors
     /// The operation gate and the safety verdict for a restart.
-    pub async fn reboot(self: &Arc<Self>, reason: &str, actor: &str) -> Result<RebootStarted, OtaError> {
+    pub async fn reboot(self: &Arc<Self>, reason: &str, actor: &Actor) -> Result<RebootStarted, OtaError> {
         self.must_be_up()?;
         let waiting = self.gate_for_reboot().await?;
         self.permit(Phase::Reboot, starter(actor, waiting.as_ref()))?;
@@ -36,7 +36,7 @@ impl Ota {
                 Err(error) => return Err(OtaError::Internal(error.to_string())),
             }
         } else {
-            self.tasks.spawn(Arc::clone(self).restart_plainly());
+            self.tasks.spawn(Arc::clone(self).restart_plainly(actor.clone()));
         }
         Ok(RebootStarted { job: waiting, next_boot: self.snapshot().boot.next_boot() })
     }
@@ -57,9 +57,9 @@ impl Ota {
         Ok(waiting)
     }
 
-    async fn restart_plainly(self: Arc<Self>) {
+    async fn restart_plainly(self: Arc<Self>, actor: Actor) {
         tokio::time::sleep(FAREWELL).await;
-        let outcome = match self.clearance(Phase::Reboot) {
+        let outcome = match self.clearance::<RebootGate>(starter(&actor, None)) {
             Ok(clearance) => self.parts.reboot.reboot(clearance).await.map_err(|error| error.to_string()),
             Err(blocked) => Err(OtaError::Blocked(blocked.0).to_string()),
         };

@@ -1,6 +1,6 @@
 //! Timers: update checks, load figures, progress.
 
-use ota_core::JobId;
+use ota_core::{Actor, JobId};
 use std::{sync::Arc, time::Duration};
 
 use crate::{Event, Ota};
@@ -17,7 +17,7 @@ impl Ota {
     pub(crate) async fn check_on_schedule(self: Arc<Self>) {
         let mut retry = CHECK_RETRY;
         // A check that cannot even be started says so in the log.
-        _ = self.check_updates(true, false, "schedule").await;
+        _ = self.check_updates(true, false, &Actor::schedule()).await;
         loop {
             let interval = self.parts.site.check_interval;
             let failed = self.snapshot().check.error.is_some();
@@ -29,7 +29,7 @@ impl Ota {
                 () = self.stop.cancelled() => return,
                 () = self.checked.notified() => {}
                 () = tokio::time::sleep(pause) => {
-                    _ = self.check_updates(true, false, "schedule").await;
+                    _ = self.check_updates(true, false, &Actor::schedule()).await;
                 }
             }
         }

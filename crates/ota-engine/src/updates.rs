@@ -1,11 +1,11 @@
 //! Starting a download, and with it, where ordered, the whole way to the new system.
 
 use ota_core::{
-    Admission, Effect, InstallOrder, Job, JobEvent, JobId, Operation, Phase, Refusal, Release, SlotId,
+    Actor, Admission, Effect, InstallOrder, Job, JobEvent, JobId, Operation, Phase, Refusal, Release, SlotId,
 };
 use std::sync::{Arc, atomic::Ordering};
 
-use crate::{InstallCommand, JobView, Ota, OtaError};
+use crate::{InstallCommand, JobView, Ota, OtaError, safety::starter};
 
 /// What somebody wants to download.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Ota {
     pub async fn start_download(
         self: &Arc<Self>,
         order: DownloadOrder,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<JobView, OtaError> {
         self.must_be_up()?;
         let release = self.offered(&order)?;
@@ -45,15 +45,17 @@ impl Ota {
                 return self.already_downloaded(job, order.install, actor).await;
             }
         };
-        self.clearance(Phase::Start).map_err(|blocked| OtaError::Blocked(blocked.0))?;
+        self.permit(Phase::Start, starter(actor, None))?;
         self.parts.fetcher.check_space(&release.target).await?;
         let (job, effect) = self.new_job(release, target, order.install, actor).await?;
         let ended = self.supersede(&mut desk, &superseded, &job)?;
+        let now = self.parts.clock.now();
         let mut saved: Vec<&Job> = ended.iter().collect();
         saved.push(&job);
-        self.parts.store.save_jobs(&saved).await?;
+        self.parts.store.save_jobs(&saved, now, &[]).await?;
         desk.retain(|open| !superseded.contains(&open.id));
         desk.push(job.clone());
+        self.bind_override(&job);
         for job in &ended {
             self.announce(job, &desk).await;
         }
@@ -68,12 +70,12 @@ impl Ota {
         release: Release,
         target: SlotId,
         order: Option<InstallOrder>,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(Job, Effect), OtaError> {
         let id = self.parts.store.next_job_id().await?;
         let from = self.snapshot().running_version().to_owned();
         let now = self.parts.clock.now();
-        let mut job = Job::new(id, release, target, from, actor.to_owned(), now);
+        let mut job = Job::new(id, release, target, from, actor.clone(), now);
         job.order = order;
         let effect =
             job.apply(JobEvent::Start, now).map_err(|denied| OtaError::Internal(denied.to_string()))?;
@@ -99,7 +101,7 @@ impl Ota {
         self: &Arc<Self>,
         job: JobId,
         order: Option<InstallOrder>,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<JobView, OtaError> {
         match order {
             None => self.progress(&job).await,

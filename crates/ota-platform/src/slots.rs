@@ -17,7 +17,7 @@ use crate::blocking::metered;
 use crate::causes::causes;
 use async_trait::async_trait;
 use guard::Guard;
-use ota_core::{Bundle, BySlot, FailureCode, ImageFacts, SlotId};
+use ota_core::{Bundle, BySlot, Clearance, FailureCode, ImageFacts, SlotId, WriteGate};
 use ota_engine::ports::{Meter, ReadBack, SlotUsage, Slots, StepError};
 use raucb::Policy;
 use std::collections::BTreeMap;
@@ -133,6 +133,7 @@ impl Slots for DeviceSlots {
         slot: SlotId,
         path: PathBuf,
         bundle: &Bundle,
+        _clearance: Clearance<WriteGate>,
         meter: &Meter,
         cancel: &CancellationToken,
     ) -> Result<(), StepError> {

@@ -24,7 +24,7 @@ async fn every_change_is_what_fw_printenv_shows_and_what_is_returned() {
     let (gateway, environment) = gateway(FRESH);
     let changes = [
         PermittedChange::mark_bad(SlotId::B),
-        PermittedChange::arm(&ReadBack::proven(SlotId::B), &clearance(), 3),
+        PermittedChange::arm(&ReadBack::proven(SlotId::B), clearance(), 3),
         PermittedChange::disarm(SlotId::B, SlotId::A, 3),
         PermittedChange::mark_good(SlotId::B, 2),
         PermittedChange::commit(SlotId::B, 3),

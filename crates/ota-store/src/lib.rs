@@ -9,6 +9,7 @@
 //! A row that cannot be understood is an error that names the row, never a panic and never a default.
 
 mod accounts;
+mod audit;
 mod error;
 mod lock;
 mod open;

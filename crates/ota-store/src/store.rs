@@ -1,13 +1,16 @@
 //! The engine's storage port.
 
 use crate::{
-    SqliteStore,
+    SqliteStore, audit,
     error::failed,
     row::{from_json, parse, time_text, to_json},
 };
 use async_trait::async_trait;
-use ota_core::{Job, JobId, Settings, SlotId, SlotRecord};
-use ota_engine::ports::{Catalog, Fact, LogEntry, LogLevel, LogPage, Store, StoreError};
+use jiff::Timestamp;
+use ota_core::{AuditEntry, AuditHead, AuditRecord, Job, JobId, Settings, SlotId, SlotRecord};
+use ota_engine::ports::{
+    AuditPage, AuditQuery, Catalog, Fact, LogEntry, LogLevel, LogPage, Store, StoreError,
+};
 use sqlx::{Sqlite, Transaction};
 
 /// Entries that the activity log keeps.
@@ -42,7 +45,12 @@ impl SqliteStore {
         Ok(number)
     }
 
-    async fn write_jobs(&self, rows: Vec<(&Job, String)>) -> Result<(), sqlx::Error> {
+    async fn write_jobs(
+        &self,
+        rows: Vec<(&Job, String)>,
+        at: Timestamp,
+        entries: &[AuditEntry],
+    ) -> Result<(), sqlx::Error> {
         let statement = "INSERT INTO job (id, created_at, ended, state, body) VALUES (?1, ?2, ?3, ?4, ?5)
                          ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, ended = excluded.ended,
                                                         state = excluded.state, body = excluded.body";
@@ -57,7 +65,10 @@ impl SqliteStore {
                 .execute(&mut *transaction)
                 .await?;
         }
-        transaction.commit().await
+        let records = audit::append(&mut transaction, at, entries).await?;
+        transaction.commit().await?;
+        audit::tell(&records);
+        Ok(())
     }
 
     async fn write_log(&self, entry: &LogEntry) -> Result<(), sqlx::Error> {
@@ -106,15 +117,15 @@ impl Store for SqliteStore {
         Ok(JobId::from_number(number))
     }
 
-    async fn save_jobs(&self, jobs: &[&Job]) -> Result<(), StoreError> {
-        if jobs.is_empty() {
+    async fn save_jobs(&self, jobs: &[&Job], at: Timestamp, audit: &[AuditEntry]) -> Result<(), StoreError> {
+        if jobs.is_empty() && audit.is_empty() {
             return Ok(());
         }
         let rows = jobs
             .iter()
             .map(|job| Ok((*job, to_json(format_args!("job {}", job.id), *job)?)))
             .collect::<Result<_, StoreError>>()?;
-        self.write_jobs(rows).await.map_err(failed("saving the job"))
+        self.write_jobs(rows, at, audit).await.map_err(failed("saving the job"))
     }
 
     async fn job(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
@@ -211,6 +222,23 @@ impl Store for SqliteStore {
         let (total, rows) = self.read_logs(limit, level).await.map_err(failed("reading the activity log"))?;
         let entries = rows.into_iter().map(log_entry).collect::<Result<_, _>>()?;
         Ok(LogPage { entries, total: u64::try_from(total).unwrap_or_default() })
+    }
+
+    async fn append_audit(&self, at: Timestamp, entry: &AuditEntry) -> Result<AuditRecord, StoreError> {
+        let written = self.write_audit(at, entry).await.map_err(failed("writing the audit log"))?;
+        written.into_iter().next().ok_or_else(|| StoreError("writing the audit log failed".to_owned()))
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
+        self.read_audit(query).await
+    }
+
+    async fn audit_after(&self, after: u64, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
+        self.read_audit_after(after, limit).await
+    }
+
+    async fn audit_head(&self) -> Result<AuditHead, StoreError> {
+        self.read_audit_head().await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -4,8 +4,8 @@
 
 use jiff::Timestamp;
 use ota_core::{
-    Failure, FailureCode, InstallOrder, Job, JobId, JobState, Release, Schedule, Settings, Severity, SlotId,
-    SlotRecord, TargetFile, UpdateKind,
+    Actor, Failure, FailureCode, InstallOrder, Job, JobId, JobState, Release, Schedule, Settings, Severity,
+    SlotId, SlotRecord, TargetFile, UpdateKind,
 };
 use ota_engine::ports::{Catalog, Fact, LogEntry, LogLevel, Store};
 use ota_store::SqliteStore;
@@ -59,7 +59,7 @@ fn release() -> Release {
 
 async fn new_job(store: &SqliteStore, created: &str) -> Job {
     let id = store.next_job_id().await.unwrap();
-    Job::new(id, release(), SlotId::B, "v5.0.4".to_owned(), "operator".to_owned(), at(created))
+    Job::new(id, release(), SlotId::B, "v5.0.4".to_owned(), Actor::local("operator"), at(created))
 }
 
 fn entry(level: LogLevel, message: &str) -> LogEntry {
@@ -78,7 +78,7 @@ async fn jobs_come_back_as_they_were_saved() {
     // The clock went back between the first and the second job: the order is that of the jobs.
     let mut first = new_job(&store, "2026-11-24T12:00:00Z").await;
     let second = new_job(&store, "1970-01-01T00:00:07Z").await;
-    store.save_jobs(&[&first, &second]).await.unwrap();
+    store.save_jobs(&[&first, &second], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
     assert_eq!(store.open_jobs().await.unwrap(), [first.clone(), second.clone()]);
 
     first.state = JobState::Failed {
@@ -86,8 +86,8 @@ async fn jobs_come_back_as_they_were_saved() {
     };
     first.order = Some(InstallOrder { reboot_after: true });
     first.ended_at = Some(at("2026-11-24T12:30:00Z"));
-    store.save_jobs(&[&first]).await.unwrap();
-    store.save_jobs(&[]).await.unwrap();
+    store.save_jobs(&[&first], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
+    store.save_jobs(&[], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
     store.close().await;
 
     let store = place.open().await;
@@ -201,7 +201,7 @@ async fn many_tasks_write_and_read_at_once() {
                 for i in 0..5 {
                     store.append_log(&entry(LogLevel::Info, &format!("{task}/{i}"))).await.unwrap();
                     let job = new_job(&store, "2026-11-24T12:00:00Z").await;
-                    store.save_jobs(&[&job]).await.unwrap();
+                    store.save_jobs(&[&job], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
                     assert_eq!(
                         store.job(&job.id).await.unwrap(),
                         Some(job),
@@ -226,7 +226,7 @@ async fn a_damaged_row_is_named() {
     let place = Place::new();
     let store = place.open().await;
     let job = new_job(&store, "2026-11-24T12:00:00Z").await;
-    store.save_jobs(&[&job]).await.unwrap();
+    store.save_jobs(&[&job], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
     store.append_log(&entry(LogLevel::Info, "one")).await.unwrap();
     store.put_settings(&Settings::default()).await.unwrap();
     store.put_catalog(&Catalog { releases: vec![], checked_at: Timestamp::UNIX_EPOCH }).await.unwrap();
@@ -251,7 +251,7 @@ async fn a_damaged_row_is_named() {
     assert!(store.slot_record(SlotId::A).await.unwrap_err().0.contains("record of slot A"));
     // What is whole is still read, and a damaged row can be replaced.
     store.ping().await.unwrap();
-    store.save_jobs(&[&job]).await.unwrap();
+    store.save_jobs(&[&job], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
     assert_eq!(store.job(&job.id).await.unwrap(), Some(job));
 }
 
@@ -267,8 +267,8 @@ async fn jobs_are_saved_together_or_not_at_all() {
              BEGIN SELECT RAISE(ABORT, 'refused'); END",
         )
         .await;
-    let error = store.save_jobs(&[&first, &second]).await.unwrap_err();
+    let error = store.save_jobs(&[&first, &second], Timestamp::UNIX_EPOCH, &[]).await.unwrap_err();
     assert_eq!(error.0, "saving the job failed: the database reports an error");
     assert_eq!(store.recent_jobs(9).await.unwrap(), []);
-    store.save_jobs(&[&first]).await.unwrap();
+    store.save_jobs(&[&first], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
 }

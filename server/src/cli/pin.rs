@@ -44,11 +44,12 @@ async fn set(store: &SqliteStore, kind: PinKind, if_missing: bool, published: bo
         password::hash_pin(&pin).map_err(Failure::failed)
     };
     let hash = tokio::task::spawn_blocking(work).await.map_err(Failure::failed)??;
-    let entry = AuditEntry::attempt(&super::local_actor(), AuditAction::PinSet).about(kind.as_str());
-    store.append_audit(&entry).await.map_err(Failure::failed)?;
+    let actor = Actor::local(super::local_user());
+    let entry = AuditEntry::attempt(&actor, AuditAction::PinSet).about(kind.as_str());
+    store.append_audit(jiff::Timestamp::now(), &entry).await.map_err(Failure::failed)?;
     store.put_pin(kind, &hash).await.map_err(Failure::failed)?;
-    let done = AuditEntry::success(&super::local_actor(), AuditAction::PinSet).about(kind.as_str());
-    store.append_audit(&done).await.map_err(Failure::failed)?;
+    let done = AuditEntry::success(&actor, AuditAction::PinSet).about(kind.as_str());
+    store.append_audit(jiff::Timestamp::now(), &done).await.map_err(Failure::failed)?;
     output::line(format!("The {kind} PIN is set."));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The documented routes: every server function, the WebSocket, and what does not exist.
 
-use super::{AppState, envelope, guards};
+use super::{AppState, envelope, guards, peer};
 use crate::{auth::Live, ws};
 use app::api::RequestContext;
 use axum::{
@@ -55,7 +55,8 @@ async fn call(
     request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     let context = RequestContext {
         ota: Arc::clone(&state.ota),
-        actor: session.user.clone(),
+        actor: peer::actor(&session.user, request.extensions()),
+        role: session.role,
         request_id: envelope::request_id().unwrap_or_default(),
     };
     let provide = move || provide_context(context.clone());

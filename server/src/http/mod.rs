@@ -12,6 +12,7 @@ mod guards;
 mod health;
 mod login;
 mod page;
+mod peer;
 mod recent_logs;
 mod state;
 

@@ -40,6 +40,7 @@ pub fn refusal(error: OtaError) -> ApiError {
             ApiError::new(ErrorCode::OtaInvalidPin, message)
                 .with_details(json!({ "retry_after_seconds": left.as_secs().max(1) }))
         }
+        OtaError::AuditUnavailable(cause) => internal(message, &cause.0),
         OtaError::Store(cause) => internal(message, &cause.0),
         OtaError::Internal(cause) => internal(message, &cause),
     }

@@ -1,5 +1,6 @@
 //! What the engine needs from the world. Adapters live in `ota-platform` and `ota-store`.
 
+mod audit;
 mod boot;
 mod clock;
 mod fetch;
@@ -13,6 +14,7 @@ mod step;
 mod store;
 mod telemetry;
 
+pub use audit::{AuditPage, AuditQuery};
 pub use boot::{BootEnvironment, PermittedChange, Reboot};
 pub use clock::Clock;
 pub use fetch::{Bundles, Fetcher};

@@ -1,7 +1,9 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
-use ota_core::{Job, JobId, Release, Settings, SlotId, SlotRecord};
+use ota_core::{AuditEntry, AuditHead, AuditRecord, Job, JobId, Release, Settings, SlotId, SlotRecord};
 use std::{fmt, str::FromStr};
+
+use super::{AuditPage, AuditQuery};
 
 /// The durable state cannot be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -104,8 +106,8 @@ pub trait Store: Send + Sync {
     /// A number that no job of this gateway has had.
     async fn next_job_id(&self) -> Result<JobId, StoreError>;
 
-    /// Inserts or replaces jobs, all in one transaction.
-    async fn save_jobs(&self, jobs: &[&Job]) -> Result<(), StoreError>;
+    /// Inserts or replaces jobs and appends to the audit log what that means, all in one transaction.
+    async fn save_jobs(&self, jobs: &[&Job], at: Timestamp, audit: &[AuditEntry]) -> Result<(), StoreError>;
 
     async fn job(&self, id: &JobId) -> Result<Option<Job>, StoreError>;
 
@@ -134,6 +136,17 @@ pub trait Store: Send + Sync {
 
     /// Entries of `level` where given.
     async fn logs(&self, limit: u32, level: Option<LogLevel>) -> Result<LogPage, StoreError>;
+
+    /// Seals what happened at `at` into the next record of the audit log. The chain never forks, whoever else appends.
+    async fn append_audit(&self, at: Timestamp, entry: &AuditEntry) -> Result<AuditRecord, StoreError>;
+
+    async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError>;
+
+    /// At most `limit` records that follow record `after`, oldest first.
+    async fn audit_after(&self, after: u64, limit: u32) -> Result<Vec<AuditRecord>, StoreError>;
+
+    /// Where the audit log ends, from the second place that says so.
+    async fn audit_head(&self) -> Result<AuditHead, StoreError>;
 
     /// Reads and writes once, as a health check.
     async fn ping(&self) -> Result<(), StoreError>;

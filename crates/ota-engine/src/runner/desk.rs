@@ -29,10 +29,11 @@ impl Ota {
                 return Err(ApplyError::NotOpen);
             };
             let mut next = job.clone();
-            let effect = next.apply(event, self.parts.clock.now())?;
+            let now = self.parts.clock.now();
+            let effect = next.apply(event, now)?;
             let told = is_news(job, &next);
             if next != *job {
-                self.parts.store.save_jobs(&[&next]).await?;
+                self.parts.store.save_jobs(&[&next], now, &[]).await?;
                 *job = next;
             }
             (job.clone(), effect, told)

@@ -9,7 +9,7 @@ use crate::causes::causes;
 use crate::slots::Filesystem;
 use async_trait::async_trait;
 use jiff::{Timestamp, Unit};
-use ota_core::{BySlot, Clearance, FailureCode, SlotId};
+use ota_core::{BySlot, Clearance, FailureCode, RebootGate, SlotId};
 use ota_engine::ports::{Reboot, StepError};
 use std::convert::Infallible;
 use std::env;
@@ -183,7 +183,7 @@ impl Reboot for ModelReboot {
         self.boot_id.clone()
     }
 
-    async fn reboot(&self, _clearance: Clearance) -> Result<(), StepError> {
+    async fn reboot(&self, _clearance: Clearance<RebootGate>) -> Result<(), StepError> {
         let config = self.config.clone();
         let mut program = Command::new(&self.program);
         program.args(&self.arguments);

@@ -1,7 +1,7 @@
 //! The restart of a real gateway.
 
 use async_trait::async_trait;
-use ota_core::{Clearance, FailureCode};
+use ota_core::{Clearance, FailureCode, RebootGate};
 use ota_engine::ports::{Reboot, StepError};
 use std::io;
 use std::path::PathBuf;
@@ -47,7 +47,7 @@ impl Reboot for SystemdReboot {
         self.boot_id.clone()
     }
 
-    async fn reboot(&self, _clearance: Clearance) -> Result<(), StepError> {
+    async fn reboot(&self, _clearance: Clearance<RebootGate>) -> Result<(), StepError> {
         let (program, arguments) =
             self.command.split_first().ok_or_else(|| refused("no command is configured".to_owned()))?;
         let output = Command::new(program)

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use ota_core::{
-    BootSelection, Bundle, BySlot, Clearance, ConstraintId, ImageFacts, Phase, SafetyMonitor, SlotId,
+    BootSelection, Bundle, BySlot, Clearance, ConstraintId, Gate, ImageFacts, SafetyMonitor, SlotId,
 };
 use ota_platform::{FlagScheme, SlotsConfig, UbootConfig};
 use raucb::{BundleSpec, Compression, ImageSource, Keyring, Policy, Purpose, SigningKey};
@@ -47,9 +47,9 @@ pub fn noise(length: usize, seed: u64) -> Vec<u8> {
 }
 
 /// A clearance, given as the engine gets it: by a monitor without enabled constraints.
-pub fn clearance() -> Clearance {
+pub fn clearance<G: Gate>() -> Clearance<G> {
     let disabled = ConstraintId::ALL.map(|id| (id, false));
-    SafetyMonitor::new(disabled, Duration::ZERO).verdict(Phase::Arm, Duration::ZERO).clearance().unwrap()
+    SafetyMonitor::new(disabled, Duration::ZERO).clearance(None, Duration::ZERO).unwrap()
 }
 
 pub struct Gateway {
