@@ -114,6 +114,7 @@ mod tests {
                     age_seconds: 1,
                     threshold: None,
                     estimated_clear: None,
+                    overridden: false,
                 },
             },
             ServerMessage::Changed { what: Topic::All },

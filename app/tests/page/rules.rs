@@ -114,3 +114,16 @@ fn cancel_is_possible_until_the_new_system_starts() {
     let data = page("trial");
     assert_eq!(rules::cancel(job(&data), &facts(&data)), because("The new system has already been started."));
 }
+
+#[test]
+fn an_override_is_an_administrators_and_frees_what_it_covers() {
+    let data = page("overridden");
+    let base = facts(&data);
+    assert_eq!(
+        rules::override_safety(&base),
+        because("Your role is operator: only an administrator overrides interlocks.")
+    );
+    assert_eq!(rules::override_safety(&Facts { role: Role::Admin, ..base.clone() }), None);
+    assert_eq!(rules::install_update(update(&data), &base), None);
+    assert_eq!(base.blocking, Vec::<String>::new());
+}

@@ -7,14 +7,14 @@ use ota_api::{
     auth::Role,
     monitor::{LogLine, Monitor, Outcome, Progress, ProgressFigures, Resources, UpdateName},
     page::{LiveData, PageData},
-    safety::{Constraint, Constraints, Safety},
+    safety::{Constraint, Constraints, Force, Safety},
     status::{Gateway, Partition, Partitions, Status},
     updates::{CheckSummary, Update},
 };
 
 /// Names of the situations that [`page`] knows.
-pub const SITUATIONS: [&str; 9] =
-    ["idle", "viewer", "blocked", "downloading", "downloaded", "held", "restart", "trial", "rolled-back"];
+pub const SITUATIONS: [&str; 10] =
+    ["idle", "viewer", "blocked", "overridden", "downloading", "downloaded", "held", "restart", "trial", "rolled-back"];
 
 pub fn assets() -> Assets {
     Assets {
@@ -40,11 +40,28 @@ pub fn page(situation: &str) -> PageData {
             page.safety.update_allowed = false;
             page.live.check.error = Some("The update server answered 503.".into());
         }
+        "overridden" => {
+            let crane = &mut page.safety.constraints.crane_motion;
+            (crane.blocking, crane.state, crane.overridden) = (true, ConstraintState::Unknown, true);
+            (crane.status, crane.reason) = ("unknown".into(), "The sensor gives no value.".into());
+            page.safety.force_override = true;
+            page.safety.force = Some(Force {
+                active: true,
+                by: "admin".into(),
+                confirmed_by: None,
+                reason: "The sensor is broken & the crane is locked".into(),
+                constraints: vec!["crane_motion".into()],
+                job_id: None,
+                expires_at: "2025-03-15T12:05:00Z".into(),
+                remaining_seconds: 874,
+            });
+        }
         "downloading" => page.live.job = Some(job("downloading", "downloading", 65.5, 32.7)),
         "downloaded" => page.live.job = Some(job("downloaded", "none", 100.0, 50.0)),
         "held" => {
             let mut job = job("held", "waiting_for_safety", 90.0, 95.0);
             job.waiting_for = vec!["crane_motion".into(), "acs_collision".into()];
+            job.held_before = Some("arm".into());
             page.live.job = Some(job);
         }
         "restart" => {
@@ -109,6 +126,7 @@ fn job(status: &str, operation: &str, percentage: f64, overall: f64) -> Progress
         can_cancel: true,
         cancel_refused: None,
         waiting_for: Vec::new(),
+        held_before: None,
         trial_seconds_left: None,
         outcome: None,
         started_at: "2025-03-15T11:58:00Z".into(),
@@ -137,7 +155,14 @@ fn idle() -> PageData {
             },
             update_strategy: Strategy::Seamless,
         },
-        safety: Safety { constraints: constraints(), force_override: false, update_allowed: true },
+        safety: Safety {
+            constraints: constraints(),
+            force_override: false,
+            update_allowed: true,
+            force: None,
+            overridable: ["crane_motion", "acs_collision", "network", "system_load"].map(str::to_owned).into(),
+            second_person: false,
+        },
         live: live(),
     }
 }
@@ -254,6 +279,7 @@ fn constraints() -> Constraints {
         age_seconds: 1,
         threshold: None,
         estimated_clear: None,
+        overridden: false,
     };
     let ups = clear("ok", "plant", "On mains, battery above the limit.");
     let load = clear("ok", "kernel", "The load is below the limit.");

@@ -89,12 +89,29 @@ impl Gateway {
         self.process = Some(command.spawn().unwrap());
         self.ready().await;
         if self.token.is_empty() {
-            let body = json!({"username": "operator", "password": PASSWORD});
-            let login = self.client.post(format!("http://{}/api/v1/auth/login", self.address));
-            let answer = login.header("x-gateway-id", ID).json(&body).send().await.unwrap();
-            let answer: Value = answer.json().await.unwrap();
-            self.token = answer["data"]["token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
+            self.token = self.log_in("operator").await;
         }
+    }
+
+    async fn log_in(&self, user: &str) -> String {
+        let body = json!({"username": user, "password": PASSWORD});
+        let login = self.client.post(format!("http://{}/api/v1/auth/login", self.address));
+        let answer = login.header("x-gateway-id", ID).json(&body).send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        answer["data"]["token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
+    /// The session of a new administrator, on a gateway whose override PIN is `pin`.
+    pub async fn administrator(&self, pin: &str) -> String {
+        let add = ["user", "add", "admin", "--role", "admin"];
+        succeeded(&self.site.run_with_input(&add, &format!("{PASSWORD}\n")));
+        succeeded(&self.site.run_with_input(&["pin", "set", "override"], &format!("{pin}\n")));
+        self.log_in("admin").await
+    }
+
+    /// Whether the gateway says that the constraint stands against an update.
+    pub async fn is_blocking(&self, constraint: &str) -> bool {
+        Self::data(self.get("safety").await)["constraints"][constraint]["blocking"] == true
     }
 
     pub async fn ready(&self) {
@@ -127,8 +144,18 @@ impl Gateway {
     }
 
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Option<(StatusCode, Value)> {
+        self.call_as(&self.token, method, path, body).await
+    }
+
+    async fn call_as(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Option<(StatusCode, Value)> {
         let request = self.client.request(method, format!("http://{}/api/v1/ota/{path}", self.address));
-        let request = request.bearer_auth(&self.token).header("x-gateway-id", ID);
+        let request = request.bearer_auth(token).header("x-gateway-id", ID);
         let request = match body {
             Some(body) => request.json(&body),
             None => request,
@@ -143,6 +170,10 @@ impl Gateway {
 
     pub async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
         self.call(Method::POST, path, Some(body)).await.expect("the gateway answers")
+    }
+
+    pub async fn post_as(&self, token: &str, path: &str, body: Value) -> (StatusCode, Value) {
+        self.call_as(token, Method::POST, path, Some(body)).await.expect("the gateway answers")
     }
 
     /// The data of a success.

@@ -5,6 +5,7 @@
 
 mod gate;
 mod gateway;
+mod interlocks;
 mod kills;
 mod loop_device;
 mod refusals;

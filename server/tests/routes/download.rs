@@ -91,3 +91,25 @@ async fn what_was_ordered_is_carried_out_although_the_client_hangs_up() {
     gateway.world.space_hangs.store(false, Ordering::Relaxed);
     gateway.until_job_is("downloaded").await;
 }
+
+#[tokio::test]
+async fn a_download_waits_for_the_network_and_then_begins_by_itself() {
+    let gateway = Gateway::ready().await;
+    gateway.world.space_hangs.store(true, Ordering::Relaxed);
+    let body = json!({ "update_id": "update-001" });
+    let order = gateway.order(PATH, &body);
+    let network_goes = async {
+        gateway.until("the start was permitted", || gateway.world.space_asked.load(Ordering::Relaxed)).await;
+        gateway.world.network_down.store(true, Ordering::Relaxed);
+        gateway.until("the network is missed", || !gateway.ota.snapshot().safety.is_clear()).await;
+        gateway.world.space_hangs.store(false, Ordering::Relaxed);
+    };
+    let (answer, ()) = tokio::join!(order, network_goes);
+    let job = answer.data("Update download started")["job_id"].as_str().unwrap().to_owned();
+    gateway.until_job_is("held").await;
+    let path = format!("/api/v1/ota/progress?job_id={job}");
+    let held = gateway.read(&path).await.data("Update progress retrieved successfully");
+    assert_eq!((&held["waiting_for"], &held["held_before"]), (&json!(["network"]), &json!("download")));
+    gateway.world.network_down.store(false, Ordering::Relaxed);
+    gateway.until_job_is("downloaded").await;
+}

@@ -32,6 +32,7 @@ pub struct World {
     pub space_asked: AtomicBool,
     pub repository_down: AtomicBool,
     pub crane_moves: AtomicBool,
+    pub network_down: AtomicBool,
     pub reboots: AtomicU32,
     /// Seconds that the wall clock was set forward or back by.
     pub wall_jump: AtomicI64,
@@ -50,6 +51,7 @@ impl World {
             space_asked: AtomicBool::new(false),
             repository_down: AtomicBool::new(false),
             crane_moves: AtomicBool::new(false),
+            network_down: AtomicBool::new(false),
             reboots: AtomicU32::new(0),
             wall_jump: AtomicI64::new(0),
             skipped: AtomicU64::new(0),
@@ -216,16 +218,21 @@ impl Reboot for World {
 impl Sensors for World {
     fn latest(&self) -> Vec<Reading> {
         let moves = self.crane_moves.load(Ordering::Relaxed);
+        let offline = self.network_down.load(Ordering::Relaxed);
         let reading = |constraint| {
-            let blocks = constraint == ConstraintId::CraneMotion && moves;
+            let (blocks, status) = match constraint {
+                ConstraintId::CraneMotion if moves => (true, "moving"),
+                ConstraintId::Network if offline => (true, "offline"),
+                _ => (false, "idle"),
+            };
             Reading {
                 constraint,
                 state: if blocks { ConstraintState::Blocking } else { ConstraintState::Clear },
-                status: if blocks { "moving" } else { "idle" }.into(),
+                status: status.into(),
                 level: (constraint == ConstraintId::UpsBattery).then_some(85.0),
                 threshold: (constraint == ConstraintId::UpsBattery).then_some(30.0),
                 source: "plant".into(),
-                reason: if blocks { "The crane is moving." } else { "Clear." }.into(),
+                reason: if blocks { "It stands against it." } else { "Clear." }.into(),
                 at: self.boot(),
                 max_age: Duration::from_secs(5),
             }
