@@ -79,6 +79,8 @@ pub struct Reading {
     pub at: Duration,
     /// Older than this it counts as unknown.
     pub max_age: Duration,
+    /// How long after `at` it is expected to clear, where the source can say it.
+    pub clears_in: Option<Duration>,
 }
 
 /// The point of an operation at which a verdict is asked for.
@@ -304,6 +306,7 @@ mod tests {
             reason: String::new(),
             at,
             max_age: Duration::from_secs(5),
+            clears_in: None,
         }
     }
 

@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod flood;
 mod gate;
 mod gateway;
 mod kills;
 mod loop_device;
+mod plant;
 mod refusals;
 mod repository;
 mod rollback;
