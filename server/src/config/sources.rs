@@ -268,7 +268,7 @@ impl Kinds<'_> {
             ("clears_in_pointer", state.clears_in_pointer.is_some(), &[Kind::Http, Kind::Mqtt]),
             ("register", state.register.is_some(), &[Kind::Modbus]),
         ];
-        self.only(checker, key, &state.source, kind, &only);
+        only(checker, key, &state.source, kind, &only);
         signal(checker, key, kind, state.topic.as_deref(), &state.pointer, state.register.as_deref());
         pointer(checker, &format!("{key}.clears_in_pointer"), state.clears_in_pointer.as_deref());
         let has_words = kind != Kind::Modbus || !state.words.is_empty();
@@ -301,7 +301,7 @@ impl Kinds<'_> {
             ("runtime_register", level.runtime_register.is_some(), modbus),
             ("scale", scaled, modbus),
         ];
-        self.only(checker, key, &level.source, kind, &only);
+        only(checker, key, &level.source, kind, &only);
         signal(checker, key, kind, level.topic.as_deref(), &level.pointer, level.register.as_deref());
         pointer(checker, &format!("{key}.online_pointer"), level.online_pointer.as_deref());
         pointer(checker, &format!("{key}.runtime_pointer"), level.runtime_pointer.as_deref());
@@ -328,13 +328,13 @@ impl Kinds<'_> {
         checker.require(kind.is_some(), &format!("{key}.source"), sentence);
         kind
     }
+}
 
-    fn only(&self, checker: &mut Checker, key: &str, name: &str, kind: Kind, keys: &[Only<'_>]) {
-        for (part, _, kinds) in keys.iter().filter(|(_, set, kinds)| *set && !kinds.contains(&kind)) {
-            let wanted: Vec<_> = kinds.iter().map(|kind| kind.section()).collect();
-            let sentence = format!("is for a {}, and “{name}” is a {}", wanted.join(" or "), kind.section());
-            checker.require(false, &format!("{key}.{part}"), sentence);
-        }
+fn only(checker: &mut Checker, key: &str, name: &str, kind: Kind, keys: &[Only<'_>]) {
+    for (part, _, kinds) in keys.iter().filter(|(_, set, kinds)| *set && !kinds.contains(&kind)) {
+        let wanted: Vec<_> = kinds.iter().map(|kind| kind.section()).collect();
+        let sentence = format!("is for a {}, and “{name}” is a {}", wanted.join(" or "), kind.section());
+        checker.require(false, &format!("{key}.{part}"), sentence);
     }
 }
 

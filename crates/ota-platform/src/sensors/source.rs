@@ -31,8 +31,9 @@ impl Source {
             Err(why) => rule.silent(&format!("{} gives no value: {why}.", rule.place(&self.label))),
         };
         let known = answer.is_ok() && judgement.state != ConstraintState::Unknown;
-        let at = if known { asked } else { self.clock.boot() };
-        self.board.put(rule.constraint(), judgement, rule.place(&self.label), at, self.max_age);
+        // What is unknown does not grow older: its reason is to be read until something is known.
+        let (at, max_age) = if known { (asked, self.max_age) } else { (self.clock.boot(), Duration::MAX) };
+        self.board.put(rule.constraint(), judgement, rule.place(&self.label), at, max_age);
     }
 
     /// Notes that the source says nothing to any rule.
