@@ -1,10 +1,12 @@
 //! From the configuration to the adapters behind the engine's ports.
 
-use crate::config::{Config, LevelSource, Purpose, RebootBy, Scheme, StateSource};
+mod sensors;
+
+use crate::config::{Config, Purpose, RebootBy, Scheme};
 use crate::database_check::DatabaseCheck;
 use crate::password::Argon2Check;
 use ota_core::{BySlot, ConstraintId, OverridePolicy, SlotId};
-use ota_engine::ports::{Clock, HealthCheck, Reboot, Sensors, Store};
+use ota_engine::ports::{Clock, HealthCheck, Reboot, Store};
 use ota_engine::{Parts, Site};
 use ota_platform as platform;
 use ota_store::SqliteStore;
@@ -18,12 +20,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-/// The kernel's own figures.
-const PROC: &str = "/proc";
-/// How often the network is looked at, and how old a reading of it may be.
-const NETWORK: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(20));
-/// The same for the load.
-const LOAD: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
 /// How long the gateway's own web server may take to answer.
 const OWN_ANSWER: Duration = Duration::from_secs(5);
 
@@ -173,7 +169,7 @@ pub fn parts(config: &Config, database: &SqliteStore, address: SocketAddr) -> Re
         slots: Arc::new(slots.map_err(failed("cannot tell which slot runs"))?),
         boot: Arc::new(boot.map_err(failed("cannot find the boot environment"))?),
         reboot: reboot(config)?,
-        sensors: sensors(config, &metadata_url, &clock)?,
+        sensors: sensors::start(config, &metadata_url, &clock)?,
         telemetry: Arc::new(
             platform::SystemTelemetry::open().map_err(failed("cannot read the system’s figures"))?,
         ),
@@ -220,61 +216,6 @@ fn reboot(config: &Config) -> Result<Arc<dyn Reboot>, WiringError> {
             Arc::new(platform::SystemdReboot::open(systemd).map_err(failed(WHAT))?)
         }
         RebootBy::Model => Arc::new(platform::ModelReboot::open(boot_model(config)).map_err(failed(WHAT))?),
-    })
-}
-
-fn sensors(
-    config: &Config,
-    repository: &Url,
-    clock: &Arc<dyn Clock>,
-) -> Result<Arc<dyn Sensors>, WiringError> {
-    let safety = &config.safety;
-    let mut http = Vec::new();
-    for source in &safety.http {
-        http.push(platform::HttpSourceConfig {
-            name: source.name.clone(),
-            url: url(&source.url)?,
-            interval: Duration::from_millis(source.interval_ms),
-            max_age: Duration::from_secs(source.max_age_seconds),
-        });
-    }
-    let host = repository.host_str().map(|host| host.trim_matches(['[', ']']).to_owned());
-    let sensors = platform::SensorsConfig {
-        http,
-        crane_motion: word(&safety.crane_motion),
-        acs_collision: word(&safety.acs_collision),
-        ups_battery: battery(&safety.ups_battery),
-        network: safety.network.enabled.then(|| platform::NetworkConfig {
-            repository: host.zip(repository.port_or_known_default()),
-            proc: PROC.into(),
-            interval: NETWORK.0,
-            max_age: NETWORK.1,
-        }),
-        system_load: safety.system_load.enabled.then(|| platform::LoadConfig {
-            maximum_per_core: safety.system_load.maximum_per_core,
-            proc: PROC.into(),
-            interval: LOAD.0,
-            max_age: LOAD.1,
-        }),
-    };
-    let started = platform::PolledSensors::start(sensors, Arc::clone(clock));
-    Ok(Arc::new(started.map_err(failed("cannot read the sensors"))?))
-}
-
-fn word(state: &StateSource) -> Option<platform::WordRule> {
-    state.enabled.then(|| platform::WordRule {
-        source: state.source.clone(),
-        pointer: state.pointer.clone(),
-        clear_values: state.clear_values.clone(),
-    })
-}
-
-fn battery(level: &LevelSource) -> Option<platform::BatteryRule> {
-    level.enabled.then(|| platform::BatteryRule {
-        source: level.source.clone(),
-        pointer: level.pointer.clone(),
-        minimum: level.minimum,
-        online_pointer: level.online_pointer.clone(),
     })
 }
 

@@ -143,8 +143,8 @@ fn a_value_that_makes_no_sense_is_told_in_a_sentence() {
         ("[log]\nlevel = \"=loud\"", "log.level must be"),
         ("[[health.check]]\nname = \"x\"\ncommand = [\"true\"]", "of “x” must start with the absolute path"),
         (
-            "[[safety.http]]\nname = \"p\"\nurl = \"ftp://p\"",
-            "safety.http.url must be set to an http or https",
+            "[safety.system_load]\nmaximum_pressure = 101",
+            "safety.system_load.maximum_pressure must be a number",
         ),
     ] {
         let found = problems(&format!("{MINIMAL}\n{section}")).join("\n");
@@ -155,6 +155,145 @@ fn a_value_that_makes_no_sense_is_told_in_a_sentence() {
     assert!(found.contains("gateway.id must be") && found.contains("gateway.time_zone must be"), "{found}");
     let same = problems(&MINIMAL.replace("/dev/b", "/dev/a"));
     assert_eq!(same, ["slots.B.rootfs must be another place than slots.A.rootfs"]);
+}
+
+/// A configuration whose crane is read from `source`, which `section` describes.
+fn with_crane(section: &str, crane: &str) -> String {
+    let rest = MINIMAL.replace("crane_motion.enabled = false\n", "");
+    format!("{rest}\n{section}\n[safety.crane_motion]\n{crane}")
+}
+
+#[test]
+fn sources_of_several_kinds_are_chosen_by_name() {
+    let text = MINIMAL.replace(
+        "crane_motion.enabled = false\nacs_collision.enabled = false\nups_battery.enabled = false\n",
+        "",
+    );
+    let text = format!(
+        r#"{text}
+[[safety.mqtt]]
+name = "broker"
+broker = "mqtts://plc:8883"
+username = "gateway"
+password_file = "/p"
+certificate = "/c"
+key = "/k"
+[[safety.modbus]]
+name = "drive"
+address = "192.0.2.12"
+[[safety.nut]]
+name = "ups"
+address = "[::1]:3493"
+ups = "rack"
+[safety.crane_motion]
+source = "drive"
+register = "holding:40.3"
+words = {{ 0 = "idle", 1 = "moving" }}
+[safety.acs_collision]
+source = "broker"
+topic = "acs/state"
+pointer = ""
+clears_in_pointer = "/seconds"
+[safety.ups_battery]
+source = "ups"
+minimum_runtime_seconds = 600
+"#
+    );
+    let loaded = load(&text, &[("GATEWAY_OTA__SAFETY__CRANE_MOTION__WORDS__2", "creeping")]).unwrap();
+    assert_eq!(loaded.problems(), []);
+    let shown: Vec<_> = loaded.effective().into_iter().map(|value| value.key).collect();
+    assert!(shown.contains(&"safety.crane_motion.words.2".to_owned()), "{shown:?}");
+    let safety = loaded.checked().unwrap().safety;
+    assert_eq!(safety.crane_motion.words.len(), 3);
+    let (mqtt, nut) = (&safety.mqtt[0], &safety.nut[0]);
+    assert_eq!((mqtt.max_age_seconds, mqtt.accept_retained), (5, false));
+    assert_eq!((safety.modbus[0].unit, nut.interval_ms, nut.max_age_seconds), (1, 2000, 10));
+}
+
+#[test]
+fn every_mistake_in_a_source_is_told_by_its_key() {
+    let http = |rest: &str| format!("[[safety.http]]\nname = \"p\"\nurl = \"http://p/\"\n{rest}");
+    let mqtt = |rest: &str| format!("[[safety.mqtt]]\nname = \"p\"\nbroker = \"mqtt://p\"\n{rest}");
+    let modbus = |rest: &str| format!("[[safety.modbus]]\nname = \"p\"\naddress = \"p\"\n{rest}");
+    let nut = |rest: &str| format!("[[safety.nut]]\nname = \"p\"\naddress = \"p\"\nups = \"u\"\n{rest}");
+    for (section, expected) in [
+        (http("").replace("http://", "ftp://"), "safety.http.url must be set to an http or https"),
+        (http("").replace("://", "://a:b@"), "safety.http.url must not hold a password"),
+        (http("username = \"a\""), "safety.http.password_file must be set beside safety.http.username"),
+        (http("password_file = \"/p\""), "safety.http.password_file must be set beside safety.http.username"),
+        (
+            http("password_file = \"p\"\nusername = \"a\""),
+            "safety.http.password_file must be set to an absolute path",
+        ),
+        (
+            http("password_file = \"/p\"\nusername = \"a\"\ntoken_file = \"/t\""),
+            "safety.http.token_file must not be set beside safety.http.username",
+        ),
+        (http("ca = \"/c\""), "safety.http.ca must not be set beside an address without https"),
+        (
+            http("interval_ms = 9000"),
+            "safety.http.max_age_seconds of “p” must be longer than its interval_ms",
+        ),
+        (mqtt("").replace("mqtt://p", "amqp://p"), "safety.mqtt.broker must be a host and a port"),
+        (mqtt("ca = \"/c\""), "safety.mqtt.ca must not be set beside a broker without mqtts://"),
+        (mqtt("key = \"/k\""), "safety.mqtt.key must be set beside safety.mqtt.certificate"),
+        (mqtt("max_age_seconds = 0"), "safety.mqtt.max_age_seconds must be a number from 1 to 3600, not 0"),
+        (
+            modbus("").replace("address = \"p\"", "address = \"p:0\""),
+            "safety.modbus.address must be a host and a port",
+        ),
+        (nut("").replace("ups = \"u\"", "ups = \"a b\""), "safety.nut.ups must be set to the UPS’s name"),
+        (nut("ca = \"/c\""), "safety.nut.ca must not be set without safety.nut.tls"),
+        (format!("{}\n{}", nut(""), modbus("")), "is “p”, which is the name of another source"),
+    ] {
+        let found = problems(&format!("{MINIMAL}\n{section}")).join("\n");
+        assert!(found.contains(expected), "{section}: {found}");
+    }
+    let (http, mqtt, modbus, nut) = (http(""), mqtt(""), modbus(""), nut(""));
+    for (section, crane, expected) in [
+        (&http, "source = \"q\"", "crane_motion.source must be the name of a [[safety.mqtt]]"),
+        (&nut, "source = \"p\"", "crane_motion.source must not be a [[safety.nut]]"),
+        (&mqtt, "source = \"p\"", "crane_motion.topic must be set to the name of one topic"),
+        (&mqtt, "source = \"p\"\ntopic = \"a/#\"", "crane_motion.topic must be set to the name of one topic"),
+        (
+            &http,
+            "source = \"p\"\ntopic = \"a\"",
+            "crane_motion.topic is for a [[safety.mqtt]], and “p” is a [[safety.http]]",
+        ),
+        (&http, "source = \"p\"\npointer = \"a\"", "crane_motion.pointer must be a JSON pointer"),
+        (&http, "source = \"p\"\nregister = \"coil:1\"", "crane_motion.register is for a [[safety.modbus]]"),
+        (&modbus, "source = \"p\"", "crane_motion.register must be set, such as holding:40"),
+        (
+            &modbus,
+            "source = \"p\"\nregister = \"40001\"",
+            "crane_motion.register cannot be used: “40001” is no register",
+        ),
+        (
+            &modbus,
+            "source = \"p\"\nregister = \"coil:1\"",
+            "crane_motion.words must say what each value means",
+        ),
+        (
+            &modbus,
+            "source = \"p\"\nregister = \"coil:1\"\nwords = { 0 = \"calm\" }",
+            "crane_motion.clear_values has “idle”, which is none of safety.crane_motion.words",
+        ),
+    ] {
+        let found = problems(&with_crane(section, crane)).join("\n");
+        assert!(found.contains(&format!("safety.{expected}")), "{section}\n{crane}: {found}");
+    }
+}
+
+#[test]
+fn an_unknown_key_of_a_source_is_refused() {
+    for section in [
+        "[[safety.mqtt]]\nname = \"p\"\nbroker = \"p\"\npassword = \"s3cret\"",
+        "[safety.crane_motion]\ntopics = \"x\"",
+    ] {
+        let text = MINIMAL.replace("crane_motion.enabled = false\n", "");
+        let error = load(&format!("{text}\n{section}"), &[]).unwrap_err().to_string();
+        assert!(error.contains("unknown field"), "{error}");
+    }
 }
 
 #[test]
@@ -199,6 +338,9 @@ fn the_packaged_example_is_valid_and_shows_the_defaults() {
     expected.server.site.clone_from(&all.server.site);
     expected.trust.version_floor.clone_from(&all.trust.version_floor);
     expected.health.check.clone_from(&all.health.check);
-    expected.safety.ups_battery.online_pointer.clone_from(&all.safety.ups_battery.online_pointer);
+    expected.safety.http.clone_from(&all.safety.http);
+    expected.safety.mqtt.clone_from(&all.safety.mqtt);
+    expected.safety.modbus.clone_from(&all.safety.modbus);
+    expected.safety.nut.clone_from(&all.safety.nut);
     assert_eq!(all, expected);
 }

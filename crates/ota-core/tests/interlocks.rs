@@ -272,6 +272,7 @@ fn reading(constraint: ConstraintId, state: ConstraintState, at: Duration) -> Re
         reason: String::new(),
         at,
         max_age: MAX_AGE,
+        clears_in: None,
     }
 }
 

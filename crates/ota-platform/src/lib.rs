@@ -24,8 +24,10 @@ pub use health::{ExecutableCheck, ExecutableCheckConfig, HttpCheck, HttpCheckCon
 pub use reboot::{BootModelConfig, ModelError, ModelReboot, SystemdReboot, SystemdRebootConfig, power_on};
 pub use repository::{RepositoryConfig, TufRepository};
 pub use sensors::{
-    BatteryRule, HttpSourceConfig, LoadConfig, NetworkConfig, PolledSensors, SensorsConfig, SensorsError,
-    WordRule,
+    BatteryRule, Credentials, HostPort, HttpConfig, HttpLogin, LiveSensors, LoadConfig, MODBUS_PORT,
+    ModbusConfig, MqttConfig, NUT_PORT, NetworkConfig, NoRegister, NutConfig, Register, Registers,
+    SensorsConfig, SensorsError, Signal, SourceConfig, SourceKind, TlsFiles, WordRule, is_topic,
+    parse_broker,
 };
 pub use slots::{CmdlineError, DeviceSlots, ROOT_CLASS, SlotsConfig, booted_slot};
 pub use telemetry::{SystemTelemetry, TelemetryError};

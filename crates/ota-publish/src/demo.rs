@@ -1,9 +1,10 @@
-//! The demo's far side: a repository with signed updates, the factory's bundles, and the plant.
+//! The demo's far side: a repository with signed updates, the factory's bundles, the plant, and what carries its signals.
 //!
 //! Everything is real but the hardware. A second start with the same directory finds keys, bundles and repository as they
 //! were left; only the expiry of the metadata and the addresses are brought up to date.
 
 mod config;
+mod field;
 mod prepare;
 mod releases;
 
@@ -14,6 +15,7 @@ use crate::plant::{self, Plant, PlantError};
 use crate::release::ReleaseError;
 use crate::repository::{Expiry, Repository, RepositoryError};
 use crate::serve::{self, ServeError, Server};
+use field::Field;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::net::SocketAddr;
@@ -35,13 +37,16 @@ pub struct DemoOptions {
     pub gateway: SocketAddr,
     /// Size of the slots and of the images for them, bytes. Slots that exist keep theirs.
     pub image_size: u64,
+    /// Directories in which mosquitto and NUT are looked for. The plant's signals are carried by what is found.
+    pub programs: Vec<PathBuf>,
 }
 
 impl DemoOptions {
     /// The demo with images of the usual size.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>, listen: SocketAddr, gateway: SocketAddr) -> Self {
-        Self { data_dir: data_dir.into(), listen, gateway, image_size: DEFAULT_SIZE }
+        let programs = field::usual_directories();
+        Self { data_dir: data_dir.into(), listen, gateway, image_size: DEFAULT_SIZE, programs }
     }
 }
 
@@ -81,6 +86,7 @@ pub enum DemoError {
 #[derive(Debug)]
 pub struct Demo {
     server: Server,
+    field: Field,
     refresh: JoinHandle<()>,
     /// Held as long as the demo runs.
     _alone: File,
@@ -124,7 +130,9 @@ impl Demo {
         let plant = Plant::open(layout.at("plant.json"))?;
         let repository = prepare::releases(&layout, &keys, options.image_size).await?;
         prepare::slots(&layout, options.image_size)?;
-        prepare::files(&layout, &repository, here, options.gateway)?;
+        atomic::directory(&layout.at("field"), 0o755)?;
+        let field = Field::start(&layout.at("field"), &options.programs, &plant).await;
+        prepare::files(&layout, &repository, &field, here, options.gateway)?;
         let router = plant::router(plant).nest("/repository", serve::files(repository.directory()));
         let server = Server::spawn(listener, router);
         tracing::info!(
@@ -133,7 +141,7 @@ impl Demo {
             config = %layout.at("config.toml").display(),
             "the demo's plant and repository are served"
         );
-        Ok(Self { server, refresh: tokio::spawn(refresh(repository)), _alone: alone })
+        Ok(Self { server, field, refresh: tokio::spawn(refresh(repository)), _alone: alone })
     }
 
     /// Where it listens.
@@ -148,9 +156,10 @@ impl Demo {
         self.server.url(path)
     }
 
-    /// Ends it within a second; connections are closed.
+    /// Ends it and its programs within a second; connections are closed.
     pub async fn stop(self) {
         self.refresh.abort();
+        self.field.stop().await;
         self.server.stop().await;
     }
 }

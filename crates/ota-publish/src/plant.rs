@@ -10,6 +10,7 @@ use crate::atomic::{self, WriteError};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
 /// The state of the plant could not be kept.
 #[derive(Debug, thiserror::Error)]
@@ -45,13 +46,18 @@ pub struct Plant {
     /// Where the state is kept; nowhere for a plant that lives in memory.
     path: Option<PathBuf>,
     knobs: Arc<Mutex<Knobs>>,
+    news: watch::Sender<Knobs>,
 }
 
 impl Plant {
     /// A plant that is all clear and forgets its state.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self { path: None, knobs: Arc::default() }
+        Self::with(None, Knobs::default())
+    }
+
+    fn with(path: Option<PathBuf>, knobs: Knobs) -> Self {
+        Self { path, knobs: Arc::new(Mutex::new(knobs)), news: watch::Sender::new(knobs) }
     }
 
     /// The plant as its state was kept in `path`; all clear when there is no such file.
@@ -70,13 +76,19 @@ impl Plant {
                     .map_err(|source| PlantError::Knob { path: path.clone(), source })?
             }
         };
-        Ok(Self { path: Some(path), knobs: Arc::new(Mutex::new(knobs)) })
+        Ok(Self::with(Some(path), knobs))
     }
 
     /// The knobs as they are.
     #[must_use]
     pub fn knobs(&self) -> Knobs {
         *self.lock()
+    }
+
+    /// The state now and whenever it changes.
+    #[must_use]
+    pub fn news(&self) -> watch::Receiver<Knobs> {
+        self.news.subscribe()
     }
 
     /// Turns the knobs that `change` names, all or none, and returns the new state.
@@ -91,6 +103,7 @@ impl Plant {
             atomic::replace(path, text.as_bytes(), 0o644).map_err(PlantError::from)?;
         }
         *knobs = new;
+        self.news.send_replace(new);
         Ok(new)
     }
 

@@ -1,6 +1,6 @@
 //! Whether values make sense. Each answer is a sentence that starts with its key.
 
-use super::{Check, Config, HttpSource, LONGEST_OVERRIDE, LevelSource, Safety, Server, StateSource};
+use super::{Check, Config, LONGEST_OVERRIDE, Safety, Server, sources};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
@@ -23,26 +23,26 @@ impl fmt::Display for Problem {
 
 /// Collects problems.
 #[derive(Default)]
-struct Checker(Vec<Problem>);
+pub(super) struct Checker(Vec<Problem>);
 
 impl Checker {
-    fn require(&mut self, holds: bool, key: &str, sentence: impl Into<String>) {
+    pub(super) fn require(&mut self, holds: bool, key: &str, sentence: impl Into<String>) {
         if !holds {
             self.0.push(Problem { key: key.to_owned(), sentence: sentence.into() });
         }
     }
 
-    fn text(&mut self, key: &str, value: &str, most: usize) {
+    pub(super) fn text(&mut self, key: &str, value: &str, most: usize) {
         let fits =
             !value.trim().is_empty() && value.chars().count() <= most && !value.contains(char::is_control);
         self.require(fits, key, format!("must be set: one line of at most {most} characters"));
     }
 
-    fn path(&mut self, key: &str, value: &Path) {
+    pub(super) fn path(&mut self, key: &str, value: &Path) {
         self.require(value.is_absolute(), key, "must be set to an absolute path");
     }
 
-    fn url(&mut self, key: &str, value: &str) {
+    pub(super) fn url(&mut self, key: &str, value: &str) {
         let parsed: Option<http::Uri> = value.parse().ok();
         let fits = parsed.is_some_and(|url| {
             matches!(url.scheme_str(), Some("http" | "https"))
@@ -51,7 +51,7 @@ impl Checker {
         self.require(fits, key, "must be set to an http or https address");
     }
 
-    fn within(&mut self, key: &str, value: u64, least: u64, most: u64) {
+    pub(super) fn within(&mut self, key: &str, value: u64, least: u64, most: u64) {
         let fits = (least..=most).contains(&value);
         self.require(fits, key, format!("must be a number from {least} to {most}, not {value}"));
     }
@@ -168,53 +168,24 @@ fn health(checker: &mut Checker, config: &Config) {
 fn safety(checker: &mut Checker, safety: &Safety) {
     checker.within("safety.clear_for_seconds", safety.clear_for_seconds, 0, 3600);
     checker.within("safety.override.seconds", safety.overrides.seconds, 1, LONGEST_OVERRIDE);
-    let mut names = BTreeSet::new();
-    for HttpSource { name, url, interval_ms, max_age_seconds } in &safety.http {
-        checker.text("safety.http.name", name, 64);
-        checker.require(names.insert(name.as_str()), "safety.http.name", format!("is “{name}” twice"));
-        checker.url("safety.http.url", url);
-        checker.within("safety.http.interval_ms", *interval_ms, 50, 60_000);
-        checker.within("safety.http.max_age_seconds", *max_age_seconds, 1, 3600);
-        let age = max_age_seconds.saturating_mul(1000);
-        let sentence = format!("of “{name}” must be longer than its interval_ms");
-        checker.require(age > *interval_ms, "safety.http.max_age_seconds", sentence);
+    let sources = sources::check(checker, safety);
+    for (key, state) in
+        [("safety.crane_motion", &safety.crane_motion), ("safety.acs_collision", &safety.acs_collision)]
+    {
+        if state.enabled {
+            sources.state(checker, key, state);
+        }
     }
-    state(checker, "safety.crane_motion", &safety.crane_motion, &names);
-    state(checker, "safety.acs_collision", &safety.acs_collision, &names);
-    level(checker, "safety.ups_battery", &safety.ups_battery, &names);
+    if safety.ups_battery.enabled {
+        sources.level(checker, "safety.ups_battery", &safety.ups_battery);
+    }
     let maximum = safety.system_load.maximum_per_core;
     let fits = maximum.is_finite() && maximum > 0.0;
     checker.require(fits, "safety.system_load.maximum_per_core", "must be a number above 0");
-}
-
-fn state(checker: &mut Checker, key: &str, state: &StateSource, sources: &BTreeSet<&str>) {
-    if state.enabled {
-        source(checker, key, &state.source, sources);
-        pointer(checker, &format!("{key}.pointer"), &state.pointer);
-        let some = !state.clear_values.is_empty();
-        checker.require(some, &format!("{key}.clear_values"), "must have at least one word");
-    }
-}
-
-fn level(checker: &mut Checker, key: &str, level: &LevelSource, sources: &BTreeSet<&str>) {
-    if level.enabled {
-        source(checker, key, &level.source, sources);
-        pointer(checker, &format!("{key}.pointer"), &level.pointer);
-        let fits = (0.0..=100.0).contains(&level.minimum);
-        checker.require(fits, &format!("{key}.minimum"), "must be a number from 0 to 100, in percent");
-        if let Some(online) = &level.online_pointer {
-            pointer(checker, &format!("{key}.online_pointer"), online);
-        }
-    }
-}
-
-/// Switching an interlock off must be written down; it must not follow from a forgotten line.
-fn source(checker: &mut Checker, key: &str, name: &str, sources: &BTreeSet<&str>) {
-    let sentence = format!("must be the name of a [[safety.http]], or {key}.enabled must be false");
-    checker.require(sources.contains(name), &format!("{key}.source"), sentence);
-}
-
-fn pointer(checker: &mut Checker, key: &str, pointer: &str) {
-    let fits = pointer.is_empty() || pointer.starts_with('/');
-    checker.require(fits, key, "must be a JSON pointer, such as /ups/battery");
+    let fits = (0.0..=100.0).contains(&safety.system_load.maximum_pressure);
+    checker.require(
+        fits,
+        "safety.system_load.maximum_pressure",
+        "must be a number from 0 to 100, in percent",
+    );
 }

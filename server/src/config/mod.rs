@@ -7,14 +7,16 @@ mod check;
 mod effective;
 mod layers;
 mod model;
+mod sources;
 
 pub use check::Problem;
 pub use effective::Effective;
 pub use layers::Origin;
 pub use model::{
-    Boot, Check, Config, Gateway, Health, HttpSource, LONGEST_OVERRIDE, LevelSource, LoadLimit, Log, LogFormat,
-    Override, Purpose, RebootBy, Repository, Safety, Scheme, Server, Slot, Slots, StateSource, Switch, Trust,
+    Boot, Check, Config, Gateway, Health, LONGEST_OVERRIDE, LevelSource, LoadLimit, Log, LogFormat, Override,
+    Purpose, RebootBy, Repository, Safety, Scheme, Server, Slot, Slots, StateSource, Switch, Trust,
 };
+pub use sources::{HttpSource, ModbusSource, MqttSource, NutSource};
 
 use layers::Layers;
 use std::ffi::OsString;

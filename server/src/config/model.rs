@@ -1,7 +1,9 @@
 //! The keys, their kinds and their defaults. What is empty by default must be set; the checks say which.
 
+use super::sources::{HttpSource, ModbusSource, MqttSource, NutSource};
 use ota_core::ConstraintId;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// All of it.
@@ -267,6 +269,9 @@ pub struct Safety {
     #[serde(rename = "override")]
     pub overrides: Override,
     pub http: Vec<HttpSource>,
+    pub mqtt: Vec<MqttSource>,
+    pub modbus: Vec<ModbusSource>,
+    pub nut: Vec<NutSource>,
     pub crane_motion: StateSource,
     pub acs_collision: StateSource,
     pub ups_battery: LevelSource,
@@ -280,6 +285,9 @@ impl Default for Safety {
             clear_for_seconds: 30,
             overrides: Override::default(),
             http: Vec::new(),
+            mqtt: Vec::new(),
+            modbus: Vec::new(),
+            nut: Vec::new(),
             crane_motion: StateSource::reading("/crane_motion", "idle"),
             acs_collision: StateSource::reading("/acs_collision", "clear"),
             ups_battery: LevelSource::default(),
@@ -310,37 +318,23 @@ impl Default for Override {
 /// In seconds, as the interface promises.
 pub const LONGEST_OVERRIDE: u64 = 15 * 60;
 
-/// A JSON document that is asked for again and again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HttpSource {
-    /// What constraints call it.
-    pub name: String,
-    pub url: String,
-    #[serde(default = "a_second")]
-    pub interval_ms: u64,
-    /// Older readings count as unknown, which blocks.
-    #[serde(default = "five")]
-    pub max_age_seconds: u64,
-}
-
-const fn a_second() -> u64 {
-    1000
-}
-
-const fn five() -> u64 {
-    5
-}
-
-/// A constraint that is a word in a source's document.
+/// A constraint that is a word of a source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StateSource {
     pub enabled: bool,
-    /// Name of a `[[safety.http]]`.
+    /// Name of a source.
     pub source: String,
-    /// JSON pointer (RFC 6901).
+    /// Of an MQTT source.
+    pub topic: Option<String>,
+    /// JSON pointer (RFC 6901) into an HTTP source's document or an MQTT message.
     pub pointer: String,
+    /// Where it says in how many seconds it clears.
+    pub clears_in_pointer: Option<String>,
+    /// Of a Modbus source.
+    pub register: Option<String>,
+    /// What values are called; where there are any, every other value is unknown.
+    pub words: BTreeMap<String, String>,
     /// Words that mean clear; every other one blocks.
     pub clear_values: Vec<String>,
 }
@@ -353,21 +347,42 @@ impl StateSource {
 
 impl Default for StateSource {
     fn default() -> Self {
-        Self { enabled: true, source: String::new(), pointer: String::new(), clear_values: Vec::new() }
+        Self {
+            enabled: true,
+            source: String::new(),
+            topic: None,
+            pointer: String::new(),
+            clears_in_pointer: None,
+            register: None,
+            words: BTreeMap::new(),
+            clear_values: Vec::new(),
+        }
     }
 }
 
-/// A constraint that is a number in a source's document.
+/// A constraint that is a number of a source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LevelSource {
     pub enabled: bool,
     pub source: String,
+    /// Of an MQTT source.
+    pub topic: Option<String>,
     pub pointer: String,
-    /// In percent; below it the constraint blocks.
-    pub minimum: f64,
     /// Where the document says whether mains power is there.
     pub online_pointer: Option<String>,
+    /// Where it says how many seconds the battery would last.
+    pub runtime_pointer: Option<String>,
+    /// Of a Modbus source; so are the two below.
+    pub register: Option<String>,
+    pub online_register: Option<String>,
+    pub runtime_register: Option<String>,
+    /// Factor from a register's value to percent.
+    pub scale: f64,
+    /// In percent; below it the constraint blocks.
+    pub minimum: f64,
+    /// Blocks when the battery would not last this long; 0 asks for nothing.
+    pub minimum_runtime_seconds: u64,
 }
 
 impl Default for LevelSource {
@@ -375,9 +390,16 @@ impl Default for LevelSource {
         Self {
             enabled: true,
             source: String::new(),
+            topic: None,
             pointer: "/ups_battery".into(),
-            minimum: 30.0,
             online_pointer: None,
+            runtime_pointer: None,
+            register: None,
+            online_register: None,
+            runtime_register: None,
+            scale: 1.0,
+            minimum: 30.0,
+            minimum_runtime_seconds: 0,
         }
     }
 }
@@ -402,11 +424,13 @@ pub struct LoadLimit {
     pub enabled: bool,
     /// Load average of a minute, divided by the number of cores.
     pub maximum_per_core: f64,
+    /// Share of the last ten seconds in which a task waited for a processor, in percent.
+    pub maximum_pressure: f64,
 }
 
 impl Default for LoadLimit {
     fn default() -> Self {
-        Self { enabled: true, maximum_per_core: 2.0 }
+        Self { enabled: true, maximum_per_core: 2.0, maximum_pressure: 90.0 }
     }
 }
 

@@ -3,11 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod flood;
 mod gate;
 mod gateway;
 mod interlocks;
 mod kills;
 mod loop_device;
+mod plant;
 mod refusals;
 mod repository;
 mod rollback;

@@ -27,10 +27,16 @@ impl Site {
 
     /// Slots and images of `size` bytes.
     pub async fn with_images(gateway: &str, size: u64) -> Self {
+        Self::with_options(gateway, |options| options.image_size = size).await
+    }
+
+    /// A demo that is asked for in another way than usual.
+    pub async fn with_options(gateway: &str, change: impl FnOnce(&mut DemoOptions)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut options =
             DemoOptions::new(directory.path(), "127.0.0.1:0".parse().unwrap(), gateway.parse().unwrap());
-        options.image_size = size;
+        options.image_size = IMAGE;
+        change(&mut options);
         let demo = Demo::start(&options).await.unwrap();
         Self { directory, demo }
     }

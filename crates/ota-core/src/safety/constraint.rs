@@ -75,4 +75,6 @@ pub struct Reading {
     pub at: Duration,
     /// Older than this it counts as unknown.
     pub max_age: Duration,
+    /// How long after `at` it is expected to clear, where the source can say it.
+    pub clears_in: Option<Duration>,
 }

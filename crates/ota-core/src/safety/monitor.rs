@@ -102,6 +102,10 @@ impl SafetyMonitor {
             estimated_clear: None,
             overridden: false,
         };
+        if assessment.state == ConstraintState::Blocking {
+            let calm = if demand == Demand::Calm { self.calm } else { Duration::ZERO };
+            assessment.estimated_clear = reading.clears_in.map(|time| time.saturating_sub(age) + calm);
+        }
         if age > reading.max_age {
             assessment.status = "unknown".to_owned();
             assessment.reason =
@@ -165,6 +169,7 @@ mod tests {
             reason: String::new(),
             at,
             max_age: Duration::from_secs(5),
+            clears_in: None,
         }
     }
 
@@ -223,6 +228,20 @@ mod tests {
         monitor.observe(all(ConstraintState::Clear, now), now);
         assert!(monitor.verdict(Phase::Start, None, now).is_clear());
         assert!(!monitor.verdict(Phase::Arm, None, now).is_clear());
+    }
+
+    #[test]
+    fn a_source_that_knows_when_it_clears_is_believed_and_the_calm_comes_on_top() {
+        let mut monitor = monitor();
+        let clears_in = Some(Duration::from_secs(90));
+        let moving = reading(ConstraintId::CraneMotion, ConstraintState::Blocking, Duration::ZERO);
+        monitor.observe([Reading { clears_in, ..moving }], Duration::ZERO);
+        let estimate = |phase| {
+            let verdict = monitor.verdict(phase, None, Duration::from_secs(2));
+            verdict.assessments.iter().find_map(|a| a.estimated_clear)
+        };
+        assert_eq!(estimate(Phase::Start), Some(Duration::from_secs(88)));
+        assert_eq!(estimate(Phase::Arm), Some(Duration::from_secs(118)));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Whether the gateway has a way out, or at least to its repository.
 
-use super::board::{Board, Judgement};
+use super::board::Board;
+use super::poll::Polled;
+use super::rule::Judgement;
+use async_trait::async_trait;
 use ota_core::{ConstraintId, ConstraintState};
 use ota_engine::ports::Clock;
 use std::path::PathBuf;
@@ -8,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::fs;
 use tokio::net::TcpStream;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 
 /// Flags of a route, from the kernel's `route.h`.
 const ROUTE_UP: u32 = 0x1;
@@ -26,38 +29,78 @@ pub struct NetworkConfig {
     pub max_age: Duration,
 }
 
-pub(super) async fn run(config: NetworkConfig, board: Arc<Board>, clock: Arc<dyn Clock>) {
-    let mut ticks = interval(config.interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut connected_at = None;
-    loop {
-        ticks.tick().await;
-        if connects(&config).await {
-            connected_at = Some(clock.boot());
+/// So many checks in a row must say otherwise before the repository counts as reachable, or no longer.
+const CHECKS: u32 = 3;
+
+/// Looks at the routes and knocks at the repository.
+pub(super) struct Network {
+    config: NetworkConfig,
+    board: Arc<Board>,
+    clock: Arc<dyn Clock>,
+    repository: Reach,
+}
+
+/// Whether a host that now and then answers counts as reachable.
+#[derive(Debug, Default)]
+struct Reach {
+    reached: Option<bool>,
+    /// Checks in a row that found the other thing.
+    against: u32,
+}
+
+impl Reach {
+    /// The first check counts by itself.
+    const fn note(&mut self, connects: bool) -> bool {
+        match self.reached {
+            Some(reached) if reached == connects => self.against = 0,
+            Some(_) if self.against + 1 < CHECKS => self.against += 1,
+            _ => *self = Self { reached: Some(connects), against: 0 },
         }
-        let now = clock.boot();
-        let lately = connected_at.is_some_and(|at| now.saturating_sub(at) <= config.max_age);
-        let judgement = judge(has_default_route(&config).await, lately, config.repository.as_ref());
-        board.put(ConstraintId::Network, judgement, "routes and repository", now, config.max_age);
+        matches!(self.reached, Some(true))
     }
 }
 
-fn judge(route: bool, connects: bool, repository: Option<&(String, u16)>) -> Judgement {
-    let (state, status, reason) = match (route, connects) {
-        (_, true) => (ConstraintState::Clear, "online", "The repository's host can be reached.".to_owned()),
+impl Network {
+    pub(super) const fn new(config: NetworkConfig, board: Arc<Board>, clock: Arc<dyn Clock>) -> Self {
+        Self { config, board, clock, repository: Reach { reached: None, against: 0 } }
+    }
+}
+
+#[async_trait]
+impl Polled for Network {
+    async fn look(&mut self) -> bool {
+        let stable = self.repository.note(connects(&self.config).await);
+        let route = has_default_route(&self.config).await;
+        let judgement = judge(route, stable, self.config.repository.as_ref());
+        let source = "routes and repository".to_owned();
+        self.board.put(ConstraintId::Network, judgement, source, self.clock.boot(), self.config.max_age);
+        true
+    }
+}
+
+fn judge(route: bool, stable: bool, repository: Option<&(String, u16)>) -> Judgement {
+    let host = repository.map_or("none", |(host, _)| host);
+    let (state, status, reason) = match (route, stable) {
+        (_, true) => {
+            (ConstraintState::Clear, "online", format!("The repository's host {host} can be reached."))
+        }
         (true, false) if repository.is_none() => {
             (ConstraintState::Clear, "online", "The gateway has a default route.".to_owned())
         }
         (true, false) => {
-            let reason = "The gateway has a default route, but the repository's host does not answer.";
-            (ConstraintState::Clear, "online", reason.to_owned())
+            let reason =
+                format!("The gateway has a default route, but the repository's host {host} does not answer.");
+            (ConstraintState::Clear, "online", reason)
         }
         (false, false) => {
-            let reason = "The gateway has no default route and the repository's host cannot be reached.";
-            (ConstraintState::Blocking, "offline", reason.to_owned())
+            let reason = format!(
+                "The gateway has no default route, and the repository's host {host} was not reached in each of the last \
+                 {CHECKS} checks."
+            );
+            (ConstraintState::Blocking, "offline", reason)
         }
     };
-    Judgement { state, status: status.to_owned(), level: None, threshold: None, reason }
+    Judgement { state, status: status.to_owned(), level: None, threshold: None, reason, clears_in: None }
 }
 
 async fn connects(config: &NetworkConfig) -> bool {
@@ -111,6 +154,16 @@ mod tests {
         assert!(!is_ipv6_default(&format!(
             "{any} 00 {any} 00 {any} ffffffff 00000001 00000000 00200200       lo"
         )));
+    }
+
+    #[test]
+    fn a_repository_that_comes_and_goes_is_believed_in_when_it_stays() {
+        let mut reach = Reach::default();
+        let seen = [true, false, false, true, false, false, false, true, true, false, true, true, true];
+        let believed = seen.map(|connects| reach.note(connects));
+        let expected = [true, true, true, true, true, true, false, false, false, false, false, false, true];
+        assert_eq!(believed, expected);
+        assert!(!Reach::default().note(false), "nothing is believed in before it was seen");
     }
 
     #[test]

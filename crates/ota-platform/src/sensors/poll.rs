@@ -1,111 +1,78 @@
-//! A source that answers HTTP requests with JSON.
+//! Sources that are asked again and again.
 
-use super::SensorsError;
-use super::board::Board;
 use super::rule::Rule;
-use ota_engine::ports::Clock;
-use reqwest::{Client, redirect};
-use serde_json::Value;
-use std::error::Error;
-use std::io;
-use std::sync::Arc;
+use super::source::{Answer, Source};
+use async_trait::async_trait;
+use backon::{BackoffBuilder, ExponentialBuilder};
 use std::time::Duration;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep_until, timeout};
 
-/// Longer answers are not read: signals are short.
-const MAX_ANSWER: usize = 64 << 10;
+/// A source that does not answer is asked less and less often, but at least this often.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Where and how often a source is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpSourceConfig {
-    /// Name that rules refer to, and that people read.
-    pub name: String,
-    pub url: url::Url,
-    pub interval: Duration,
-    /// Older readings count as unknown. An answer is not waited for any longer either.
-    pub max_age: Duration,
+/// Something that is looked at in regular intervals.
+#[async_trait]
+pub(super) trait Polled: Send {
+    /// Looks once and notes what is found. `false` when nothing could be seen.
+    async fn look(&mut self) -> bool;
 }
 
-/// One source and the constraints that it speaks about.
-#[derive(Debug)]
-pub(super) struct HttpSource {
-    config: HttpSourceConfig,
-    rules: Vec<Rule>,
-    client: Client,
-}
-
-impl HttpSource {
-    pub(super) fn new(config: HttpSourceConfig) -> Result<Self, SensorsError> {
-        // A signal is read at its source alone: no detour by a proxy or a redirect.
-        let client = Client::builder()
-            .timeout(config.max_age)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .build()?;
-        Ok(Self { config, rules: Vec::new(), client })
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.config.name
-    }
-
-    pub(super) fn add(&mut self, rule: Rule) {
-        self.rules.push(rule);
-    }
-
-    pub(super) async fn run(self, board: Arc<Board>, clock: Arc<dyn Clock>) {
-        let mut ticks = interval(self.config.interval);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            // A value is as old as the question, however long the answer took.
-            let at = clock.boot();
-            let answer = self.ask().await;
-            for rule in &self.rules {
-                let judgement = match &answer {
-                    Ok(answer) => rule.judge(answer),
-                    Err(why) => rule.silent(why),
-                };
-                let at = if answer.is_ok() { at } else { clock.boot() };
-                board.put(rule.constraint(), judgement, &self.config.name, at, self.config.max_age);
-            }
-        }
-    }
-
-    /// The answer, or why there is none.
-    async fn ask(&self) -> Result<Value, String> {
-        let explain = |error: reqwest::Error| explain(&error, self.config.max_age);
-        let mut response = self.client.get(self.config.url.clone()).send().await.map_err(explain)?;
-        if !response.status().is_success() {
-            return Err(format!("HTTP {}", response.status().as_u16()));
-        }
-        let mut body = Vec::new();
-        while let Some(part) = response.chunk().await.map_err(explain)? {
-            if body.len() + part.len() > MAX_ANSWER {
-                return Err("its answer is too long".to_owned());
-            }
-            body.extend_from_slice(&part);
-        }
-        serde_json::from_slice(&body).map_err(|_| "its answer is not JSON".to_owned())
+/// Looks for ever.
+pub(super) async fn run(mut polled: impl Polled, interval: Duration) {
+    let mut pauses = pauses(interval);
+    loop {
+        let began = Instant::now();
+        let pause = if polled.look().await {
+            pauses = self::pauses(interval);
+            interval
+        } else {
+            pauses.next().unwrap_or(LONGEST_PAUSE)
+        };
+        sleep_until(began + pause).await;
     }
 }
 
-fn explain(error: &reqwest::Error, limit: Duration) -> String {
-    if error.is_timeout() {
-        return format!("no answer within {} s", limit.as_secs_f64());
-    }
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            match error.kind() {
-                io::ErrorKind::ConnectionRefused => return "connection refused".to_owned(),
-                io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-                    return "it cannot be reached".to_owned();
+/// Growing pauses between attempts, the first about `first`.
+pub(super) fn pauses(first: Duration) -> impl Iterator<Item = Duration> {
+    let longest = LONGEST_PAUSE.max(first);
+    let growing = ExponentialBuilder::default().with_min_delay(first).with_max_delay(longest);
+    growing.without_max_times().with_jitter().build()
+}
+
+/// The far end of a source that is asked.
+#[async_trait]
+pub(super) trait Peer: Send {
+    /// One answer for each rule, in their order; or why there is none for any. May be dropped at any point, when it takes too
+    /// long: what is half said must not be gone on with the next time.
+    async fn ask(&mut self, rules: &[Rule]) -> Result<Vec<Answer>, String>;
+}
+
+/// A peer and the rules that it is asked for.
+pub(super) struct Asked<P> {
+    pub(super) source: Source,
+    pub(super) peer: P,
+}
+
+#[async_trait]
+impl<P: Peer> Polled for Asked<P> {
+    async fn look(&mut self) -> bool {
+        let Source { max_age, rules, clock, .. } = &self.source;
+        let asked = clock.boot();
+        let answers = match timeout(*max_age, self.peer.ask(rules)).await {
+            Ok(answers) => answers,
+            Err(_) => Err(format!("no answer within {} s", max_age.as_secs_f64())),
+        };
+        match answers {
+            Ok(answers) => {
+                for (rule, answer) in rules.iter().zip(&answers) {
+                    self.source.heard(rule, answer, asked);
                 }
-                _ => {}
+                true
+            }
+            Err(why) => {
+                self.source.silent(&why);
+                false
             }
         }
-        cause = error.source();
     }
-    if error.is_connect() { "no connection".to_owned() } else { "the connection broke".to_owned() }
 }

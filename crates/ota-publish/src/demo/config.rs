@@ -1,6 +1,7 @@
 //! The files from which the gateway of the demo is configured.
 
 use super::Layout;
+use super::field::{ACS_TOPIC, CRANE_TOPIC, Field, UPS};
 use crate::release::MODEL;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -107,7 +108,12 @@ struct Check {
 #[derive(Serialize)]
 struct Safety {
     clear_for_seconds: u32,
-    http: [Source; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    http: Vec<Document>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mqtt: Vec<Broker>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    nut: Vec<Supply>,
     crane_motion: State,
     acs_collision: State,
     ups_battery: Level,
@@ -116,7 +122,7 @@ struct Safety {
 }
 
 #[derive(Serialize)]
-struct Source {
+struct Document {
     name: &'static str,
     url: String,
     interval_ms: u32,
@@ -124,8 +130,26 @@ struct Source {
 }
 
 #[derive(Serialize)]
+struct Broker {
+    name: &'static str,
+    broker: String,
+    max_age_seconds: u32,
+}
+
+#[derive(Serialize)]
+struct Supply {
+    name: &'static str,
+    address: String,
+    ups: &'static str,
+    interval_ms: u32,
+    max_age_seconds: u32,
+}
+
+#[derive(Serialize)]
 struct State {
     source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic: Option<&'static str>,
     pointer: &'static str,
     clear_values: [&'static str; 1],
 }
@@ -133,9 +157,11 @@ struct State {
 #[derive(Serialize)]
 struct Level {
     source: &'static str,
-    pointer: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'static str>,
     minimum: f64,
-    online_pointer: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    online_pointer: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -147,11 +173,13 @@ struct Switch {
 struct Load {
     enabled: bool,
     maximum_per_core: f64,
+    maximum_pressure: f64,
 }
 
 /// The gateway's `config.toml`; `here` is where repository and plant are served, `gateway` where it is to listen.
 pub(super) fn gateway(
     layout: &Layout,
+    field: &Field,
     here: SocketAddr,
     gateway: SocketAddr,
 ) -> Result<String, toml::ser::Error> {
@@ -183,7 +211,7 @@ pub(super) fn gateway(
             check_interval_hours: 8,
         },
         health: health(layout),
-        safety: safety(here),
+        safety: safety(field, here),
     };
     let text = toml::to_string(&config)?;
     Ok(format!("# Written by `ota-publish demo` at every start; changes are lost.\n{text}"))
@@ -201,26 +229,46 @@ fn health(layout: &Layout) -> Health {
     }
 }
 
-fn safety(here: SocketAddr) -> Safety {
-    let state = |pointer, clear| State { source: "plant", pointer, clear_values: [clear] };
+/// The crane over MQTT and the UPS over NUT where the field has them, both over HTTP where it has not.
+fn safety(field: &Field, here: SocketAddr) -> Safety {
+    let document = || Document {
+        name: "plant",
+        url: format!("http://{here}/signals"),
+        interval_ms: 500,
+        max_age_seconds: 5,
+    };
+    let broker =
+        |port| Broker { name: "plant-broker", broker: format!("127.0.0.1:{port}"), max_age_seconds: 5 };
+    let supply = |port| Supply {
+        name: "plant-ups",
+        address: format!("127.0.0.1:{port}"),
+        ups: UPS,
+        interval_ms: 500,
+        max_age_seconds: 5,
+    };
+    let over_mqtt = field.broker().is_some();
+    let state = |topic, pointer, path, clear| State {
+        source: if over_mqtt { "plant-broker" } else { "plant" },
+        topic: over_mqtt.then_some(topic),
+        pointer: if over_mqtt { pointer } else { path },
+        clear_values: [clear],
+    };
+    let over_nut = field.ups().is_some();
     Safety {
         clear_for_seconds: 30,
-        http: [Source {
-            name: "plant",
-            url: format!("http://{here}/signals"),
-            interval_ms: 500,
-            max_age_seconds: 5,
-        }],
-        crane_motion: state("/crane_motion", "idle"),
-        acs_collision: state("/acs_collision", "clear"),
+        http: if over_mqtt && over_nut { Vec::new() } else { vec![document()] },
+        mqtt: field.broker().map(broker).into_iter().collect(),
+        nut: field.ups().map(supply).into_iter().collect(),
+        crane_motion: state(CRANE_TOPIC, "/motion", "/crane_motion", "idle"),
+        acs_collision: state(ACS_TOPIC, "", "/acs_collision", "clear"),
         ups_battery: Level {
-            source: "plant",
-            pointer: "/ups_battery",
+            source: if over_nut { "plant-ups" } else { "plant" },
+            pointer: (!over_nut).then_some("/ups_battery"),
             minimum: 30.0,
-            online_pointer: "/ups_online",
+            online_pointer: (!over_nut).then_some("/ups_online"),
         },
         network: Switch { enabled: true },
         // The demo's gateway shares its machine with browsers and compilers.
-        system_load: Load { enabled: true, maximum_per_core: 16.0 },
+        system_load: Load { enabled: true, maximum_per_core: 16.0, maximum_pressure: 100.0 },
     }
 }

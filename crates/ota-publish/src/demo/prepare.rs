@@ -1,6 +1,7 @@
 //! What a data directory holds before a gateway is provisioned in it. Everything appears whole or not at all, and what is
 //! there is left as it is.
 
+use super::field::Field;
 use super::{DemoError, Layout, config, releases};
 use crate::atomic;
 use crate::keys::Keys;
@@ -65,6 +66,7 @@ pub(super) fn slots(layout: &Layout, size: u64) -> Result<(), DemoError> {
 pub(super) fn files(
     layout: &Layout,
     repository: &Repository,
+    field: &Field,
     here: SocketAddr,
     gateway: SocketAddr,
 ) -> Result<(), DemoError> {
@@ -81,7 +83,7 @@ pub(super) fn files(
     for (name, text, mode) in [
         ("bin/health-check", config::HEALTH_CHECK.to_owned(), 0o755),
         ("fw_env.config", config::fw_env(layout), 0o644),
-        ("config.toml", config::gateway(layout, here, gateway)?, 0o644),
+        ("config.toml", config::gateway(layout, field, here, gateway)?, 0o644),
     ] {
         atomic::replace(&layout.at(name), text.as_bytes(), mode)?;
     }

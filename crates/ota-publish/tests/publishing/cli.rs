@@ -1,6 +1,7 @@
 //! The program as an operator runs it.
 
 use ota_publish::image::{self, ImageSpec};
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -40,10 +41,13 @@ impl Running {
         line.trim_end().strip_prefix(start).unwrap_or_else(|| panic!("{line:?}")).to_owned()
     }
 
-    fn terminate(mut self) -> (ExitStatus, Duration) {
+    fn terminate(self) -> (ExitStatus, Duration) {
+        self.end_by(Signal::TERM)
+    }
+
+    fn end_by(mut self, signal: Signal) -> (ExitStatus, Duration) {
         let start = Instant::now();
-        let process = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
         let status = self.child.wait().unwrap();
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
@@ -109,6 +113,31 @@ fn the_demo_says_where_it_is_and_ends_when_asked() {
     let (status, took) = demo.terminate();
     assert!(status.success());
     assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+fn is_running(process: i32) -> bool {
+    // A process that has ended and that nobody has asked about is a zombie, without a command line.
+    std::fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|line| !line.is_empty())
+}
+
+#[test]
+fn the_programs_of_a_demo_end_with_it_however_it_ends() {
+    for signal in [Signal::TERM, Signal::INT, Signal::KILL] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut demo =
+            Running::start(directory.path(), "demo --data-dir data --listen 127.0.0.1:0 --image-mib 4");
+        demo.address("plant and repository on ");
+        let process = std::fs::read_to_string(directory.path().join("data/field/mosquitto.pid"));
+        let process = process.expect("mosquitto is missing: install it, or run `make setup`");
+        let process = process.trim().parse().unwrap();
+        assert!(is_running(process));
+        demo.end_by(signal);
+        let start = Instant::now();
+        while is_running(process) {
+            assert!(start.elapsed() < Duration::from_secs(10), "{signal:?} leaves mosquitto behind");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
 }
 
 #[test]

@@ -29,7 +29,8 @@ fn lasting(data: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = files(data);
     files.retain(|path, _| {
         let name = path.to_str().unwrap();
-        name != "config.toml" && !name.ends_with("timestamp.json") && !name.ends_with(".snapshot.json")
+        let of_this_run = name == "config.toml" || name.starts_with("field/");
+        !of_this_run && !name.ends_with("timestamp.json") && !name.ends_with(".snapshot.json")
     });
     files
 }
@@ -61,6 +62,32 @@ async fn the_data_directory_is_complete() {
     }
     assert!(!data.join(".preparing").exists());
     demo.stop().await;
+}
+
+#[tokio::test]
+async fn its_configuration_names_what_carries_the_signals() {
+    let directory = tempfile::tempdir().unwrap();
+    let everything = options(&directory);
+    let nothing = DemoOptions { programs: Vec::new(), ..everything.clone() };
+    for (options, crane, ups) in [
+        (&everything, "plant-broker", "plant-ups"),
+        (&nothing, "plant", "plant"),
+        (&everything, "plant-broker", "plant-ups"),
+    ] {
+        let demo = Demo::start(options).await.unwrap();
+        let config = std::fs::read_to_string(options.data_dir.join("config.toml")).unwrap();
+        let safety = config.parse::<toml::Table>().unwrap()["safety"].clone();
+        assert_eq!(
+            safety["crane_motion"]["source"].as_str(),
+            Some(crane),
+            "is mosquitto installed? {safety}"
+        );
+        assert_eq!(safety["ups_battery"]["source"].as_str(), Some(ups), "is NUT installed? {safety}");
+        assert_eq!(safety.get("mqtt").is_some(), crane != "plant");
+        assert_eq!(safety.get("nut").is_some(), ups != "plant");
+        assert_eq!(safety.get("http").is_some(), crane == "plant");
+        demo.stop().await;
+    }
 }
 
 #[tokio::test]

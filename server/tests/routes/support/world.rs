@@ -235,6 +235,7 @@ impl Sensors for World {
                 reason: if blocks { "It stands against it." } else { "Clear." }.into(),
                 at: self.boot(),
                 max_age: Duration::from_secs(5),
+                clears_in: None,
             }
         };
         ConstraintId::ALL.map(reading).into()
