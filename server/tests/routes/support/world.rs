@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use ota_core::{
-    BootSelection, Bundle, Clearance, ConstraintId, ConstraintState, ImageFacts, Reading, Release, Severity,
-    SlotId, TargetFile, UpdateKind,
+    BootSelection, Bundle, Clearance, ConstraintId, ConstraintState, FailureCode, ImageFacts, Reading,
+    Release, Severity, SlotId, TargetFile, UpdateKind,
 };
 use ota_engine::ports::{
     BootEnvironment, Bundles, Clock, Fetcher, Meter, PermittedChange, ReadBack, Reboot, Repository,
@@ -27,12 +27,24 @@ pub struct World {
     boot: Mutex<BootSelection>,
     /// Downloads stay where they are until they are cancelled.
     pub downloads_hang: AtomicBool,
+    /// Bytes of a slot after which writing stays where it is until it is cancelled.
+    pub writes_hang_at: Mutex<Option<u64>>,
     /// The look at the free space takes until this is taken back.
     pub space_hangs: AtomicBool,
     pub space_asked: AtomicBool,
+    /// The look at the free space panics.
+    pub space_panics: AtomicBool,
+    /// The boot environment can be read only.
+    pub boot_read_only: AtomicBool,
+    /// The gateway has been started from slot B.
+    pub runs_from_b: AtomicBool,
     pub repository_down: AtomicBool,
     pub crane_moves: AtomicBool,
+    /// The crane starts as soon as slot B is next.
+    pub crane_starts_when_armed: AtomicBool,
     pub reboots: AtomicU32,
+    /// Changes of the boot environment.
+    pub commits: AtomicU32,
 }
 
 impl World {
@@ -42,11 +54,17 @@ impl World {
             began: Instant::now(),
             boot: Mutex::new(BootSelection::from_variables(Some("A B"), Some("3"), Some("3"))),
             downloads_hang: AtomicBool::new(false),
+            writes_hang_at: Mutex::new(None),
             space_hangs: AtomicBool::new(false),
             space_asked: AtomicBool::new(false),
+            space_panics: AtomicBool::new(false),
+            boot_read_only: AtomicBool::new(false),
+            runs_from_b: AtomicBool::new(false),
             repository_down: AtomicBool::new(false),
             crane_moves: AtomicBool::new(false),
+            crane_starts_when_armed: AtomicBool::new(false),
             reboots: AtomicU32::new(0),
+            commits: AtomicU32::new(0),
         }
     }
 }
@@ -81,8 +99,14 @@ fn release(id: &str, version: &str, kind: UpdateKind, severity: Severity) -> Rel
     }
 }
 
+tokio::task_local! {
+    /// In a task that has it, the clock panics.
+    pub static CLOCK_PANICS: ();
+}
+
 impl Clock for World {
     fn now(&self) -> jiff::Timestamp {
+        assert!(CLOCK_PANICS.try_get().is_err(), "the clock panics, as ordered");
         jiff::Timestamp::now()
     }
     fn boot(&self) -> Duration {
@@ -112,6 +136,7 @@ impl Repository for World {
 impl Fetcher for World {
     async fn check_space(&self, _: &TargetFile) -> Result<(), StepError> {
         self.space_asked.store(true, Ordering::Relaxed);
+        assert!(!self.space_panics.load(Ordering::Relaxed), "the look at the free space panics, as ordered");
         while self.space_hangs.load(Ordering::Relaxed) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -152,7 +177,7 @@ impl Bundles for World {
 #[async_trait]
 impl Slots for World {
     fn booted(&self) -> SlotId {
-        SlotId::A
+        if self.runs_from_b.load(Ordering::Relaxed) { SlotId::B } else { SlotId::A }
     }
     async fn usage(&self, _: SlotId) -> Result<SlotUsage, StepError> {
         Ok(SlotUsage { size: SIZE, used: Some(SIZE / 2) })
@@ -165,10 +190,16 @@ impl Slots for World {
         slot: SlotId,
         _: PathBuf,
         _: &Bundle,
-        _: &Meter,
-        _: &CancellationToken,
+        meter: &Meter,
+        cancel: &CancellationToken,
     ) -> Result<(), StepError> {
         assert_eq!(slot, SlotId::B, "the running slot is never written");
+        let hang_at = *self.writes_hang_at.lock().unwrap();
+        if let Some(bytes) = hang_at {
+            meter.set(bytes);
+            cancel.cancelled().await;
+            return Err(StepError::Cancelled);
+        }
         Ok(())
     }
     async fn read_back(
@@ -188,8 +219,16 @@ impl BootEnvironment for World {
         Ok(self.boot.lock().unwrap().clone())
     }
     async fn commit(&self, change: PermittedChange) -> Result<BootSelection, StepError> {
+        if self.boot_read_only.load(Ordering::Relaxed) {
+            let message = "The boot environment cannot be written.";
+            return Err(StepError::failed(FailureCode::InstallFailed, message, "read-only, as ordered"));
+        }
+        self.commits.fetch_add(1, Ordering::Relaxed);
         let mut boot = self.boot.lock().unwrap();
         *boot = boot.clone().with(change.change());
+        if boot.next_boot() == Some(SlotId::B) && self.crane_starts_when_armed.load(Ordering::Relaxed) {
+            self.crane_moves.store(true, Ordering::Relaxed);
+        }
         Ok(boot.clone())
     }
 }
