@@ -1,6 +1,6 @@
 //! Why a use case was refused.
 
-use ota_core::{Assessment, Failure, JobId};
+use ota_core::{Assessment, Failure, JobId, SlotId};
 
 use crate::ports::{RepositoryError, StepError, StoreError};
 
@@ -21,6 +21,11 @@ pub enum OtaError {
     Blocked(Vec<Assessment>),
     #[error("Job {job} cannot be installed: it is {state}, not downloaded.")]
     NotDownloaded { job: JobId, state: &'static str },
+    /// The slot that the job was made for runs by now.
+    #[error(
+        "Job {job} was downloaded for slot {slot}, which runs now. Cancel it and start the update again."
+    )]
+    TargetRuns { job: JobId, slot: SlotId },
     #[error("Job {job} cannot be cancelled: {reason}.")]
     TooLateToCancel { job: JobId, reason: String },
     /// The release cannot be installed on this gateway.
