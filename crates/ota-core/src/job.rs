@@ -13,7 +13,7 @@
 mod apply;
 mod reconcile;
 
-use crate::{Actor, JobId, Phase, Release, SlotId};
+use crate::{Actor, JobId, Phase, Release, SlotId, overall_percentage};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +87,8 @@ pub struct Job {
     pub ended_at: Option<Timestamp>,
     /// Known from the verification on.
     pub bundle: Option<Bundle>,
-    /// The highest overall percentage at a change of state: what is run again after a restart does not move it backwards.
+    /// The overall percentage that people have seen. It is durable before it is shown: what is run again after a restart does
+    /// not move it backwards.
     #[serde(default)]
     pub reached: f64,
     pub state: JobState,
@@ -380,6 +381,17 @@ impl Job {
             JobState::Trial { failed: Some(_) } => "rolling_back".to_owned(),
             _ => "none".to_owned(),
         }
+    }
+
+    /// Takes in how far the running step is: `done` is its fraction, 0 to 1. True when `reached` has moved on, by whole
+    /// percents: seldom enough to be made durable each time.
+    pub fn come_to(&mut self, done: f64) -> bool {
+        let overall = overall_percentage(&self.state, done).floor();
+        let further = overall > self.reached;
+        if further {
+            self.reached = overall;
+        }
+        further
     }
 
     /// A job that has just been asked for.

@@ -25,8 +25,8 @@ pub fn percentage(state: &JobState, done: f64) -> f64 {
     }
 }
 
-/// Percentage of the whole way from the request to the committed boot. The caller keeps the highest one seen: a step that
-/// is run again after a restart does not move it backwards. It is 100 only at the commit.
+/// Percentage of the whole way from the request to the committed boot, of a step that may be run again. What people see is
+/// [`crate::Job::reached`], which does not go backwards. It is 100 only at the commit.
 #[must_use]
 pub fn overall_percentage(state: &JobState, done: f64) -> f64 {
     let part = percentage(state, done) / 100.0;

@@ -48,6 +48,8 @@ struct World {
     proven: bool,
     starts_well: bool,
     pending: Option<Effect>,
+    /// The overall percentage that somebody has seen.
+    seen: f64,
 }
 
 fn now() -> Timestamp {
@@ -76,6 +78,7 @@ impl World {
             proven: false,
             starts_well,
             pending: None,
+            seen: 0.0,
         };
         world.tell(JobEvent::Start);
         world
@@ -121,6 +124,9 @@ impl World {
     /// Performs the pending effect; `luck` chooses its outcome.
     fn step(&mut self, luck: u8) {
         let Some(effect) = self.pending.take() else { return };
+        if self.job.come_to(f64::from(luck) / 100.0) {
+            self.saved = self.job.clone();
+        }
         let fails = luck < 12;
         let failure = JobEvent::Failed(Failure { code: FailureCode::InstallFailed, message: "x".into() });
         let target = self.job.target;
@@ -176,7 +182,10 @@ impl World {
     }
 }
 
-fn check(world: &World) {
+fn check(world: &mut World) {
+    let before = std::mem::replace(&mut world.seen, world.job.reached);
+    assert!(world.seen >= before, "progress went from {before} back to {}", world.seen);
+    assert_eq!(world.seen >= 100.0, world.job.state == JobState::Committed, "{:?}", world.job);
     assert!(world.env.next_boot().is_some() || world.booted == SlotId::B, "there is always a slot to boot");
     match &world.job.state {
         JobState::Committed => assert_eq!(world.booted, world.job.target),
@@ -203,7 +212,7 @@ proptest! {
                 13..20 => world.tell(JobEvent::Install(InstallOrder { reboot_after: luck % 2 == 0 })),
                 _ => world.step(luck),
             }
-            check(&world);
+            check(&mut world);
         }
         // Every open job can end: from here on nothing goes wrong any more.
         for _ in 0..40 {
@@ -211,7 +220,7 @@ proptest! {
             world.step(50);
         }
         prop_assert!(world.job.state.is_ended(), "{:?} still open", world.job.state);
-        check(&world);
+        check(&mut world);
     }
 }
 

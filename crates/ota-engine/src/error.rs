@@ -1,6 +1,6 @@
 //! Why a use case was refused.
 
-use ota_core::{Assessment, Failure, JobId, PinKind};
+use ota_core::{Assessment, Failure, JobId, PinKind, SlotId};
 use std::time::Duration;
 
 use crate::ports::{RepositoryError, StepError, StoreError};
@@ -22,6 +22,11 @@ pub enum OtaError {
     Blocked(Vec<Assessment>),
     #[error("Job {job} cannot be installed: it is {state}, not downloaded.")]
     NotDownloaded { job: JobId, state: &'static str },
+    /// The slot that the job was made for runs by now.
+    #[error(
+        "Job {job} was downloaded for slot {slot}, which runs now. Cancel it and start the update again."
+    )]
+    TargetRuns { job: JobId, slot: SlotId },
     #[error("Job {job} cannot be cancelled: {reason}.")]
     TooLateToCancel { job: JobId, reason: String },
     /// The release cannot be installed on this gateway.
@@ -61,7 +66,7 @@ impl OtaError {
             Self::BadRequest(_) => "bad_request",
             Self::Busy { .. } => "busy",
             Self::Blocked(_) => "blocked",
-            Self::NotDownloaded { .. } | Self::TooLateToCancel { .. } => "conflict",
+            Self::NotDownloaded { .. } | Self::TargetRuns { .. } | Self::TooLateToCancel { .. } => "conflict",
             Self::Unfit(_) => "invalid_image",
             Self::Step(failure) => failure.code.as_str(),
             Self::Repository(_) => "download_failed",

@@ -1,6 +1,6 @@
 //! How far a job is: bytes, smoothed speed, time left.
 
-use ota_core::{Job, JobState, overall_percentage, percentage};
+use ota_core::{Job, JobState, percentage};
 use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -16,7 +16,7 @@ const WEIGHT: f64 = 0.25;
 pub struct Figures {
     /// Of the operation that the last request started.
     pub percentage: f64,
-    /// Of the whole way to the committed boot.
+    /// Of the whole way to the committed boot, as far as it is durable: it never goes backwards.
     pub overall: f64,
     /// Bytes a second, smoothed.
     pub speed: f64,
@@ -37,8 +37,7 @@ impl Figures {
             JobState::Cancelled { percentage, .. } => *percentage,
             state => percentage(state, 0.0),
         };
-        let overall = overall_percentage(&job.state, 0.0).max(job.reached);
-        Self { percentage: shown, overall, done, total, ..Self::default() }
+        Self { percentage: shown, overall: job.reached, done, total, ..Self::default() }
     }
 }
 
@@ -53,9 +52,10 @@ pub struct Gauge {
 struct Pace {
     speed: f64,
     last: Option<(Duration, u64)>,
+    /// The meter is that of the job's step, and not still that of the one before.
+    in_step: bool,
     /// Boot clock.
     trial_deadline: Option<Duration>,
-    overall: f64,
 }
 
 impl Gauge {
@@ -63,7 +63,12 @@ impl Gauge {
     pub fn begin_step(&self, total: u64) {
         self.meter.begin(0, total);
         let mut pace = self.lock();
-        (pace.speed, pace.last) = (0.0, None);
+        (pace.speed, pace.last, pace.in_step) = (0.0, None, true);
+    }
+
+    /// The step is over; what the meter shows says nothing about the next one.
+    pub fn end_step(&self) {
+        self.lock().in_step = false;
     }
 
     /// The trial ends at `deadline` on the boot clock.
@@ -89,14 +94,12 @@ impl Gauge {
             Some((at, _)) if now == at => {}
             _ => pace.last = Some((now, done)),
         }
-        let fraction = if total == 0 { 0.0 } else { done as f64 / total as f64 };
-        pace.overall = pace.overall.max(job.reached).max(overall_percentage(&job.state, fraction));
         let missing = total.saturating_sub(done) as f64;
         let eta = (pace.speed >= 1.0 && total > 0)
             .then(|| Duration::try_from_secs_f64((missing / pace.speed).ceil()).unwrap_or(Duration::MAX));
         Figures {
-            percentage: percentage(&job.state, fraction),
-            overall: pace.overall,
+            percentage: percentage(&job.state, pace.fraction(done, total)),
+            overall: job.reached,
             speed: pace.speed,
             done,
             total,
@@ -104,7 +107,20 @@ impl Gauge {
         }
     }
 
+    /// The fraction of the running step that is done, 0 to 1.
+    pub fn fraction(&self) -> f64 {
+        let (done, total) = self.meter.read();
+        self.lock().fraction(done, total)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Pace> {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pace {
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    fn fraction(&self, done: u64, total: u64) -> f64 {
+        if total == 0 || !self.in_step { 0.0 } else { done as f64 / total as f64 }
     }
 }

@@ -53,10 +53,7 @@ impl Ota {
             return Err(OtaError::NotDownloaded { job: job.id, state: state.name() });
         }
         if job.target == self.parts.slots.booted() {
-            return Err(OtaError::Unfit(format!(
-                "Job {} was downloaded for slot {}, which runs now. Cancel it and start the update again.",
-                job.id, job.target
-            )));
+            return Err(OtaError::TargetRuns { job: job.id, slot: job.target });
         }
         let admission = ota_core::admit(&Operation::Install { job: &job.id }, &desk).map_err(busy)?;
         if let Admission::Start { superseded } = admission

@@ -59,6 +59,7 @@ impl Ota {
             }
             let running: Vec<JobId> = self.drivers().keys().cloned().collect();
             for id in running {
+                self.keep_progress(&id).await;
                 self.show(&id).await;
             }
         }

@@ -9,6 +9,7 @@ mod guard;
 mod identity;
 mod read_back;
 mod write;
+mod writer;
 
 pub use cmdline::{CmdlineError, booted_slot};
 pub(crate) use filesystem::Filesystem;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::image::ImageReader;
-use crate::pipeline::{self, Job};
+use crate::pipeline::{self, Hashing, Job};
 use crate::progress::{Meter, Progress};
 use crate::source::Source;
 use crate::squashfs::{self, Layout};
@@ -142,9 +142,33 @@ impl VerifiedBundle {
         progress: &dyn Progress,
         mut sink: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), Error> {
+        self.stream(slot_class, Hashing::Compared, progress, &mut sink)
+    }
+
+    /// As [`VerifiedBundle::stream_image`] without the image's SHA-256, for a sink whose content is hashed afterwards
+    /// anyway. Every block was compared with the hash tree all the same: no byte comes out that was not signed.
+    ///
+    /// # Errors
+    /// Those of [`VerifiedBundle::stream_image`], but for the SHA-256.
+    pub fn stream_image_unhashed(
+        &self,
+        slot_class: &str,
+        progress: &dyn Progress,
+        mut sink: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), Error> {
+        self.stream(slot_class, Hashing::Elsewhere, progress, &mut sink)
+    }
+
+    fn stream(
+        &self,
+        slot_class: &str,
+        hashing: Hashing,
+        progress: &dyn Progress,
+        sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), Error> {
         let job = self.job(slot_class)?;
         let meter = Meter::new(job.image.size, progress);
-        pipeline::run(vec![job], &meter, &mut sink)
+        pipeline::run(vec![job], hashing, &meter, sink)
     }
 
     /// The image for a slot class as a reader, for callers who want single steps rather than speed. Independent of

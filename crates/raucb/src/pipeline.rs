@@ -27,13 +27,23 @@ pub(crate) struct Job<'a> {
     pub(crate) blocks: Blocks,
 }
 
-/// Decompresses and hashes images in turn and gives their bytes to `sink`, each byte once and in order.
+/// Whether the SHA-256 of images is computed on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hashing {
+    /// And compared with the manifest's after the last byte.
+    Compared,
+    /// By whoever receives the image.
+    Elsewhere,
+}
+
+/// Decompresses images in turn and gives their bytes to `sink`, each byte once and in order.
 ///
 /// # Errors
 /// [`Error::Malformed`] where an image cannot be decompressed or, after its last byte, has not the SHA-256 of the
 /// manifest; [`Error::Io`], also of the sink; [`Error::Cancelled`]. The meter is stopped then.
 pub(crate) fn run(
     jobs: Vec<Job<'_>>,
+    hashing: Hashing,
     meter: &Meter<'_>,
     sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
 ) -> Result<(), Error> {
@@ -53,11 +63,24 @@ pub(crate) fn run(
         }
         // The workers' copies alone tell who reads by when they end.
         drop(jobs);
-        let (hashed, blocks) = sync_channel(QUEUE);
-        let hasher = spawn(scope, "hash", move || hash(&images, &lanes, &hashed).inspect_err(stop));
-        let hasher = hasher.inspect_err(stop)?;
-        let handed_on = hand_on(blocks, pool, meter, sink).inspect_err(stop);
-        first_cause(decoders.into_iter().chain([hasher]).map(joined).chain([handed_on]))
+        let mut threads = decoders;
+        let handed_on = match hashing {
+            Hashing::Compared => {
+                let (hashed, blocks) = sync_channel(QUEUE);
+                let hasher = spawn(scope, "hash", move || hash(&images, &lanes, &hashed).inspect_err(stop));
+                threads.push(hasher.inspect_err(stop)?);
+                hand_on(blocks.into_iter(), pool, meter, sink)
+            }
+            Hashing::Elsewhere => {
+                let blocks = images.iter().flat_map(|(_, count)| in_turn(*count, &lanes));
+                let handed_on = hand_on(blocks, pool, meter, sink);
+                // Workers that still have blocks to hand on find that nobody takes them.
+                drop(lanes);
+                handed_on
+            }
+        };
+        let handed_on = handed_on.inspect_err(stop);
+        first_cause(threads.into_iter().map(joined).chain([handed_on]))
     })
 }
 
@@ -101,6 +124,11 @@ fn decode(
     Ok(())
 }
 
+/// The blocks of one image in their order, up to the end of a worker that failed.
+fn in_turn(count: usize, lanes: &[Receiver<Vec<u8>>]) -> impl Iterator<Item = Vec<u8>> {
+    (0..count).zip(lanes.iter().cycle()).map_while(|(_, lane)| lane.recv().ok())
+}
+
 fn hash(
     images: &[(&Image, usize)],
     lanes: &[Receiver<Vec<u8>>],
@@ -108,13 +136,17 @@ fn hash(
 ) -> Result<(), Error> {
     for (image, count) in images {
         let mut sha256 = Sha256::new();
-        for (_, lane) in (0..*count).zip(lanes.iter().cycle()) {
-            // Without a sender its worker has failed, and reports so itself.
-            let Ok(block) = lane.recv() else { return Ok(()) };
+        let mut taken = 0;
+        for block in in_turn(*count, lanes) {
             sha256.update(&block);
             if hashed.send(block).is_err() {
                 return Ok(());
             }
+            taken += 1;
+        }
+        if taken < *count {
+            // A worker has failed, and reports so itself.
+            return Ok(());
         }
         let found: [u8; 32] = sha256.finalize().into();
         if found != image.sha256 {
@@ -125,7 +157,7 @@ fn hash(
 }
 
 fn hand_on(
-    blocks: Receiver<Vec<u8>>,
+    blocks: impl Iterator<Item = Vec<u8>>,
     pool: &Pool,
     meter: &Meter<'_>,
     sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::frontier::frontier;
-use crate::pipeline::{self, first_cause, joined, spawn};
+use crate::pipeline::{self, Hashing, first_cause, joined, spawn};
 use crate::progress::{Meter, Progress};
 use crate::source::Source;
 use crate::squashfs::Layout;
@@ -36,7 +36,7 @@ pub(crate) fn verify(
     thread::scope(|scope| {
         let check = move || check_all(checker, meter, |end| leader.confirm(end));
         let tree = spawn(scope, "hash tree", move || check().inspect_err(|_| meter.stop()))?;
-        let images = pipeline::run(jobs, meter, &mut |_: &[u8]| io::Result::Ok(()));
+        let images = pipeline::run(jobs, Hashing::Compared, meter, &mut |_: &[u8]| io::Result::Ok(()));
         first_cause([joined(tree), images])
     })
 }

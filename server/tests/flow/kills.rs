@@ -1,9 +1,21 @@
 //! SIGKILL at every phase, and at moments nobody chose.
 
 use crate::gateway::Gateway;
-use ota_publish::faults::Fault;
+use ota_publish::{faults::Fault, image::Content, release::Release};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
+
+/// What was shown of the whole way never goes back, however often the process was killed.
+#[derive(Default)]
+struct Overall(Cell<f64>);
+
+impl Overall {
+    fn rises(&self, job: &Value) {
+        let now = job["progress"]["overall_percentage"].as_f64().unwrap();
+        let before = self.0.replace(now);
+        assert!(now >= before, "overall progress went from {before} back to {now}: {job}");
+    }
+}
 
 /// Whatever happened: the old slot is as it was, the boot loader would start a good system, no job runs without a worker.
 async fn right_in_the_end(gateway: &Gateway, job: &str, a: &[u8]) {
@@ -48,6 +60,34 @@ async fn killed_while_the_slot_is_written() {
 }
 
 #[tokio::test]
+async fn killed_in_the_middle_of_a_long_writing() {
+    const SIZE: u64 = 256 << 20;
+    let mut gateway = Gateway::start().await;
+    let slot = gateway.site.path("slots/B/rootfs.img");
+    std::fs::File::options().write(true).open(slot).unwrap().set_len(SIZE).unwrap();
+    gateway.publish(&Release::new("long", "v9.0.0").image_size(SIZE).content(Content::Filler)).await;
+    let job = gateway.start_update("long", false).await;
+    gateway.job_until(&job, "the download", |job| job["status"] == "downloaded").await;
+    Gateway::data(gateway.post("install", json!({"job_id": job, "reboot_after": false})).await);
+    let overall = Overall::default();
+    let killed = gateway
+        .job_until(&job, "some of the writing", |job| {
+            overall.rises(job);
+            overall.0.get() > 52.0
+        })
+        .await;
+    gateway.kill();
+    assert_eq!(killed["status"], "installing", "it was killed in the middle: {killed}");
+    gateway.up().await;
+    gateway
+        .job_until(&job, "the arming", |job| {
+            overall.rises(job);
+            job["armed"] == true
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn killed_between_arming_and_restart() {
     let mut gateway = Gateway::start().await;
     let a = gateway.slot("A");
@@ -81,8 +121,14 @@ async fn killed_again_and_again() {
     let a = gateway.slot("A");
     gateway.server.inject("targets/", Fault::Throttle(8 << 20));
     let job = gateway.start_update("update-001", true).await;
+    let overall = Overall::default();
     for _ in 0..12 {
-        tokio::time::sleep(Duration::from_millis(next() % 700)).await;
+        let watch = gateway.job_until(&job, "its end", |job| {
+            overall.rises(job);
+            !job["ended_at"].is_null()
+        });
+        let pause = Duration::from_millis(next() % 700);
+        _ = tokio::join!(tokio::time::timeout(pause, watch), tokio::time::sleep(pause));
         gateway.kill();
         gateway.up().await;
     }

@@ -1,5 +1,6 @@
 use crate::support::Gateway;
 use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 
 const PATH: &str = "/api/v1/ota/install";
 
@@ -53,4 +54,18 @@ async fn only_a_downloaded_job_can_be_installed() {
     gateway.order("/api/v1/ota/cancel", &json!({ "job_id": id })).await.data("Update operation cancelled");
     let (_, details) = gateway.order(PATH, &json!({ "job_id": id })).await.failure(409, "OTA_INSTALL_FAILED");
     assert_eq!(details["conflict"], "cancelled");
+}
+
+#[tokio::test]
+async fn a_download_for_the_slot_that_runs_by_now_is_refused_and_stays() {
+    let gateway = Gateway::ready().await;
+    let id = downloaded(&gateway).await;
+    gateway.world.runs_from_b.store(true, Ordering::Relaxed);
+    let (message, details) =
+        gateway.order(PATH, &json!({ "job_id": id })).await.failure(409, "OTA_INSTALL_FAILED");
+    assert!(message.contains("slot B, which runs now"), "{message}");
+    assert_eq!(details, json!({ "conflict": "target_running", "job_id": id }));
+    gateway.until_job_is("downloaded").await;
+    assert_eq!(gateway.world.commits.load(Ordering::Relaxed), 0, "the boot environment is as it was");
+    gateway.order("/api/v1/ota/cancel", &json!({ "job_id": id })).await.data("Update operation cancelled");
 }

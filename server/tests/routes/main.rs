@@ -15,6 +15,7 @@ mod login;
 mod logs;
 mod monitor;
 mod page;
+mod panics;
 mod progress;
 mod reboot;
 mod safety;

@@ -1,4 +1,4 @@
-use crate::support::Gateway;
+use crate::support::{Gateway, SIZE, World};
 use serde_json::json;
 use std::sync::atomic::Ordering;
 
@@ -30,4 +30,30 @@ async fn a_query_without_a_job_is_bad_and_with_an_unknown_one_finds_nothing() {
     for id in ["OTA-JOB-8821X", "../../etc", "%00", "x%27%20OR%201=1"] {
         gateway.read(&format!("/api/v1/ota/progress?job_id={id}")).await.failure(404, "NOT_FOUND");
     }
+}
+
+#[tokio::test]
+async fn a_restart_in_the_middle_of_a_step_does_not_take_back_what_was_shown() {
+    let gateway = Gateway::ready().await;
+    *gateway.world.writes_hang_at.lock().unwrap() = Some(SIZE / 2);
+    let order = json!({ "update_id": "update-001", "install_after": true });
+    let started = gateway.order("/api/v1/ota/download", &order).await;
+    let path = started.body()["data"]["progress_url"].as_str().unwrap().to_owned();
+    // Half of the writing: 50 for the download, and half of 65 of the other 50, in whole percents.
+    let shown = || gateway.ota.snapshot().job.as_ref().map_or(0.0, |view| view.figures.overall);
+    gateway.until("half of the writing is shown", || shown() >= 66.0).await;
+    let overall = async |gateway: &Gateway| {
+        let data = gateway.read(&path).await.data("Update progress retrieved successfully");
+        (data["progress"]["current_operation"].clone(), data["progress"]["overall_percentage"].clone())
+    };
+    assert_eq!(overall(&gateway).await, (json!("flashing_partition_b"), json!(66.0)));
+
+    let start = |world: &World| *world.writes_hang_at.lock().unwrap() = Some(0);
+    let gateway = gateway.restarted_into(start).await;
+    let writes = || {
+        let snapshot = gateway.ota.snapshot();
+        snapshot.job.as_ref().is_some_and(|view| view.job.current_operation() == "flashing_partition_b")
+    };
+    gateway.until("it writes again, from the start", writes).await;
+    assert_eq!(overall(&gateway).await, (json!("flashing_partition_b"), json!(66.0)));
 }

@@ -1,5 +1,6 @@
 use crate::support::{GATEWAY, Gateway};
 use futures::{SinkExt, StreamExt};
+use ota_engine::ports::LogLevel;
 use serde_json::{Value, json};
 use server::serve::{Limits, serve};
 use std::{sync::atomic::Ordering, time::Duration};
@@ -152,4 +153,51 @@ async fn a_message_that_is_too_long_ends_the_connection() {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap();
+}
+
+/// Messages that a listener may be behind, and more than the kernel keeps for a socket that nobody reads.
+const MISSED: usize = 300;
+const LONG: usize = 1 << 20;
+const LONG_ONES: usize = 24;
+
+#[tokio::test]
+async fn a_client_that_lags_is_told_to_read_again_and_nobody_else_is() {
+    let gateway = Gateway::ready().await;
+    let (address, _stop) = listen(&gateway).await;
+    let (mut slow, mut quick) =
+        (with_cookie(&gateway, &address).await, with_cookie(&gateway, &address).await);
+    assert_eq!(next(&mut slow).await["type"], "system_status");
+    let lines = (0..LONG_ONES + MISSED).map(|line| {
+        let filler = if line < LONG_ONES { LONG } else { 0 };
+        format!("line {line} {}", "x".repeat(filler))
+    });
+    for line in lines {
+        gateway.ota.log(LogLevel::Info, "test", line.clone()).await;
+        let heard = next_but_figures(&mut quick).await;
+        assert_eq!(heard["message"], line, "in order, and without a gap: {:.200}", heard.to_string());
+    }
+    let mut heard = Vec::new();
+    loop {
+        let message = next(&mut slow).await;
+        if message["type"] == "changed" {
+            assert_eq!(message["what"], "all");
+            break;
+        }
+        heard.extend((message["type"] == "log_entry").then_some(message));
+    }
+    assert!(heard.len() < LONG_ONES, "it lagged behind: {}", heard.len());
+    assert_eq!(next(&mut slow).await["type"], "system_status", "how things stand now");
+    gateway.ota.log(LogLevel::Info, "test", "afterwards").await;
+    while next_of(&mut slow, "log_entry").await["message"] != "afterwards" {}
+    assert_eq!(next_but_figures(&mut quick).await["message"], "afterwards");
+}
+
+/// The next message that is no figure of load or safety.
+async fn next_but_figures(socket: &mut Socket) -> Value {
+    loop {
+        let message = next(socket).await;
+        if message["type"] != "system_status" && message["type"] != "safety_update" {
+            return message;
+        }
+    }
 }

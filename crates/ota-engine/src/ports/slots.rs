@@ -46,8 +46,8 @@ pub trait Slots: Send + Sync {
     /// `InsufficientSpace` or `InvalidImage`, before anything is written.
     async fn check_fit(&self, slot: SlotId, bundle: &Bundle) -> Result<(), StepError>;
 
-    /// Writes the images of the bundle at `path` and flushes them. Each image is hashed on its way and compared with
-    /// `bundle`, which was verified before.
+    /// Writes the images of the bundle at `path` and flushes them. `bundle` was verified before; every block is compared
+    /// with the signed hash tree again on its way, and the image's hash is left to [`Slots::read_back`].
     ///
     /// # Errors
     /// `InstallFailed`; also for the booted slot, which is never written.

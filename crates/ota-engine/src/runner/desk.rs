@@ -36,6 +36,9 @@ impl Ota {
                 self.parts.store.save_jobs(&[&next], now, &[]).await?;
                 *job = next;
             }
+            if told && let Some(driver) = self.drivers().get(id) {
+                driver.gauge.end_step();
+            }
             (job.clone(), effect, told)
         };
         desk.retain(|job| !job.state.is_ended());
@@ -126,6 +129,22 @@ impl Ota {
             }
         });
         self.tell(Event::Progress(view));
+    }
+
+    /// Makes durable how far the job is, so that nobody sees it go backwards after the process was killed.
+    pub(crate) async fn keep_progress(&self, id: &JobId) {
+        let mut desk = self.desk.lock().await;
+        let gauge = self.drivers().get(id).map(|driver| Arc::clone(&driver.gauge));
+        let (Some(job), Some(gauge)) = (desk.iter_mut().find(|job| job.id == *id), gauge) else { return };
+        let mut next = job.clone();
+        if !next.come_to(gauge.fraction()) {
+            return;
+        }
+        match self.parts.store.save_jobs(&[&next], self.parts.clock.now(), &[]).await {
+            Ok(()) => *job = next,
+            // It is shown when the store can take it again.
+            Err(error) => tracing::warn!(%error, job = %id, "progress cannot be saved"),
+        }
     }
 
     /// Shows the job again if it is still open.

@@ -1,12 +1,14 @@
 //! Effects: what the machine asks for, done through the ports.
 
-use ota_core::{ArmGate, Effect, Failure, FailureCode, Job, JobEvent, RebootGate, SlotId, SlotRecord, WriteGate};
-use std::time::Duration;
+use ota_core::{
+    ArmGate, Effect, Failure, FailureCode, Job, JobEvent, RebootGate, SlotId, SlotRecord, WriteGate,
+};
+use std::{path::PathBuf, time::Duration};
 
 use super::{Course, wait::names};
 use crate::{
     Ota,
-    ports::{Fact, LogLevel, PermittedChange, StepError},
+    ports::{Fact, LogLevel, Meter, PermittedChange, StepError},
     safety::asker,
     slot_view::store_failure,
 };
@@ -54,9 +56,14 @@ impl Ota {
         Ok(JobEvent::Fetched)
     }
 
+    /// The file that was fetched before. Its length is not this step's, so it has a meter of its own.
+    async fn staged(&self, course: &Course, job: &Job) -> Result<PathBuf, StepError> {
+        self.parts.fetcher.fetch(&job.release.target, &Meter::default(), &course.cancel).await
+    }
+
     async fn verify(&self, course: &Course, job: &Job) -> Result<JobEvent, StepError> {
         let target = &job.release.target;
-        let path = self.parts.fetcher.fetch(target, &course.gauge.meter, &course.cancel).await?;
+        let path = self.staged(course, job).await?;
         course.gauge.begin_step(target.length);
         let bundle = self.parts.bundles.verify(path, &course.gauge.meter, &course.cancel).await?;
         if bundle.version != job.release.version {
@@ -80,7 +87,7 @@ impl Ota {
     async fn write_slot(&self, course: &Course, job: &Job) -> Result<JobEvent, StepError> {
         self.refuse_booted(job.target)?;
         let (meter, cancel) = (&course.gauge.meter, &course.cancel);
-        let path = self.parts.fetcher.fetch(&job.release.target, meter, cancel).await?;
+        let path = self.staged(course, job).await?;
         let bundle = verified(job)?;
         let clearance = match self.clearance::<WriteGate>(asker(job)) {
             Ok(clearance) => clearance,

@@ -1,8 +1,8 @@
 //! The running system is never written, under whatever name it is asked for.
 
-use super::device::SlotWriter;
 use super::fault;
 use super::identity::Identity;
+use super::writer::SlotWriter;
 use ota_core::SlotId;
 use ota_engine::ports::StepError;
 use std::io;

@@ -1,4 +1,7 @@
-//! Reading a slot past the page cache and comparing it with the signed hashes: reading on this thread, hashing on another.
+//! Reading a slot past the page cache and comparing it with the signed hashes: some threads read, this one hashes.
+//!
+//! Reader `r` of `n` reads the parts `r`, `r + n`, … of a slot, and the hash takes them in turn: the device always has the next
+//! request, and the hash never waits for one to begin.
 
 use super::Assignment;
 use super::buffer::{AlignedBuffer, CAPACITY};
@@ -11,17 +14,18 @@ use sha2::{Digest, Sha256};
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::thread;
+use std::thread::{self, Builder};
 
-/// Buffers between the threads; one more is being hashed and one being filled.
-const DEPTH: usize = 4;
+/// Requests that the device has at once.
+const READERS: usize = 2;
+/// Buffers of each: one being filled, one waiting, one being hashed.
+const BUFFERS: usize = 3;
 
 /// # Errors
 /// `InstallFailed` where anything differs or cannot be read.
 pub(super) fn compare(slot: SlotId, assignments: &[Assignment], control: &Control) -> Result<(), StepError> {
     for Assignment { image, place } in assignments {
-        let reader = SlotReader::open(place).map_err(|error| fault::unusable(place, "open", &error))?;
-        let found = digest(reader, place, image.size, control)?;
+        let found = digest(place, image.size, control)?;
         if found != image.sha256 {
             return Err(fault::differs(place, image, &found));
         }
@@ -30,52 +34,81 @@ pub(super) fn compare(slot: SlotId, assignments: &[Assignment], control: &Contro
     Ok(())
 }
 
-fn digest(mut reader: SlotReader, place: &Path, size: u64, control: &Control) -> Result<String, StepError> {
-    let (full, to_hash) = sync_channel(DEPTH);
-    let (hashed, empty) = channel();
-    for _ in 0..DEPTH + 2 {
-        // The other end is in this function, hence open.
-        let _ = hashed.send(AlignedBuffer::new());
-    }
-    let no_thread = |error: io::Error| fault::read(place, 0, &error);
+/// A part of a slot on its way to the hash.
+struct Part {
+    buffer: AlignedBuffer,
+    length: usize,
+}
+
+/// Where the parts of one reader come from and its buffers go back to.
+struct Lane {
+    parts: Receiver<Part>,
+    used: Sender<AlignedBuffer>,
+}
+
+fn digest(place: &Path, size: u64, control: &Control) -> Result<String, StepError> {
     thread::scope(|scope| {
-        let hasher = thread::Builder::new().name("read-back".to_owned());
-        let hasher = hasher.spawn_scoped(scope, move || hash(&to_hash, &hashed)).map_err(no_thread)?;
-        let read = feed(&mut reader, place, size, &full, &empty, control);
-        drop(full);
-        let digest = hasher.join().map_err(|_| no_thread(io::Error::other("the hashing thread panicked")))?;
-        read.map(|()| digest)
+        let (mut lanes, mut readers) = (Vec::with_capacity(READERS), Vec::with_capacity(READERS));
+        for first in 0..READERS {
+            let slot = SlotReader::open(place).map_err(|error| fault::unusable(place, "open", &error))?;
+            let (full, parts) = sync_channel(1);
+            let (used, free) = channel();
+            for _ in 0..BUFFERS {
+                // The other end is in this function, hence open.
+                let _ = used.send(AlignedBuffer::new());
+            }
+            let read = move || feed(slot, place, size, first, &full, &free);
+            let reader = Builder::new().name("read-back".to_owned()).spawn_scoped(scope, read);
+            readers.push(reader.map_err(|error| fault::read(place, 0, &error))?);
+            lanes.push(Lane { parts, used });
+        }
+        let hashed = hash(&lanes, size, control);
+        // Readers that still have parts find that nobody takes them.
+        drop(lanes);
+        for reader in readers {
+            let panicked = || fault::read(place, 0, &io::Error::other("a reading thread panicked"));
+            reader.join().map_err(|_| panicked())??;
+        }
+        hashed?.ok_or_else(|| fault::read(place, 0, &io::Error::other("a reading thread ended")))
     })
 }
 
+/// Reads every [`READERS`]th part from part `first` on.
 fn feed(
-    reader: &mut SlotReader,
+    mut slot: SlotReader,
     place: &Path,
     size: u64,
-    full: &SyncSender<(AlignedBuffer, usize)>,
-    empty: &Receiver<AlignedBuffer>,
-    control: &Control,
+    first: usize,
+    full: &SyncSender<Part>,
+    free: &Receiver<AlignedBuffer>,
 ) -> Result<(), StepError> {
-    let gone = || fault::read(place, 0, &io::Error::other("the hashing thread ended"));
-    let mut left = size;
-    while left > 0 {
-        control.check()?;
-        let wanted = usize::try_from(left).map_or(CAPACITY, |left| left.min(CAPACITY));
-        let mut buffer = empty.recv().map_err(|_| gone())?;
-        reader.fill(&mut buffer, wanted).map_err(|error| fault::read(place, reader.position(), &error))?;
-        full.send((buffer, wanted)).map_err(|_| gone())?;
-        left -= wanted as u64;
-        control.add(wanted as u64);
+    for offset in (first as u64 * CAPACITY as u64..size).step_by(READERS * CAPACITY) {
+        let length = usize::try_from(size - offset).map_or(CAPACITY, |left| left.min(CAPACITY));
+        // Nobody is there any more when the hash has been given up; why is not ours to say.
+        let Ok(mut buffer) = free.recv() else { return Ok(()) };
+        slot.fill(&mut buffer, offset, length).map_err(|error| fault::read(place, offset, &error))?;
+        if full.send(Part { buffer, length }).is_err() {
+            return Ok(());
+        }
     }
     Ok(())
 }
 
-fn hash(full: &Receiver<(AlignedBuffer, usize)>, empty: &Sender<AlignedBuffer>) -> String {
+/// The hash of all parts in their order; nothing where a reader has ended before, which says itself why.
+fn hash(lanes: &[Lane], size: u64, control: &Control) -> Result<Option<String>, StepError> {
     let mut hash = Sha256::new();
-    for (buffer, length) in full {
+    let mut left = size;
+    for lane in lanes.iter().cycle() {
+        if left == 0 {
+            break;
+        }
+        control.check()?;
+        let Ok(Part { buffer, length }) = lane.parts.recv() else { return Ok(None) };
         hash.update(buffer.bytes().get(..length).unwrap_or_default());
-        // Nobody waits for the last ones.
-        let _ = empty.send(buffer);
+        left = left.saturating_sub(length as u64);
+        control.add(length as u64);
+        // Its reader has ended where this was one of the last.
+        let _ = lane.used.send(buffer);
     }
-    hex::encode(hash.finalize())
+    Ok(Some(hex::encode(hash.finalize())))
 }

@@ -1,9 +1,9 @@
-//! From a bundle into a slot: decompression and hashing on the bundle's threads, direct writes on this one.
+//! From a bundle into a slot: blocks compared and decompressed on the bundle's threads, gathered on this one, written on others.
 
 use super::Assignment;
-use super::device::SlotWriter;
 use super::fault;
 use super::guard::Guard;
+use super::writer::{SlotWriter, WriteFault};
 use crate::blocking::Control;
 use ota_core::SlotId;
 use ota_engine::ports::StepError;
@@ -27,38 +27,39 @@ pub(super) fn write(
     let bundle = bundle.verify_on_read().map_err(refused)?;
     for assignment in assignments {
         let place = &assignment.place;
-        let mut writer = SlotWriter::open(place).map_err(|error| fault::unusable(place, "open", &error))?;
+        let writer = SlotWriter::open(place).map_err(|error| fault::unusable(place, "open", &error))?;
         guard.check_open(slot, place, &writer)?;
         let size = writer.size().map_err(|error| fault::unusable(place, "measure", &error))?;
         fault::require_fit(slot, &assignment.image, size)?;
-        copy(path, &bundle, assignment, &mut writer, control)?;
+        copy(path, &bundle, assignment, writer, control)?;
     }
     Ok(())
 }
 
-/// The bundle hashes the image on its way and fails where the hash is not the signed one.
+/// Every block is compared with the signed hash tree before it is decompressed. The hash of the whole image is left to the
+/// read-back, which computes it over what has really arrived.
 fn copy(
     path: &Path,
     bundle: &VerifiedBundle,
     assignment: &Assignment,
-    writer: &mut SlotWriter,
+    mut writer: SlotWriter,
     control: &Control,
 ) -> Result<(), StepError> {
-    let mut device_error = None;
-    let streamed = bundle.stream_image(&assignment.image.class, &Stop(control), |part| {
+    let mut met = None;
+    let streamed = bundle.stream_image_unhashed(&assignment.image.class, &Stop(control), |part| {
         control.add(part.len() as u64);
-        writer.push(part).map_err(|error| {
-            let kind = error.kind();
-            device_error = Some(error);
+        writer.push(part).map_err(|fault| {
+            let kind = fault.error.kind();
+            met = Some(fault);
             kind.into()
         })
     });
-    let place = &assignment.place;
-    if let Some(error) = device_error {
-        return Err(fault::write(place, writer.position(), &error));
+    let of_device = |fault: WriteFault| fault::write(&assignment.place, fault.offset, &fault.error);
+    if let Some(fault) = met {
+        return Err(of_device(fault));
     }
     streamed.map_err(|error| fault::bundle(path, &error))?;
-    writer.finish().map_err(|error| fault::write(place, writer.position(), &error))?;
+    writer.finish().map_err(of_device)?;
     control.check()
 }
 

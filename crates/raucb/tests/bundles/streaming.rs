@@ -62,6 +62,9 @@ fn streams_give_every_byte_once_and_in_order() {
         let done: u64 = reports.last().map_or(0, |(done, _)| *done);
         assert_eq!(done, content.len() as u64);
         assert!(reports.iter().all(|(_, total)| *total == content.len() as u64));
+        let mut unhashed = Vec::new();
+        verified.stream_image_unhashed("rootfs", &(), collect(&mut unhashed)).unwrap();
+        assert!(unhashed == content);
     }
 }
 
@@ -71,17 +74,25 @@ fn streams_end_with_the_sink_or_on_request() {
     let content = noise(12 << 20, 16);
     let verified = verify(&bundle(&signer, &content, Compression::Gzip), &root.policy()).unwrap();
     let mut taken = 0;
-    let full = |part: &[u8]| {
+    let mut full = |part: &[u8]| {
         taken += part.len();
         if taken > 3 << 20 { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     };
-    let error = verified.stream_image("rootfs", &(), full).unwrap_err();
-    assert!(
-        matches!(&error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull),
-        "{error:?}"
-    );
+    for error in [
+        verified.stream_image("rootfs", &(), &mut full).unwrap_err(),
+        verified.stream_image_unhashed("rootfs", &(), &mut full).unwrap_err(),
+    ] {
+        assert!(
+            matches!(&error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull),
+            "{error:?}"
+        );
+    }
     let cancel = CancelAt(4 << 20, AtomicU64::new(0));
     let error = verified.stream_image("rootfs", &cancel, |_| Ok(())).unwrap_err();
+    assert!(matches!(error, Error::Cancelled), "{error:?}");
+    assert!(cancel.1.into_inner() <= 5 << 20, "it ends soon after");
+    let cancel = CancelAt(4 << 20, AtomicU64::new(0));
+    let error = verified.stream_image_unhashed("rootfs", &cancel, |_| Ok(())).unwrap_err();
     assert!(matches!(error, Error::Cancelled), "{error:?}");
     assert!(cancel.1.into_inner() <= 5 << 20, "it ends soon after");
 }
@@ -183,6 +194,10 @@ fn without_the_pass_a_damage_is_met_while_reading() {
     let error = opened.stream_image("rootfs", &(), collect(&mut streamed)).unwrap_err();
     assert!(matches!(error, Error::Malformed(Malformed::DataMismatch { block: 488 })), "{error:?}");
     assert!(content.starts_with(&streamed) && streamed.len() < content.len());
+    let mut unhashed = Vec::new();
+    let error = opened.stream_image_unhashed("rootfs", &(), collect(&mut unhashed)).unwrap_err();
+    assert!(matches!(error, Error::Malformed(Malformed::DataMismatch { block: 488 })), "{error:?}");
+    assert!(content.starts_with(&unhashed) && unhashed.len() < content.len());
 
     let other = noise(3 << 20, 18);
     let squashfs = mksquashfs(&content, &[]);

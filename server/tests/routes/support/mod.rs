@@ -4,7 +4,7 @@ mod client;
 mod world;
 
 pub use client::{Answer, Call};
-pub use world::World;
+pub use world::{CLOCK_PANICS, SIZE, World};
 
 use http::Method;
 use ota_core::{ConstraintId, OverridePolicy, PinKind, Role, SlotId, SlotRecord};
@@ -41,7 +41,8 @@ impl Gateway {
         let directory = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(directory.path().join("gateway.db")).await.unwrap();
         provision(&store).await;
-        Self::on(directory, store, site(), options).await
+        let world = World::new(directory.path());
+        Self::on(directory, store, (world, site()), options).await
     }
 
     /// Sets the override PIN, as commissioning does.
@@ -65,22 +66,35 @@ impl Gateway {
         provision(&store).await;
         let mut site = site();
         change(&mut site);
-        Self::on(directory, store, site, |_| {}).await
+        let world = World::new(directory.path());
+        Self::on(directory, store, (world, site), |_| {}).await
     }
 
     /// The same gateway after a restart of the service.
     pub async fn restarted(self) -> Self {
+        self.restarted_into(|_| {}).await
+    }
+
+    /// The same gateway after a restart into a world that `prepare` has changed.
+    pub async fn restarted_into(self, prepare: impl FnOnce(&World)) -> Self {
         let Self { directory, store, state, ota, router, .. } = self;
         state.close().await;
         ota.shutdown().await;
         drop((router, state, ota));
         store.close().await;
         let store = SqliteStore::open(directory.path().join("gateway.db")).await.unwrap();
-        Self::on(directory, store, site(), |_| {}).await
+        let world = World::new(directory.path());
+        prepare(&world);
+        Self::on(directory, store, (world, site()), |_| {}).await
     }
 
-    async fn on(directory: TempDir, store: SqliteStore, site: Site, change: impl FnOnce(&mut Options)) -> Self {
-        let world = Arc::new(World::new(directory.path()));
+    async fn on(
+        directory: TempDir,
+        store: SqliteStore,
+        (world, site): (World, Site),
+        change: impl FnOnce(&mut Options),
+    ) -> Self {
+        let world = Arc::new(world);
         let ota = Ota::open(parts(&world, &store, site)).await.unwrap();
         let site = directory.path().join("site");
         world::build_site(&site);

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use ota_core::{
-    BootSelection, Bundle, Clearance, ConstraintId, ConstraintState, ImageFacts, Reading, RebootGate, Release,
-    Severity, SlotId, TargetFile, UpdateKind, WriteGate,
+    BootSelection, Bundle, Clearance, ConstraintId, ConstraintState, FailureCode, ImageFacts, Reading, RebootGate,
+    Release, Severity, SlotId, TargetFile, UpdateKind, WriteGate,
 };
 use ota_engine::ports::{
     BootEnvironment, Bundles, Clock, Fetcher, Meter, PermittedChange, ReadBack, Reboot, Repository,
@@ -27,13 +27,25 @@ pub struct World {
     boot: Mutex<BootSelection>,
     /// Downloads stay where they are until they are cancelled.
     pub downloads_hang: AtomicBool,
+    /// Bytes of a slot after which writing stays where it is until it is cancelled.
+    pub writes_hang_at: Mutex<Option<u64>>,
     /// The look at the free space takes until this is taken back.
     pub space_hangs: AtomicBool,
     pub space_asked: AtomicBool,
+    /// The look at the free space panics.
+    pub space_panics: AtomicBool,
+    /// The boot environment can be read only.
+    pub boot_read_only: AtomicBool,
+    /// The gateway has been started from slot B.
+    pub runs_from_b: AtomicBool,
     pub repository_down: AtomicBool,
     pub crane_moves: AtomicBool,
     pub network_down: AtomicBool,
+    /// The crane starts as soon as slot B is next.
+    pub crane_starts_when_armed: AtomicBool,
     pub reboots: AtomicU32,
+    /// Changes of the boot environment.
+    pub commits: AtomicU32,
     /// Seconds that the wall clock was set forward or back by.
     pub wall_jump: AtomicI64,
     /// Seconds that have passed without anybody waiting for them.
@@ -47,12 +59,18 @@ impl World {
             began: Instant::now(),
             boot: Mutex::new(BootSelection::from_variables(Some("A B"), Some("3"), Some("3"))),
             downloads_hang: AtomicBool::new(false),
+            writes_hang_at: Mutex::new(None),
             space_hangs: AtomicBool::new(false),
             space_asked: AtomicBool::new(false),
+            space_panics: AtomicBool::new(false),
+            boot_read_only: AtomicBool::new(false),
+            runs_from_b: AtomicBool::new(false),
             repository_down: AtomicBool::new(false),
             crane_moves: AtomicBool::new(false),
             network_down: AtomicBool::new(false),
+            crane_starts_when_armed: AtomicBool::new(false),
             reboots: AtomicU32::new(0),
+            commits: AtomicU32::new(0),
             wall_jump: AtomicI64::new(0),
             skipped: AtomicU64::new(0),
         }
@@ -89,9 +107,15 @@ fn release(id: &str, version: &str, kind: UpdateKind, severity: Severity) -> Rel
     }
 }
 
+tokio::task_local! {
+    /// In a task that has it, the clock panics.
+    pub static CLOCK_PANICS: ();
+}
+
 impl Clock for World {
     fn now(&self) -> jiff::Timestamp {
-        let passed = self.skipped.load(Ordering::Relaxed) as i64;
+        assert!(CLOCK_PANICS.try_get().is_err(), "the clock panics, as ordered");
+        let passed = self.skipped.load(Ordering::Relaxed).cast_signed();
         jiff::Timestamp::now() + jiff::SignedDuration::from_secs(self.wall_jump.load(Ordering::Relaxed) + passed)
     }
     fn boot(&self) -> Duration {
@@ -121,6 +145,7 @@ impl Repository for World {
 impl Fetcher for World {
     async fn check_space(&self, _: &TargetFile) -> Result<(), StepError> {
         self.space_asked.store(true, Ordering::Relaxed);
+        assert!(!self.space_panics.load(Ordering::Relaxed), "the look at the free space panics, as ordered");
         while self.space_hangs.load(Ordering::Relaxed) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -161,7 +186,7 @@ impl Bundles for World {
 #[async_trait]
 impl Slots for World {
     fn booted(&self) -> SlotId {
-        SlotId::A
+        if self.runs_from_b.load(Ordering::Relaxed) { SlotId::B } else { SlotId::A }
     }
     async fn usage(&self, _: SlotId) -> Result<SlotUsage, StepError> {
         Ok(SlotUsage { size: SIZE, used: Some(SIZE / 2) })
@@ -175,10 +200,16 @@ impl Slots for World {
         _: PathBuf,
         _: &Bundle,
         _: Clearance<WriteGate>,
-        _: &Meter,
-        _: &CancellationToken,
+        meter: &Meter,
+        cancel: &CancellationToken,
     ) -> Result<(), StepError> {
         assert_eq!(slot, SlotId::B, "the running slot is never written");
+        let hang_at = *self.writes_hang_at.lock().unwrap();
+        if let Some(bytes) = hang_at {
+            meter.set(bytes);
+            cancel.cancelled().await;
+            return Err(StepError::Cancelled);
+        }
         Ok(())
     }
     async fn read_back(
@@ -198,8 +229,16 @@ impl BootEnvironment for World {
         Ok(self.boot.lock().unwrap().clone())
     }
     async fn commit(&self, change: PermittedChange) -> Result<BootSelection, StepError> {
+        if self.boot_read_only.load(Ordering::Relaxed) {
+            let message = "The boot environment cannot be written.";
+            return Err(StepError::failed(FailureCode::InstallFailed, message, "read-only, as ordered"));
+        }
+        self.commits.fetch_add(1, Ordering::Relaxed);
         let mut boot = self.boot.lock().unwrap();
         *boot = boot.clone().with(change.change());
+        if boot.next_boot() == Some(SlotId::B) && self.crane_starts_when_armed.load(Ordering::Relaxed) {
+            self.crane_moves.store(true, Ordering::Relaxed);
+        }
         Ok(boot.clone())
     }
 }
