@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use ota_api::safety::{Constraint, Safety};
 
+use super::audit::AuditLog;
 use crate::{
     live::Live,
     strings::{safety as t, words},
@@ -41,6 +42,7 @@ pub fn SafetySection(live: Live) -> impl IntoView {
                     {PICKS.map(|(name, pick)| view! { <Row live name pick/> }).into_iter().collect_view()}
                 </tbody>
             </table>
+            <AuditLog live/>
         </Section>
     }
 }
