@@ -3,6 +3,7 @@
 //! The server renders the page from [`PageData`]; the browser starts with the same data, hears changes over the WebSocket
 //! and reads again what a message only names.
 
+mod audit;
 mod backoff;
 mod message;
 mod orders;
@@ -23,6 +24,7 @@ use ota_api::{
     ws::{SystemStatus, Topic},
 };
 
+pub use audit::{AuditList, read_audit};
 pub use backoff::delay_ms;
 pub use message::{Assessed, Heard, read};
 pub use orders::{Message, Order, ask, perform};
@@ -76,6 +78,7 @@ struct State {
     announcement: String,
     question: Option<Order>,
     restart_after: bool,
+    audit: AuditList,
     unheard: bool,
     queue: resync::Queue,
 }
@@ -108,6 +111,7 @@ pub struct Live {
     pub question: Part<Option<Order>>,
     /// The dialog's choice: restart by itself after the installation.
     pub restart_after: Part<bool>,
+    pub audit: Part<AuditList>,
     /// The first connection has been opened, and nothing was heard yet.
     unheard: Part<bool>,
     queue: Part<resync::Queue>,
@@ -146,11 +150,18 @@ impl Live {
             announcement: String::new(),
             question: None,
             restart_after: true,
+            audit: AuditList::default(),
             unheard: true,
             queue: resync::Queue::default(),
         });
         parts!(state: system, updates, check, settings, safety, monitor, job, job_age, logs, log_level, link, restart,
-            ready, ordering, message, announcement, question, restart_after, unheard, queue)
+            ready, ordering, message, announcement, question, restart_after, audit, unheard, queue)
+    }
+
+    /// What the user of this page may do.
+    #[must_use]
+    pub fn role(self) -> Role {
+        self.state.with_value(|s| s.role)
     }
 
     /// What decides about buttons, now.
@@ -158,7 +169,7 @@ impl Live {
     pub fn facts(self) -> Facts {
         let (blocking, blocking_restart) = self.safety.with(rules::blocking);
         Facts {
-            role: self.state.with_value(|s| s.role),
+            role: self.role(),
             connected: self.link.with(|link| *link != Link::Lost),
             restarting: self.restart.with(|restart| matches!(restart, Restart::Announced { .. })),
             ordering: self.ordering.get(),

@@ -1,5 +1,6 @@
 //! The seven sections, in the order of the page.
 
+mod audit;
 mod monitor;
 mod recovery;
 mod safety;

@@ -3,6 +3,7 @@
 //! Labels stand here, sentences about states in [`words`], what a button is about to do in [`questions`]. Button names are
 //! those of the published interface.
 
+pub mod audit;
 pub mod questions;
 pub mod words;
 

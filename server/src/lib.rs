@@ -10,6 +10,7 @@ pub mod metrics;
 mod notify;
 pub mod password;
 pub mod provision;
+mod recorded;
 pub mod serve;
 pub mod service;
 pub mod tls;

@@ -4,9 +4,12 @@
 //! provisioned gateway changes nothing.
 
 use crate::config::{Config, RebootBy};
+use crate::recorded::recorded;
 use crate::wiring::{self, WiringError};
 use jiff::Timestamp;
-use ota_core::{BootSelection, Bundle, BySlot, Clearance, SlotId, SlotRecord};
+use ota_core::{
+    Actor, AuditAction, AuditEntry, BootSelection, Bundle, BySlot, Clearance, SlotId, SlotRecord,
+};
 use ota_engine::ports::{Bundles, Fact, Meter, Slots, StepError, Store, StoreError};
 use ota_platform::{CommissionError, DeviceSlots, ROOT_CLASS, RaucBundles, commission, power_on};
 use ota_store::SqliteStore;
@@ -79,13 +82,16 @@ pub enum ProvisionError {
 ///
 /// # Errors
 /// [`ProvisionError`]; no slot is written before every bundle was verified.
-pub async fn provision(config: &Config, order: &Order) -> Result<Vec<Done>, ProvisionError> {
+pub async fn provision(config: &Config, order: &Order, actor: &Actor) -> Result<Vec<Done>, ProvisionError> {
     if !order.bundles.contains_key(&order.active) {
         return Err(ProvisionError::NoActiveBundle(order.active));
     }
     wiring::prepare_directory(&config.data_dir)?;
     let store = SqliteStore::open_for_service(wiring::database(&config.data_dir)).await?;
-    let done = perform(config, order, &store).await;
+    let bundles: Vec<_> =
+        order.bundles.iter().map(|(slot, path)| format!("{slot}={}", path.display())).collect();
+    let attempt = AuditEntry::attempt(actor, AuditAction::Provision).saying(bundles.join(", "));
+    let done = recorded(&store, attempt, perform(config, order, &store)).await;
     store.close().await;
     done
 }

@@ -2,6 +2,7 @@
 //!
 //! A body is short because it only names the use case; what goes over the wire is made in [`convert`].
 
+mod audit;
 mod client;
 #[cfg(feature = "ssr")]
 mod context;
@@ -15,6 +16,7 @@ mod status;
 mod strict_json;
 mod updates;
 
+pub use audit::{GetAudit, get_audit};
 pub use client::GatewayClient;
 #[cfg(feature = "ssr")]
 pub use context::RequestContext;

@@ -6,6 +6,7 @@ mod table;
 
 use leptos::prelude::*;
 
+use super::audit::AuditLog;
 use crate::{
     live::Live,
     strings::words,
@@ -25,6 +26,7 @@ pub fn SafetySection(live: Live) -> impl IntoView {
             </p>
             <ConstraintTable live/>
             <OverridePanel live/>
+            <AuditLog live/>
         </Section>
     }
 }

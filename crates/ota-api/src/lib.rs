@@ -4,6 +4,7 @@
 //! shapes are those of the published interface; fields that it does not show are additions and say so. Machine-readable
 //! twins (`size_bytes`) stand beside human strings (`size`).
 
+pub mod audit;
 pub mod auth;
 pub mod envelope;
 pub mod human;

@@ -4,6 +4,9 @@
 pub const BASE: &str = "/api/v1/ota";
 pub const LOGIN: &str = "/api/v1/auth/login";
 pub const LOGOUT: &str = "/api/v1/auth/logout";
+/// The audit log, for operators and administrators.
+pub const AUDIT: &str = "/api/v1/ota/audit";
+pub const AUDIT_EXPORT: &str = "/api/v1/ota/audit/export";
 pub const WEB_SOCKET: &str = "/api/v1/ota/ws";
 /// The page.
 pub const PAGE: &str = "/ota-system-updates";

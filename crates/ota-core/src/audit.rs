@@ -6,12 +6,14 @@
 //! elsewhere.
 
 mod chain;
+mod repeats;
 
 use crate::Actor;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
 pub use chain::{AuditHead, AuditRecord, ChainCheck, ChainFault, verify_chain};
+pub use repeats::Repeats;
 
 /// What can be done. The names are stable: they are in logs that were exported long ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

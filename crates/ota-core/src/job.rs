@@ -355,6 +355,12 @@ impl JobState {
         )
     }
 
+    /// True when the boot environment has confirmed that the target starts next; *underway* is not yet that.
+    #[must_use]
+    pub const fn is_next(&self) -> bool {
+        matches!(self, Self::AwaitingReboot { armed: Arming::Yes } | Self::Held { at: HoldPoint::Reboot, .. })
+    }
+
     /// True while a cancel is still possible.
     #[must_use]
     pub const fn can_cancel(&self) -> bool {

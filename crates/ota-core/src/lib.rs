@@ -20,8 +20,8 @@ mod slot;
 
 pub use actor::{Actor, Origin};
 pub use audit::{
-    AuditAction, AuditEntry, AuditHead, AuditOutcome, AuditRecord, ChainCheck, ChainFault, UnknownAction,
-    verify_chain,
+    AuditAction, AuditEntry, AuditHead, AuditOutcome, AuditRecord, ChainCheck, ChainFault, Repeats,
+    UnknownAction, verify_chain,
 };
 pub use boot::{BootChange, BootSelection};
 pub use gate::{Admission, Operation, Refusal, admit};

@@ -9,6 +9,7 @@ mod check;
 mod error;
 mod event;
 mod figures;
+mod job_audit;
 mod job_log;
 mod monitor;
 mod ota;

@@ -1,12 +1,17 @@
 //! Progress, installation of a download, cancel.
 
 use ota_core::{
-    Actor, Admission, Denied, Effect, Failure, FailureCode, InstallOrder, Job, JobEvent, JobId, JobState,
-    Operation, Phase, Strategy,
+    Actor, Admission, AuditAction, AuditEntry, AuditOutcome, Denied, Effect, Failure, FailureCode,
+    InstallOrder, Job, JobEvent, JobId, JobState, Operation, Phase, Strategy,
 };
 use std::sync::Arc;
 
-use crate::{JobView, Ota, OtaError, runner::ApplyError, safety::starter, updates::busy};
+use crate::{
+    JobView, Ota, OtaError,
+    runner::ApplyError,
+    safety::starter,
+    updates::{busy, install_detail},
+};
 
 /// What somebody wants to install.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +48,20 @@ impl Ota {
         command: InstallCommand,
         actor: &Actor,
     ) -> Result<JobView, OtaError> {
+        let entry = AuditEntry::attempt(actor, AuditAction::Install).about(command.job.as_str());
+        let started = self.try_install(command, actor, &entry).await;
+        if let Err(error) = &started {
+            self.audit_error(entry, error).await;
+        }
+        started
+    }
+
+    async fn try_install(
+        self: &Arc<Self>,
+        command: InstallCommand,
+        actor: &Actor,
+        entry: &AuditEntry,
+    ) -> Result<JobView, OtaError> {
         self.must_be_up()?;
         let job = self.find(&command.job).await?;
         offered(&command)?;
@@ -71,6 +90,7 @@ impl Ota {
         let now = self.parts.clock.now();
         let effect = next.apply(JobEvent::Install(order), now);
         let effect = effect.map_err(|denied| OtaError::Internal(denied.to_string()))?;
+        self.audit(&entry.clone().saying(install_detail(&next, order))).await?;
         self.parts.store.save_jobs(&[&next], now, &[]).await?;
         *open = next.clone();
         self.bind_override(&next);
@@ -94,6 +114,22 @@ impl Ota {
         reason: &str,
         actor: &Actor,
     ) -> Result<JobView, OtaError> {
+        let entry = AuditEntry::attempt(actor, AuditAction::Cancel).about(id.as_str()).because(reason);
+        let cancelled = self.try_cancel(id, reason, actor, &entry).await;
+        match &cancelled {
+            Ok(_) => self.audit_result(&entry.with_outcome(AuditOutcome::Succeeded)).await,
+            Err(error) => self.audit_error(entry, error).await,
+        }
+        cancelled
+    }
+
+    async fn try_cancel(
+        self: &Arc<Self>,
+        id: &JobId,
+        reason: &str,
+        actor: &Actor,
+        entry: &AuditEntry,
+    ) -> Result<JobView, OtaError> {
         self.must_be_up()?;
         let job = self.find(id).await?;
         if job.state.is_ended() {
@@ -102,6 +138,7 @@ impl Ota {
         if !job.state.can_cancel() {
             return Err(too_late(&job, &Denied::TooLateToCancel));
         }
+        self.audit(entry).await?;
         let percentage = self.view(&job).figures.percentage;
         // The worker ends first: the gate is not free while somebody still writes.
         self.halt(id).await;

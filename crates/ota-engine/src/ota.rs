@@ -1,7 +1,7 @@
 //! The engine's state, its start and its end.
 
 use arc_swap::ArcSwap;
-use ota_core::{BootSelection, BySlot, Job, OverrideDesk, Phase, SafetyMonitor, SlotHealth};
+use ota_core::{BootSelection, BySlot, Job, OverrideDesk, Phase, Repeats, SafetyMonitor, SlotHealth};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -39,6 +39,8 @@ pub struct Ota {
     pub(crate) pin_locks: tokio::sync::Mutex<PinLocks>,
     /// Counts the safety watch's rounds, for those who wait for a change.
     pub(crate) safety_round: watch::Sender<u64>,
+    /// Refusals that were recorded or counted of late.
+    pub(crate) repeats: Mutex<Repeats>,
     pub(crate) check_lane: tokio::sync::Mutex<CheckLane>,
     /// A check has ended: the schedule starts over.
     pub(crate) checked: Notify,
@@ -68,6 +70,7 @@ impl Ota {
             overrides: Mutex::new(overrides),
             pin_locks: tokio::sync::Mutex::default(),
             safety_round: watch::Sender::new(0),
+            repeats: Mutex::default(),
             check_lane: tokio::sync::Mutex::default(),
             checked: Notify::new(),
             first_check_done: AtomicBool::new(false),
@@ -125,6 +128,7 @@ impl Ota {
         self.tasks.spawn(Arc::clone(self).watch_safety());
         self.tasks.spawn(Arc::clone(self).watch_resources());
         self.tasks.spawn(Arc::clone(self).watch_progress());
+        self.tasks.spawn(Arc::clone(self).count_refusals());
         self.tasks.spawn(Arc::clone(self).reconcile());
         self.tasks.spawn(Arc::clone(self).check_on_schedule());
     }

@@ -1,6 +1,8 @@
 //! A restart that a person orders.
 
-use ota_core::{Actor, Arming, JobEvent, JobId, JobState, Phase, RebootGate, SlotId};
+use ota_core::{
+    Actor, Arming, AuditAction, AuditEntry, AuditOutcome, JobEvent, JobId, JobState, Phase, RebootGate, SlotId,
+};
 use std::{sync::Arc, time::Duration};
 
 use crate::{Ota, OtaError, ports::LogLevel, runner::ApplyError, safety::starter};
@@ -23,9 +25,25 @@ impl Ota {
     /// # Errors
     /// The operation gate and the safety verdict for a restart.
     pub async fn reboot(self: &Arc<Self>, reason: &str, actor: &Actor) -> Result<RebootStarted, OtaError> {
+        let entry = AuditEntry::attempt(actor, AuditAction::Reboot).because(reason);
+        let started = self.try_reboot(reason, actor, &entry).await;
+        if let Err(error) = &started {
+            self.audit_error(entry, error).await;
+        }
+        started
+    }
+
+    async fn try_reboot(
+        self: &Arc<Self>,
+        reason: &str,
+        actor: &Actor,
+        entry: &AuditEntry,
+    ) -> Result<RebootStarted, OtaError> {
         self.must_be_up()?;
         let waiting = self.gate_for_reboot().await?;
         self.permit(Phase::Reboot, starter(actor, waiting.as_ref()))?;
+        let subject = waiting.as_ref().map_or("", JobId::as_str);
+        self.audit(&entry.clone().about(subject)).await?;
         let text = format!("Restart ordered by {actor}: {reason}");
         self.log(LogLevel::Info, "boot", text).await;
         if let Some(id) = &waiting {
@@ -36,7 +54,7 @@ impl Ota {
                 Err(error) => return Err(OtaError::Internal(error.to_string())),
             }
         } else {
-            self.tasks.spawn(Arc::clone(self).restart_plainly(actor.clone()));
+            self.tasks.spawn(Arc::clone(self).restart_plainly(entry.clone()));
         }
         Ok(RebootStarted { job: waiting, next_boot: self.snapshot().boot.next_boot() })
     }
@@ -57,16 +75,21 @@ impl Ota {
         Ok(waiting)
     }
 
-    async fn restart_plainly(self: Arc<Self>, actor: Actor) {
+    async fn restart_plainly(self: Arc<Self>, entry: AuditEntry) {
         tokio::time::sleep(FAREWELL).await;
-        let outcome = match self.clearance::<RebootGate>(starter(&actor, None)) {
+        let outcome = match self.clearance::<RebootGate>(starter(&entry.actor, None)) {
             Ok(clearance) => self.parts.reboot.reboot(clearance).await.map_err(|error| error.to_string()),
             Err(blocked) => Err(OtaError::Blocked(blocked.0).to_string()),
         };
-        if let Err(text) = outcome {
-            self.log(LogLevel::Error, "boot", format!("The restart did not happen: {text}")).await;
-        } else if self.await_end_of_process().await {
-            self.log(LogLevel::Error, "boot", "The restart was ordered and did not happen.").await;
-        }
+        let text = match outcome {
+            Err(text) => format!("The restart did not happen: {text}"),
+            Ok(()) if self.await_end_of_process().await => {
+                "The restart was ordered and did not happen.".to_owned()
+            }
+            Ok(()) => return,
+        };
+        self.log(LogLevel::Error, "boot", text.as_str()).await;
+        let failed = AuditOutcome::failed("did_not_restart");
+        self.audit_result(&entry.with_outcome(failed).saying(text)).await;
     }
 }

@@ -1,7 +1,8 @@
 //! Starting a download, and with it, where ordered, the whole way to the new system.
 
 use ota_core::{
-    Actor, Admission, Effect, InstallOrder, Job, JobEvent, JobId, Operation, Phase, Refusal, Release, SlotId,
+    Actor, Admission, AuditAction, AuditEntry, Effect, InstallOrder, Job, JobEvent, JobId, Operation, Phase,
+    Refusal, Release, SlotId,
 };
 use std::sync::{Arc, atomic::Ordering};
 
@@ -32,6 +33,19 @@ impl Ota {
         order: DownloadOrder,
         actor: &Actor,
     ) -> Result<JobView, OtaError> {
+        let entry = AuditEntry::attempt(actor, AuditAction::Download).about(order.update_id.as_str());
+        let started = self.try_start_download(order, actor).await;
+        if let Err(error) = &started {
+            self.audit_error(entry, error).await;
+        }
+        started
+    }
+
+    async fn try_start_download(
+        self: &Arc<Self>,
+        order: DownloadOrder,
+        actor: &Actor,
+    ) -> Result<JobView, OtaError> {
         self.must_be_up()?;
         let release = self.offered(&order)?;
         let target = self.target_slot(&order)?;
@@ -49,10 +63,12 @@ impl Ota {
         self.parts.fetcher.check_space(&release.target).await?;
         let (job, effect) = self.new_job(release, target, order.install, actor).await?;
         let ended = self.supersede(&mut desk, &superseded, &job)?;
+        self.audit_order(&job).await?;
         let now = self.parts.clock.now();
         let mut saved: Vec<&Job> = ended.iter().collect();
         saved.push(&job);
-        self.parts.store.save_jobs(&saved, now, &[]).await?;
+        let audit: Vec<_> = ended.iter().map(|ended| superseded_entry(ended, &job)).collect();
+        self.parts.store.save_jobs(&saved, now, &audit).await?;
         desk.retain(|open| !superseded.contains(&open.id));
         desk.push(job.clone());
         self.bind_override(&job);
@@ -63,6 +79,19 @@ impl Ota {
         self.announce(&job, &desk).await;
         drop(desk);
         Ok(self.view(&job))
+    }
+
+    /// What was ordered is on record before anything of it is done.
+    async fn audit_order(&self, job: &Job) -> Result<(), OtaError> {
+        let about = |action, detail: String| {
+            AuditEntry::attempt(&job.actor, action).about(job.id.as_str()).saying(detail)
+        };
+        let (id, version) = (&job.release.id, &job.release.version);
+        self.audit(&about(AuditAction::Download, format!("{id}, {version}"))).await?;
+        match job.order {
+            Some(order) => self.audit(&about(AuditAction::Install, install_detail(job, order))).await,
+            None => Ok(()),
+        }
     }
 
     async fn new_job(
@@ -104,7 +133,12 @@ impl Ota {
         actor: &Actor,
     ) -> Result<JobView, OtaError> {
         match order {
-            None => self.progress(&job).await,
+            None => {
+                // Nothing is done, and it may be asked for as often as what is refused.
+                let entry = AuditEntry::success(actor, AuditAction::Download).about(job.as_str());
+                self.audit_refusal(&entry.saying("it had been downloaded and verified before")).await;
+                self.progress(&job).await
+            }
             Some(InstallOrder { reboot_after }) => {
                 self.install(InstallCommand::plain(job, reboot_after), actor).await
             }
@@ -154,6 +188,17 @@ impl Ota {
     pub(crate) fn must_be_up(&self) -> Result<(), OtaError> {
         if self.reconciled.load(Ordering::Acquire) { Ok(()) } else { Err(OtaError::Starting) }
     }
+}
+
+/// What an installation will do.
+pub(crate) fn install_detail(job: &Job, order: InstallOrder) -> String {
+    let then = if order.reboot_after { ", then restart" } else { "" };
+    format!("{} into slot {}{then}", job.release.version, job.target)
+}
+
+fn superseded_entry(ended: &Job, by: &Job) -> AuditEntry {
+    let entry = AuditEntry::success(&by.actor, AuditAction::Cancel).about(ended.id.as_str());
+    entry.saying(format!("superseded by {} ({})", by.release.version, by.id))
 }
 
 pub(crate) fn busy(refusal: Refusal) -> OtaError {

@@ -5,8 +5,9 @@
 //! | 0 | done |
 //! | 1 | it did not work; the error output says why |
 //! | 2 | wrong usage, or a configuration that cannot be used |
-//! | 3 | `verify`: the bundle is refused |
+//! | 3 | `verify`: the bundle is refused; `audit verify`: the log is not whole |
 
+mod audit;
 mod check_config;
 mod env;
 mod output;
@@ -20,7 +21,7 @@ mod verify;
 use crate::config::{Inputs, Loaded};
 use crate::{logging, service, wiring};
 use clap::{Parser, Subcommand};
-use ota_core::SlotId;
+use ota_core::{Actor, SlotId};
 use ota_store::SqliteStore;
 use std::fmt;
 use std::net::SocketAddr;
@@ -60,6 +61,9 @@ enum Command {
     /// Sets the PINs that open an override and a factory reset.
     #[command(subcommand)]
     Pin(pin::Command),
+    /// Reads, exports and verifies the audit log; works without the service.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Tells how the gateway stands, from database and boot environment; works without the service.
     Status {
         #[arg(long)]
@@ -163,6 +167,9 @@ async fn perform_with(command: Command, loaded: Loaded) -> Result<(), Failure> {
     if let Command::Pin(command) = command {
         return pin::run(command, &loaded.unchecked().data_dir).await;
     }
+    if let Command::Audit(command) = command {
+        return audit::run(command, &loaded.unchecked().data_dir).await;
+    }
     let config = loaded.checked().map_err(Failure::usage)?;
     match command {
         Command::Serve { .. } => {
@@ -176,8 +183,16 @@ async fn perform_with(command: Command, loaded: Loaded) -> Result<(), Failure> {
             logging::start(&config.log);
             provision::run(&config, slots, active, slot_mib << 20).await
         }
-        Command::CheckConfig { .. } | Command::User(_) | Command::Pin(_) => Ok(()),
+        Command::CheckConfig { .. } | Command::User(_) | Command::Pin(_) | Command::Audit(_) => Ok(()),
     }
+}
+
+/// Whoever runs this command: the name that they logged in with, as far as the system tells, and the user id.
+fn operator() -> Actor {
+    let named = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty());
+    let uid = format!("uid {}", rustix::process::getuid().as_raw());
+    let name = named("SUDO_USER").or_else(|| named("LOGNAME")).or_else(|| named("USER"));
+    Actor::local(name.map_or_else(|| uid.clone(), |name| format!("{name} ({uid})")))
 }
 
 /// Opens the database; makes directory and database where they are missing and `create` says so.

@@ -24,7 +24,7 @@ pub(super) async fn run(
     if order.bundles.len() != count {
         return Err(Failure::usage("a slot was named twice"));
     }
-    let done = provision(config, &order).await.map_err(|error| match error {
+    let done = provision(config, &order, &super::operator()).await.map_err(|error| match error {
         ProvisionError::NoActiveBundle(_) => Failure::usage(error),
         error => Failure::failed(error),
     })?;

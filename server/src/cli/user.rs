@@ -2,8 +2,9 @@
 
 use super::{Failure, output, secret};
 use crate::password;
+use crate::recorded::recorded;
 use clap::Subcommand;
-use ota_core::Role;
+use ota_core::{AuditAction, AuditEntry, Role};
 use ota_store::{SqliteStore, User};
 use serde_json::json;
 use std::path::Path;
@@ -43,12 +44,15 @@ async fn perform(command: Command, store: &SqliteStore) -> Result<(), Failure> {
         Command::Add { name, role, if_missing } => add(store, name, role, if_missing).await,
         Command::Passwd { name } => {
             let hash = read_and_hash(&name).await?;
-            store.replace_password(&name, &hash).await.map_err(Failure::failed)?;
+            let attempt = entry(AuditAction::UserChange, &name).saying("the password");
+            let replaced = recorded(store, attempt, store.replace_password(&name, &hash)).await;
+            replaced.map_err(Failure::failed)?;
             output::line(format!("The password of {name} was replaced; their sessions have ended."));
             Ok(())
         }
         Command::Remove { name } => {
-            store.remove_user(&name).await.map_err(Failure::failed)?;
+            let attempt = entry(AuditAction::UserRemove, &name);
+            recorded(store, attempt, store.remove_user(&name)).await.map_err(Failure::failed)?;
             output::line(format!("Removed {name}."));
             Ok(())
         }
@@ -66,9 +70,14 @@ async fn add(store: &SqliteStore, name: String, role: Role, if_missing: bool) ->
     }
     let password_hash = read_and_hash(&name).await?;
     let user = User { name, role, password_hash, created_at: jiff::Timestamp::now() };
-    store.add_user(&user).await.map_err(Failure::failed)?;
+    let attempt = entry(AuditAction::UserAdd, &user.name).saying(format!("as {}", role.as_str()));
+    recorded(store, attempt, store.add_user(&user)).await.map_err(Failure::failed)?;
     output::line(format!("Added {} as {}.", user.name, role.as_str()));
     Ok(())
+}
+
+fn entry(action: AuditAction, name: &str) -> AuditEntry {
+    AuditEntry::attempt(&super::operator(), action).about(name)
 }
 
 async fn list(store: &SqliteStore, as_json: bool) -> Result<(), Failure> {

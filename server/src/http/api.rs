@@ -1,6 +1,6 @@
 //! The documented routes: every server function, the WebSocket, and what does not exist.
 
-use super::{AppState, envelope, guards, peer};
+use super::{AppState, audit, envelope, guards, peer};
 use crate::{auth::Live, ws};
 use app::api::RequestContext;
 use axum::{
@@ -31,14 +31,21 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/api", any(not_found))
         .method_not_allowed_fallback(guards::method_not_allowed)
         .layer(guards::same_site())
-        .layer(from_fn(guards::permitted))
+        .layer(from_fn_with_state(state.clone(), guards::permitted))
         .layer(from_fn_with_state(state.clone(), guards::for_this_gateway))
         .layer(from_fn_with_state(state.clone(), guards::authenticated));
     let socket = Router::new()
         .route(routes::WEB_SOCKET, get(ws::upgrade))
         .method_not_allowed_fallback(guards::method_not_allowed)
         .layer(from_fn_with_state(state.clone(), guards::not_for_another));
-    guarded.merge(socket)
+    // A browser follows a link here, and can send no header of ours.
+    let download = Router::new()
+        .route(routes::AUDIT_EXPORT, get(audit::export))
+        .method_not_allowed_fallback(guards::method_not_allowed)
+        .layer(from_fn_with_state(state.clone(), guards::permitted))
+        .layer(from_fn_with_state(state.clone(), guards::not_for_another))
+        .layer(from_fn_with_state(state.clone(), guards::authenticated));
+    guarded.merge(socket).merge(download)
 }
 
 /// Calls the server function of this path.

@@ -1,6 +1,6 @@
 //! The checks before a route, in the order in which they are made.
 
-use super::{AppState, envelope};
+use super::{AppState, envelope, peer};
 use crate::auth::{Live, Presented, presented};
 use axum::{
     body::Body,
@@ -10,7 +10,12 @@ use axum::{
 };
 use http::{HeaderMap, Method, header, uri::Authority};
 use http_body_util::{BodyExt, Limited};
-use ota_api::{ErrorCode, auth::Role, routes::GATEWAY_ID_HEADER};
+use ota_api::{
+    ErrorCode,
+    auth::Role,
+    routes::{self, GATEWAY_ID_HEADER},
+};
+use ota_core::{AuditAction, AuditEntry, AuditOutcome};
 use std::{net::IpAddr, sync::Arc};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
@@ -130,14 +135,35 @@ fn another_gateway() -> Response {
     envelope::reject(ErrorCode::GatewayNotFound, "The gateway that X-Gateway-ID names is not this one.")
 }
 
-/// Everybody reads; what changes something is an operator's.
-pub(super) async fn permitted(request: Request, next: Next) -> Response {
+/// Everybody reads, but for the audit log; what changes something is an operator's.
+pub(super) async fn permitted(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    let role = request.extensions().get::<Arc<Live>>().map(|session| session.role);
-    if reads || role.is_some_and(|role| role >= Role::Operator) {
-        next.run(request).await
-    } else {
-        envelope::reject(ErrorCode::Forbidden, "This needs the role operator; a viewer may only read.")
+    let open = reads && ![routes::AUDIT, routes::AUDIT_EXPORT].contains(&path);
+    let session = request.extensions().get::<Arc<Live>>();
+    if open || session.is_some_and(|session| session.role >= Role::Operator) {
+        return next.run(request).await;
+    }
+    if let (Some(action), Some(session)) = (ordered(path), session) {
+        let actor = peer::actor(&session.user, request.extensions());
+        let entry = AuditEntry::new(&actor, action, AuditOutcome::refused("forbidden"));
+        let detail = format!("a {} may only read", session.role.as_str());
+        state.ota.audit_refusal(&entry.saying(detail)).await;
+    }
+    if reads {
+        return envelope::reject(ErrorCode::Forbidden, "The audit log is for operators and administrators.");
+    }
+    envelope::reject(ErrorCode::Forbidden, "This needs the role operator; a viewer may only read.")
+}
+
+/// What a `POST` to this path would do, where that is for the audit log.
+fn ordered(path: &str) -> Option<AuditAction> {
+    match path.strip_prefix(routes::BASE)? {
+        "/download" => Some(AuditAction::Download),
+        "/install" => Some(AuditAction::Install),
+        "/cancel" => Some(AuditAction::Cancel),
+        "/reboot" => Some(AuditAction::Reboot),
+        _ => None,
     }
 }
 

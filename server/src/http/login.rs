@@ -1,6 +1,6 @@
 //! Login and logout, as JSON and as the form of a browser.
 
-use super::{AppState, envelope, guards, page};
+use super::{AppState, envelope, guards, page, peer};
 use crate::auth::{Live, LoggedIn, LoginError};
 use app::api::StrictJsonEncoding;
 use axum::{
@@ -12,12 +12,13 @@ use axum::{
     routing::{get, post},
 };
 use axum_extra::extract::cookie::{Cookie, SameSite};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use ota_api::{
     ApiError, ErrorCode, Reply,
     auth::{LoggedIn as LoggedInBody, LoginRequest},
     routes,
 };
+use ota_core::{AuditAction, AuditEntry, AuditOutcome};
 use ota_engine::ports::LogLevel;
 use serde::Deserialize;
 use server_fn::Decodes;
@@ -47,12 +48,12 @@ pub(super) fn page_routes(state: &AppState) -> Router<AppState> {
         .layer(from_fn_with_state(state.clone(), guards::not_for_another))
 }
 
-async fn log_in(State(state): State<AppState>, body: Bytes) -> Response {
+async fn log_in(State(state): State<AppState>, extensions: Extensions, body: Bytes) -> Response {
     let request: LoginRequest = match StrictJsonEncoding::decode(body) {
         Ok(request) => request,
         Err(bad) => return envelope::reject(ErrorCode::BadRequest, &bad.to_string()),
     };
-    match attempt(&state, &request.username, &request.password).await {
+    match attempt(&state, &request.username, &request.password, &extensions).await {
         Ok(session) => answer(&state, session),
         Err(error) => envelope::respond(refusal(&error)),
     }
@@ -71,8 +72,12 @@ fn answer(state: &AppState, session: LoggedIn) -> Response {
     response
 }
 
-async fn log_out(State(state): State<AppState>, Extension(session): Extension<Arc<Live>>) -> Response {
-    match end(&state, &session).await {
+async fn log_out(
+    State(state): State<AppState>,
+    Extension(session): Extension<Arc<Live>>,
+    extensions: Extensions,
+) -> Response {
+    match end(&state, &session, &extensions).await {
         Ok(()) => {
             let mut response = reply(&Reply::ok(serde_json::json!({ "logged_out": true }), "Logged out"));
             set_cookie(&mut response, &no_cookie(&state));
@@ -98,13 +103,14 @@ struct Credentials {
 
 async fn submit(
     State(state): State<AppState>,
+    extensions: Extensions,
     form: Result<Form<Credentials>, axum::extract::rejection::FormRejection>,
 ) -> Response {
     let Ok(Form(Credentials { username, password })) = form else {
         let message = "Fill in user name and password.".to_owned();
         return page::login(&state, StatusCode::BAD_REQUEST, Some(message));
     };
-    match attempt(&state, username.trim(), &password).await {
+    match attempt(&state, username.trim(), &password, &extensions).await {
         Ok(session) => {
             let mut response = Redirect::to(routes::PAGE).into_response();
             set_cookie(&mut response, &cookie(&state, session.token.reveal()));
@@ -122,10 +128,10 @@ async fn submit(
     }
 }
 
-async fn leave(State(state): State<AppState>, headers: HeaderMap) -> Response {
+async fn leave(State(state): State<AppState>, headers: HeaderMap, extensions: Extensions) -> Response {
     match guards::recognize(&state, &headers).await {
         Ok(Some(session)) => {
-            if let Err(refused) = end(&state, &session).await {
+            if let Err(refused) = end(&state, &session, &extensions).await {
                 return refused;
             }
         }
@@ -137,8 +143,19 @@ async fn leave(State(state): State<AppState>, headers: HeaderMap) -> Response {
     response
 }
 
-async fn attempt(state: &AppState, name: &str, password: &str) -> Result<LoggedIn, LoginError> {
-    let result = state.auth.login(name, password).await;
+async fn attempt(
+    state: &AppState,
+    name: &str,
+    password: &str,
+    extensions: &Extensions,
+) -> Result<LoggedIn, LoginError> {
+    let result = match state.auth.login(name, password).await {
+        Ok(session) => record(state, session, extensions).await,
+        Err(error) => {
+            refuse(state, &error, extensions).await;
+            Err(error)
+        }
+    };
     match &result {
         Ok(session) => {
             let text = format!("{} logged in as {}", session.user, session.role.as_str());
@@ -154,8 +171,42 @@ async fn attempt(state: &AppState, name: &str, password: &str) -> Result<LoggedI
     result
 }
 
-async fn end(state: &AppState, session: &Live) -> Result<(), Response> {
+/// Nobody is logged in without a record of it.
+async fn record(
+    state: &AppState,
+    session: LoggedIn,
+    extensions: &Extensions,
+) -> Result<LoggedIn, LoginError> {
+    let actor = peer::actor(&session.user, extensions);
+    let entry = AuditEntry::success(&actor, AuditAction::Login);
+    match state.ota.audit(&entry.saying(format!("as {}", session.role.as_str()))).await {
+        Ok(()) => Ok(session),
+        Err(error) => {
+            if let Err(error) = state.auth.sessions().end(&session.token.hash()).await {
+                tracing::error!(%error, "a session that nobody was told of stays in the database");
+            }
+            Err(LoginError::Internal(error.to_string()))
+        }
+    }
+}
+
+/// The name only where there is such a user: what else is typed there may be a password.
+async fn refuse(state: &AppState, error: &LoginError, extensions: &Extensions) {
+    let (user, code) = match error {
+        LoginError::Wrong { user } => (user.as_deref().unwrap_or_default(), "wrong_password"),
+        LoginError::TooMany { .. } => ("", "too_many_requests"),
+        LoginError::Internal(_) => return,
+    };
+    let outcome = AuditOutcome::refused(code);
+    let entry = AuditEntry::new(&peer::actor(user, extensions), AuditAction::LoginFailed, outcome);
+    state.ota.audit_refusal(&entry.saying(error.to_string())).await;
+}
+
+/// A session ends also where that cannot be recorded.
+async fn end(state: &AppState, session: &Live, extensions: &Extensions) -> Result<(), Response> {
     state.auth.sessions().end(&session.hash).await.map_err(|error| envelope::internal(&error))?;
+    let actor = peer::actor(&session.user, extensions);
+    state.ota.audit_result(&AuditEntry::success(&actor, AuditAction::Logout)).await;
     state.ota.log(LogLevel::Info, "auth", format!("{} logged out", session.user)).await;
     Ok(())
 }

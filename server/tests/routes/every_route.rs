@@ -4,7 +4,7 @@ use crate::support::{GATEWAY, Gateway};
 use http::Method;
 use serde_json::json;
 
-const READ: [&str; 7] = ["status", "updates", "settings", "safety", "progress", "logs", "monitor"];
+const READ: [&str; 8] = ["status", "updates", "settings", "safety", "progress", "logs", "monitor", "audit"];
 const WRITE: [&str; 6] =
     ["check-updates", "download", "install", "cancel", "reboot", "safety/override"];
 
@@ -35,7 +35,7 @@ async fn authentication_comes_first_then_the_gateway_then_the_role() {
         call().bearer(&"0".repeat(64)).gateway("GW-X").send().await.failure(401, "UNAUTHORIZED");
         call().bearer(&viewer).send().await.failure(400, "GATEWAY_ID_REQUIRED");
         call().bearer(&viewer).gateway("GW-X").send().await.failure(404, "GATEWAY_NOT_FOUND");
-        if method == Method::POST {
+        if method == Method::POST || path.ends_with("/audit") {
             call().bearer(&viewer).gateway(GATEWAY).send().await.failure(403, "FORBIDDEN");
         }
     }

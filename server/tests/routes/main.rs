@@ -5,6 +5,7 @@
 
 mod support;
 
+mod audit;
 mod cancel;
 mod check_updates;
 mod download;

@@ -1,5 +1,6 @@
 //! Domain values into the bodies of the interface, and requests into the orders of the engine.
 
+mod audit;
 mod error;
 mod live;
 mod monitor;
@@ -7,6 +8,7 @@ mod safety;
 mod status;
 mod updates;
 
+pub use audit::{audit_page, audit_query};
 pub use error::refusal;
 pub use live::{page_data, server_message, shown_job, system_status, update_progress};
 pub use monitor::{

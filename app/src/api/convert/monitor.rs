@@ -5,7 +5,7 @@ use ota_api::{
         ProgressFigures, Resources, UpdateName,
     },
 };
-use ota_core::{Arming, HoldPoint, Job, JobState};
+use ota_core::{Job, JobState};
 use ota_engine::{
     InstallCommand, JobView, Snapshot,
     ports::{LogEntry, LogLevel, LogPage},
@@ -34,7 +34,7 @@ pub fn progress(view: &JobView) -> Progress {
         target_partition: job.target,
         from_version: job.from_version.clone(),
         reboot_after: job.order.map(|order| order.reboot_after),
-        armed: is_next(&job.state),
+        armed: job.state.is_next(),
         can_cancel: job.state.can_cancel(),
         cancel_refused: cancel_refused(&job.state),
         waiting_for,
@@ -190,12 +190,4 @@ pub(super) fn doing(snapshot: &Snapshot) -> (String, String) {
 /// A download that waits for its installation keeps nobody from anything.
 const fn is_resting(state: &JobState) -> bool {
     matches!(state, JobState::Downloaded)
-}
-
-/// The boot environment has confirmed it; *underway* is not yet that.
-const fn is_next(state: &JobState) -> bool {
-    matches!(
-        state,
-        JobState::AwaitingReboot { armed: Arming::Yes } | JobState::Held { at: HoldPoint::Reboot, .. }
-    )
 }

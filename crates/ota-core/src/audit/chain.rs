@@ -139,8 +139,22 @@ pub enum ChainFault {
     OutOfOrder { expected: u64, found: u64 },
     #[error("the records after {last} are missing: there were {head}")]
     CutOff { last: u64, head: u64 },
+    #[error("record {0} is another one than in the earlier export: the log was written anew")]
+    Rewritten(u64),
     #[error("the end of the log does not fit its last record, {0}")]
     WrongHead(u64),
+}
+
+impl ChainFault {
+    /// The number of the first record that is not as it was written.
+    #[must_use]
+    pub const fn record(&self) -> u64 {
+        match self {
+            Self::Changed(seq) | Self::Unlinked(seq) | Self::Rewritten(seq) | Self::WrongHead(seq) => *seq,
+            Self::Missing { expected, .. } | Self::OutOfOrder { expected, .. } => *expected,
+            Self::CutOff { last, .. } => last.saturating_add(1),
+        }
+    }
 }
 
 /// Looks at one record after the other.

@@ -5,7 +5,7 @@ use ota_core::{Denied, Effect, Job, JobEvent, JobId, JobState};
 use std::{mem::discriminant, sync::Arc, time::Duration};
 
 use crate::{
-    Event, Figures, JobView, Ota, job_log,
+    Event, Figures, JobView, Ota, job_audit, job_log,
     ports::{LogLevel, PermittedChange, StepError, StoreError},
 };
 
@@ -33,7 +33,8 @@ impl Ota {
             let effect = next.apply(event, now)?;
             let told = is_news(job, &next);
             if next != *job {
-                self.parts.store.save_jobs(&[&next], now, &[]).await?;
+                let audit = job_audit::entry(&job.state, &next);
+                self.parts.store.save_jobs(&[&next], now, audit.as_slice()).await?;
                 *job = next;
             }
             if told && let Some(driver) = self.drivers().get(id) {

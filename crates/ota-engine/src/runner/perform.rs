@@ -1,13 +1,14 @@
 //! Effects: what the machine asks for, done through the ports.
 
 use ota_core::{
-    ArmGate, Effect, Failure, FailureCode, Job, JobEvent, RebootGate, SlotId, SlotRecord, WriteGate,
+    Actor, ArmGate, AuditAction, AuditEntry, Effect, Failure, FailureCode, Job, JobEvent, RebootGate, SlotId, SlotRecord,
+    WriteGate,
 };
 use std::{path::PathBuf, time::Duration};
 
 use super::{Course, wait::names};
 use crate::{
-    Ota,
+    Ota, OtaError,
     ports::{Fact, LogLevel, Meter, PermittedChange, StepError},
     safety::asker,
     slot_view::store_failure,
@@ -147,6 +148,10 @@ impl Ota {
         if course.cancel.is_cancelled() {
             return None;
         }
+        if let Err(error) = self.audit_restart(job).await {
+            self.log(LogLevel::Error, "boot", format!("{}: no restart: {error}", job.id)).await;
+            return Some(JobEvent::RebootFailed);
+        }
         let clearance = match self.clearance::<RebootGate>(asker(job)) {
             Ok(clearance) => clearance,
             Err(blocked) => return Some(JobEvent::GateClosed { reasons: names(&blocked) }),
@@ -156,6 +161,13 @@ impl Ota {
             return Some(JobEvent::RebootFailed);
         }
         self.await_end(course).await.then_some(JobEvent::RebootFailed)
+    }
+
+    /// A restart that a person ordered by itself is on record already.
+    async fn audit_restart(&self, job: &Job) -> Result<(), OtaError> {
+        let by_itself = job.order.is_some_and(|order| order.reboot_after);
+        let entry = AuditEntry::attempt(&job.actor, AuditAction::Reboot).about(job.id.as_str());
+        if by_itself { self.audit(&entry.saying("ordered with the installation")).await } else { Ok(()) }
     }
 
     /// Waits for this process to be ended by the restart. True when that did not happen in time.
@@ -190,6 +202,9 @@ impl Ota {
                 PermittedChange::disarm(job.target, job.target.other(), self.parts.site.rollback_retries);
             self.parts.boot.commit(change).await?;
             self.mark_record(job.target, false).await?;
+            // The proven system comes back also where that cannot be recorded.
+            let entry = AuditEntry::attempt(&Actor::system(), AuditAction::Reboot).about(job.id.as_str());
+            self.audit_result(&entry.saying("back to the proven system")).await;
             match self.clearance::<RebootGate>(asker(job)) {
                 Ok(clearance) => self.parts.reboot.reboot(clearance).await.map(|()| Vec::new()),
                 Err(blocked) => Ok(names(&blocked)),

@@ -1,6 +1,6 @@
 //! The start of the service: boot environment, booted slot and jobs are brought together, and the boot environment wins.
 
-use ota_core::{BootSelection, Booted, JobEvent, JobId, JobState};
+use ota_core::{Actor, AuditAction, AuditEntry, BootSelection, Booted, JobEvent, JobId, JobState};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -48,6 +48,12 @@ impl Ota {
         }
         self.refill_tries().await?;
         self.sweep_staging(&self.desk.lock().await).await;
+        if booted.rebooted {
+            let entry = AuditEntry::success(&Actor::system(), AuditAction::Boot);
+            let entry = entry.saying(format!("started from slot {}", booted.slot));
+            let recorded = self.parts.store.append_audit(self.parts.clock.now(), &entry).await;
+            recorded.map_err(|error| crate::slot_view::store_failure(&error))?;
+        }
         let seen = self.parts.store.put_fact(Fact::BootId, &self.parts.reboot.boot_id()).await;
         seen.map_err(|error| crate::slot_view::store_failure(&error))?;
         // Work begins when nothing of this can fail and be repeated any more.

@@ -42,6 +42,13 @@ impl Call {
         self.header("x-gateway-id", id)
     }
 
+    /// As if it came from this address and port.
+    pub fn from(mut self, peer: &str) -> Self {
+        let peer: std::net::SocketAddr = peer.parse().unwrap();
+        self.request = self.request.extension(axum::extract::ConnectInfo(peer));
+        self
+    }
+
     pub fn json(self, body: &Value) -> Self {
         self.raw("application/json", body.to_string())
     }
