@@ -107,9 +107,8 @@ pub fn restart(facts: &Facts) -> Refusal {
 /// Overriding safety constraints.
 #[must_use]
 pub fn override_safety(facts: &Facts) -> Refusal {
-    let refused = || {
-        format!("Your role is {}: only an administrator overrides interlocks.", words::role(facts.role))
-    };
+    let refused =
+        || format!("Your role is {}: only an administrator overrides interlocks.", words::role(facts.role));
     operate(facts).or_else(|| (facts.role < Role::Admin).then(refused))
 }
 

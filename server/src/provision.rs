@@ -189,7 +189,10 @@ async fn fill(
     if wiring::booted(config).is_ok_and(|booted| booted == slot) {
         return Err(ProvisionError::Running(slot));
     }
-    slots.write(slot, path.to_owned(), bundle, Clearance::for_commissioning(), &meter, &cancel).await.map_err(failed)?;
+    slots
+        .write(slot, path.to_owned(), bundle, Clearance::for_commissioning(), &meter, &cancel)
+        .await
+        .map_err(failed)?;
     slots.read_back(slot, bundle, &meter, &cancel).await.map_err(failed)?;
     Ok(Done::Written { slot, version })
 }

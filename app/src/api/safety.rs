@@ -22,8 +22,9 @@ pub async fn get_safety() -> ApiResult<Safety> {
 pub async fn override_safety(#[server(flatten)] request: OverrideRequest) -> ApiResult<OverrideState> {
     let super::RequestContext { ota, actor, role, .. } = super::context::request()?;
     let enable = request.enable;
-    if enable {
-        super::convert::demand_role(role, ota_core::Role::Admin)?;
+    if enable && let Err(forbidden) = super::convert::demand_role(role, ota_core::Role::Admin) {
+        ota.audit_refusal(&super::convert::forbidden_override(&actor)).await;
+        return Err(forbidden);
     }
     let order = super::convert::override_order(request).map_err(super::convert::refusal)?;
     let view = ota.order_override(order, &actor).await.map_err(super::convert::refusal)?;

@@ -55,7 +55,11 @@ pub struct Message {
 
 /// Puts the question; what needs none is done at once.
 pub fn ask(live: Live, order: Order) {
-    if matches!(order, Order::Check | Order::EndOverride) { perform(live, order) } else { live.question.set(Some(order)) }
+    if matches!(order, Order::Check | Order::EndOverride) {
+        perform(live, order)
+    } else {
+        live.question.set(Some(order))
+    }
 }
 
 /// Sends the order and shows what it came to.

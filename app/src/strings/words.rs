@@ -407,7 +407,8 @@ pub fn worth_overriding(safety: &Safety) -> Vec<String> {
         return force.constraints.clone();
     }
     let named = safety.constraints.named().into_iter();
-    let blocking = named.filter(|(name, c)| c.counts() && safety.overridable.iter().any(|other| other == name));
+    let blocking =
+        named.filter(|(name, c)| c.counts() && safety.overridable.iter().any(|other| other == name));
     blocking.map(|(name, _)| name.to_owned()).collect()
 }
 

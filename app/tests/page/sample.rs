@@ -13,8 +13,18 @@ use ota_api::{
 };
 
 /// Names of the situations that [`page`] knows.
-pub const SITUATIONS: [&str; 10] =
-    ["idle", "viewer", "blocked", "overridden", "downloading", "downloaded", "held", "restart", "trial", "rolled-back"];
+pub const SITUATIONS: [&str; 10] = [
+    "idle",
+    "viewer",
+    "blocked",
+    "overridden",
+    "downloading",
+    "downloaded",
+    "held",
+    "restart",
+    "trial",
+    "rolled-back",
+];
 
 pub fn assets() -> Assets {
     Assets {
@@ -160,7 +170,9 @@ fn idle() -> PageData {
             force_override: false,
             update_allowed: true,
             force: None,
-            overridable: ["crane_motion", "acs_collision", "network", "system_load"].map(str::to_owned).into(),
+            overridable: ["crane_motion", "acs_collision", "network", "system_load"]
+                .map(str::to_owned)
+                .into(),
             second_person: false,
         },
         live: live(),

@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 use ota_core::{
     Actor, ArmGate, Asker, Booted, Bundle, ConstraintId, ConstraintState, Effect, Enabled, InstallOrder, Job,
-    JobEvent, JobId, JobState, OverrideDesk, OverridePolicy, OverrideRequest, Phase, Reading, RebootGate, Release,
-    SafetyMonitor, Severity, SlotId, TargetFile, UpdateKind, WriteGate,
+    JobEvent, JobId, JobState, OverrideDesk, OverridePolicy, OverrideRequest, Phase, Reading, RebootGate,
+    Release, SafetyMonitor, Severity, SlotId, TargetFile, UpdateKind, WriteGate,
 };
 use proptest::prelude::*;
 use std::{collections::BTreeSet, time::Duration};

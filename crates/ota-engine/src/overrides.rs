@@ -45,7 +45,14 @@ impl Ota {
         match order {
             OverrideOrder::Enable { constraints, pin, reason } => {
                 let request = OverrideRequest { constraints, by: actor.name.clone(), reason };
-                self.enable_override(request, &pin, actor).await
+                let entry = AuditEntry::attempt(actor, AuditAction::OverrideEnable)
+                    .about(names(&request.constraints))
+                    .because(request.reason.as_str());
+                let enabled = self.enable_override(request, &pin, &entry).await;
+                if let Err(error) = &enabled {
+                    self.audit_error(refused_entry(entry, error), error).await;
+                }
+                enabled
             }
             OverrideOrder::Disable { reason } => self.disable_override(&reason, actor).await,
         }
@@ -55,24 +62,21 @@ impl Ota {
         &self,
         request: OverrideRequest,
         pin: &str,
-        actor: &Actor,
+        entry: &AuditEntry,
     ) -> Result<OverrideView, OtaError> {
         self.overrides().check(&request).map_err(|refusal| OtaError::BadRequest(refusal.to_string()))?;
-        let entry = AuditEntry::attempt(actor, AuditAction::OverrideEnable)
-            .about(names(&request.constraints))
-            .because(request.reason.as_str());
-        self.audit(&entry).await?;
-        self.demand_pin_on_record(PinKind::Override, pin, actor).await?;
+        self.demand_pin(PinKind::Override, pin).await?;
+        self.audit(entry).await?;
         let replaced = self.overrides().disable();
         if let Some(grant) = replaced {
-            self.override_ended(&grant, OverrideEnd::Disabled, actor, "replaced by another").await;
+            self.override_ended(&grant, OverrideEnd::Disabled, &entry.actor, "replaced by another").await;
         }
         let desk = self.desk.lock().await;
         let under_way = desk.iter().rev().find(|job| is_under_way(job)).map(|job| job.id.clone());
         let enabled = self.overrides().enable(request, under_way, self.parts.clock.boot());
         drop(desk);
         match enabled.map_err(|refusal| OtaError::BadRequest(refusal.to_string()))? {
-            Enabled::Granted(grant) => self.override_granted(&grant, entry).await?,
+            Enabled::Granted(grant) => self.override_granted(&grant, entry.clone()).await?,
             Enabled::AwaitsSecondPerson(proposal) => {
                 let text = format!(
                     "{} wants to override {}; another administrator has to ask for the same.",
@@ -80,7 +84,9 @@ impl Ota {
                     names(&proposal.request.constraints)
                 );
                 self.log(LogLevel::Warning, "safety", text.as_str()).await;
-                self.audit(&entry.with_outcome(AuditOutcome::Succeeded).saying("waits for a second person")).await?;
+                let waits =
+                    entry.clone().with_outcome(AuditOutcome::Succeeded).saying("waits for a second person");
+                self.audit(&waits).await?;
             }
         }
         self.tell(Event::Changed(Change::Safety));
@@ -117,7 +123,9 @@ impl Ota {
 
     async fn disable_override(&self, reason: &str, actor: &Actor) -> Result<OverrideView, OtaError> {
         if reason.trim().is_empty() {
-            return Err(OtaError::BadRequest("Say why the override ends: the reason is kept on record.".into()));
+            return Err(OtaError::BadRequest(
+                "Say why the override ends: the reason is kept on record.".into(),
+            ));
         }
         // Ending it makes things safer: that is done first and is never refused.
         let ended = self.overrides().disable();
@@ -154,23 +162,11 @@ impl Ota {
             return Ok(());
         };
         let words = format!("the restart ended the override by {by}");
-        let entry = AuditEntry::success(&Actor::system(), AuditAction::OverrideExpired).saying(words.as_str());
+        let entry =
+            AuditEntry::success(&Actor::system(), AuditAction::OverrideExpired).saying(words.as_str());
         self.parts.store.append_audit(self.parts.clock.now(), &entry).await?;
         self.log(LogLevel::Info, "safety", format!("{words}.")).await;
         self.parts.store.put_fact(Fact::Override, "").await
-    }
-
-    /// A wrong PIN is on record before the answer leaves.
-    async fn demand_pin_on_record(&self, kind: PinKind, pin: &str, actor: &Actor) -> Result<(), OtaError> {
-        let refused = match self.demand_pin(kind, pin).await {
-            Err(error @ (OtaError::WrongPin { .. } | OtaError::PinLocked { .. } | OtaError::PinNotSet(_))) => error,
-            other => return other,
-        };
-        let entry = AuditEntry::new(actor, AuditAction::PinFailed, AuditOutcome::refused("invalid_pin"));
-        self.audit_result(&entry.about(kind.as_str()).saying(refused.to_string())).await;
-        let text = format!("{actor}: the {kind} PIN was refused");
-        self.log(LogLevel::Warning, "safety", text).await;
-        Err(refused)
     }
 
     /// Ends the override when its time is up.
@@ -206,6 +202,16 @@ impl Ota {
 
     pub(crate) fn overrides(&self) -> MutexGuard<'_, OverrideDesk> {
         self.overrides.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A wrong PIN has an action of its own in the audit log.
+fn refused_entry(entry: AuditEntry, error: &OtaError) -> AuditEntry {
+    match error {
+        OtaError::WrongPin { .. } | OtaError::PinLocked { .. } | OtaError::PinNotSet(_) => {
+            AuditEntry { action: AuditAction::PinFailed, subject: PinKind::Override.to_string(), ..entry }
+        }
+        _ => entry,
     }
 }
 

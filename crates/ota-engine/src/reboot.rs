@@ -1,7 +1,8 @@
 //! A restart that a person orders.
 
 use ota_core::{
-    Actor, Arming, AuditAction, AuditEntry, AuditOutcome, JobEvent, JobId, JobState, Phase, RebootGate, SlotId,
+    Actor, Arming, AuditAction, AuditEntry, AuditOutcome, JobEvent, JobId, JobState, Phase, RebootGate,
+    SlotId,
 };
 use std::{sync::Arc, time::Duration};
 

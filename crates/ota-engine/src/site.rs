@@ -4,8 +4,8 @@ use ota_core::{ConstraintId, OverridePolicy};
 use std::{sync::Arc, time::Duration};
 
 use crate::ports::{
-    BootEnvironment, Bundles, Clock, Fetcher, HealthCheck, PinStore, Reboot, Repository, SecretCheck, Sensors,
-    Slots, Store, Telemetry,
+    BootEnvironment, Bundles, Clock, Fetcher, HealthCheck, PinStore, Reboot, Repository, SecretCheck,
+    Sensors, Slots, Store, Telemetry,
 };
 
 /// The gateway as its configuration describes it.

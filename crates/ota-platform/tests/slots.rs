@@ -24,7 +24,8 @@ fn code(error: &StepError) -> FailureCode {
 
 async fn write(slots: &DeviceSlots, slot: SlotId, bundle: &(PathBuf, Bundle)) -> Result<(), StepError> {
     let meter = Meter::default();
-    let written = slots.write(slot, bundle.0.clone(), &bundle.1, clearance(), &meter, &CancellationToken::new()).await;
+    let written =
+        slots.write(slot, bundle.0.clone(), &bundle.1, clearance(), &meter, &CancellationToken::new()).await;
     if written.is_ok() {
         let total: u64 = bundle.1.images.iter().map(|image| image.size).sum();
         assert_eq!(meter.read(), (total, total));

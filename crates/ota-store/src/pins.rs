@@ -31,15 +31,18 @@ impl PinStore for SqliteStore {
 
     async fn count_pin_try(&self, kind: PinKind) -> Result<u32, StoreError> {
         // The count stays a number that fits, however long somebody tries.
-        sqlx::query_scalar("UPDATE pin SET tries = MIN(tries + 1, 1000000000) WHERE kind = ?1 RETURNING tries")
-            .bind(kind.as_str())
-            .fetch_one(&self.writer)
-            .await
-            .map_err(failed("counting the PIN's try"))
+        sqlx::query_scalar(
+            "UPDATE pin SET tries = MIN(tries + 1, 1000000000) WHERE kind = ?1 RETURNING tries",
+        )
+        .bind(kind.as_str())
+        .fetch_one(&self.writer)
+        .await
+        .map_err(failed("counting the PIN's try"))
     }
 
     async fn forget_pin_tries(&self, kind: PinKind) -> Result<(), StoreError> {
-        let done = sqlx::query("UPDATE pin SET tries = 0 WHERE kind = ?1").bind(kind.as_str()).execute(&self.writer);
+        let done =
+            sqlx::query("UPDATE pin SET tries = 0 WHERE kind = ?1").bind(kind.as_str()).execute(&self.writer);
         done.await.map(drop).map_err(failed("forgetting the PIN's tries"))
     }
 }

@@ -206,8 +206,3 @@ async fn open_store(data_dir: &Path, create: bool) -> Result<SqliteStore, Failur
     }
     SqliteStore::open(path).await.map_err(Failure::failed)
 }
-
-/// Who is at the command line, for the record: whoever became root by `sudo`, else whose shell it is.
-fn local_user() -> String {
-    ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "root".to_owned())
-}

@@ -2,9 +2,10 @@
 
 use super::{Failure, output, secret};
 use crate::password;
+use crate::recorded::recorded;
 use clap::Subcommand;
-use ota_core::{Actor, AuditAction, AuditEntry, PinKind, WeakPin, check_new_pin};
-use ota_engine::ports::{PinStore, Store};
+use ota_core::{AuditAction, AuditEntry, PinKind, WeakPin, check_new_pin};
+use ota_engine::ports::PinStore;
 use ota_store::SqliteStore;
 use std::path::Path;
 
@@ -44,12 +45,8 @@ async fn set(store: &SqliteStore, kind: PinKind, if_missing: bool, published: bo
         password::hash_pin(&pin).map_err(Failure::failed)
     };
     let hash = tokio::task::spawn_blocking(work).await.map_err(Failure::failed)??;
-    let actor = Actor::local(super::local_user());
-    let entry = AuditEntry::attempt(&actor, AuditAction::PinSet).about(kind.as_str());
-    store.append_audit(jiff::Timestamp::now(), &entry).await.map_err(Failure::failed)?;
-    store.put_pin(kind, &hash).await.map_err(Failure::failed)?;
-    let done = AuditEntry::success(&actor, AuditAction::PinSet).about(kind.as_str());
-    store.append_audit(jiff::Timestamp::now(), &done).await.map_err(Failure::failed)?;
+    let attempt = AuditEntry::attempt(&super::operator(), AuditAction::PinSet).about(kind.as_str());
+    recorded(store, attempt, store.put_pin(kind, &hash)).await.map_err(Failure::failed)?;
     output::line(format!("The {kind} PIN is set."));
     Ok(())
 }

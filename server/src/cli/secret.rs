@@ -20,6 +20,8 @@ pub(super) fn read(what: &str) -> Result<String, Failure> {
         _ = tcsetattr(&input, OptionalActions::Flush, terminal);
         _ = writeln!(std::io::stderr());
     }
-    read.map_err(|error| Failure::failed(format!("cannot read the {what} from the standard input: {error}")))?;
+    read.map_err(|error| {
+        Failure::failed(format!("cannot read the {what} from the standard input: {error}"))
+    })?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -163,6 +163,7 @@ fn ordered(path: &str) -> Option<AuditAction> {
         "/install" => Some(AuditAction::Install),
         "/cancel" => Some(AuditAction::Cancel),
         "/reboot" => Some(AuditAction::Reboot),
+        "/safety/override" => Some(AuditAction::OverrideEnable),
         _ => None,
     }
 }

@@ -25,7 +25,13 @@ async fn show(State(state): State<AppState>, headers: HeaderMap) -> Response {
         Err(refused) => return refused,
     };
     let logs = state.recent_logs.page();
-    let data = app::api::page_data(&state.ota.snapshot(), &logs, &session.user, session.role, jiff::Timestamp::now());
+    let data = app::api::page_data(
+        &state.ota.snapshot(),
+        &logs,
+        &session.user,
+        session.role,
+        jiff::Timestamp::now(),
+    );
     let nonce = nonce();
     match app::render_page(data, state.assets.as_ref().clone(), nonce.clone()) {
         Ok(html) => document(StatusCode::OK, html, &nonce),

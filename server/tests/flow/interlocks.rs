@@ -82,7 +82,9 @@ async fn pins_are_set_on_the_gateway_and_weak_ones_are_refused() {
         let arguments = [&["pin", "set", "override"], more].concat();
         gateway.site.run_with_input(&arguments, &format!("{pin}\n"))
     };
-    for (pin, words) in [("1234", "6 to 32 digits"), ("123456", "first that anybody"), ("739214", "published")] {
+    for (pin, words) in
+        [("1234", "6 to 32 digits"), ("123456", "first that anybody"), ("739214", "published")]
+    {
         let complaint = failed(&set(pin, &[]), 1);
         assert!(complaint.contains(words), "{complaint}");
         assert!(!complaint.contains(pin), "the PIN is not repeated");

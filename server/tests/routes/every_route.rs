@@ -5,8 +5,7 @@ use http::Method;
 use serde_json::json;
 
 const READ: [&str; 8] = ["status", "updates", "settings", "safety", "progress", "logs", "monitor", "audit"];
-const WRITE: [&str; 6] =
-    ["check-updates", "download", "install", "cancel", "reboot", "safety/override"];
+const WRITE: [&str; 6] = ["check-updates", "download", "install", "cancel", "reboot", "safety/override"];
 
 fn all() -> impl Iterator<Item = (Method, String)> {
     let reads = READ.map(|name| (Method::GET, name)).into_iter();

@@ -52,7 +52,10 @@ async fn an_administrator_overrides_for_one_operation() {
     gateway.until_job_is("awaiting_reboot").await;
     assert_eq!(safety(&gateway).await["override"]["job_id"], job["job_id"]);
 
-    gateway.order("/api/v1/ota/cancel", &json!({"job_id": job["job_id"]})).await.data("Update operation cancelled");
+    gateway
+        .order("/api/v1/ota/cancel", &json!({"job_id": job["job_id"]}))
+        .await
+        .data("Update operation cancelled");
     let shown = safety(&gateway).await;
     assert_eq!(shown["force_override"], false, "gone with its operation");
     gateway.order("/api/v1/ota/download", &order).await.failure(423, "OTA_UPDATE_BLOCKED");
@@ -204,7 +207,8 @@ async fn where_the_site_wants_two_a_second_administrator_confirms() {
     moving(&gateway).await;
     gateway.add_user("chief", ota_core::Role::Admin).await;
     for _ in 0..2 {
-        let data = gateway.command(PATH, &request(PIN)).await.data("Safety override awaits a second administrator");
+        let data =
+            gateway.command(PATH, &request(PIN)).await.data("Safety override awaits a second administrator");
         assert_eq!(
             (&data["override_enabled"], &data["awaiting_second_person"], &data["update_allowed"]),
             (&json!(false), &json!(true), &json!(false))
@@ -252,11 +256,16 @@ async fn the_pin_is_nowhere() {
             }
         }
     }
-    assert!(!format!("{:?}", ota_api::safety::OverrideRequest {
-        enable: true,
-        pin: Some(PIN.into()),
-        reason: "x".into(),
-        constraints: None,
-    })
-    .contains(PIN));
+    assert!(
+        !format!(
+            "{:?}",
+            ota_api::safety::OverrideRequest {
+                enable: true,
+                pin: Some(PIN.into()),
+                reason: "x".into(),
+                constraints: None,
+            }
+        )
+        .contains(PIN)
+    );
 }

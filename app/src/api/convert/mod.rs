@@ -14,7 +14,7 @@ pub use live::{page_data, server_message, shown_job, system_status, update_progr
 pub use monitor::{
     cancelled, install_command, install_started, log_line, log_query, logs, monitor, progress,
 };
-pub use safety::{blocking, override_order, override_state, safety};
+pub use safety::{blocking, forbidden_override, override_order, override_state, safety};
 pub use status::{reboot_started, status};
 pub use updates::{check_started, check_summary, download_order, download_started, updates};
 

@@ -3,7 +3,10 @@ use ota_api::{
     human,
     safety::{BlockingConstraint, Constraint, Constraints, Force, OverrideRequest, OverrideState, Safety},
 };
-use ota_core::{Assessment, ConstraintId, ConstraintState, JobId, OverridePolicy, UnknownConstraint};
+use ota_core::{
+    Actor, Assessment, AuditAction, AuditEntry, AuditOutcome, ConstraintId, ConstraintState, JobId,
+    OverridePolicy, UnknownConstraint,
+};
 use ota_engine::{OtaError, OverrideOrder, OverrideView, Snapshot};
 use std::collections::BTreeSet;
 
@@ -36,7 +39,8 @@ pub fn safety(snapshot: &Snapshot, now: Timestamp) -> Safety {
 /// The override in force, or else the request that waits for its second person.
 fn force(view: &OverrideView, now: Timestamp) -> Option<Force> {
     let (expires_at, remaining_seconds) = (instant(ends(view, now)), view.left.as_secs());
-    let names = |constraints: &BTreeSet<ConstraintId>| constraints.iter().map(ConstraintId::to_string).collect();
+    let names =
+        |constraints: &BTreeSet<ConstraintId>| constraints.iter().map(ConstraintId::to_string).collect();
     if let Some(grant) = &view.grant {
         return Some(Force {
             active: true,
@@ -87,6 +91,12 @@ pub fn override_state(view: &OverrideView, update_allowed: bool, now: Timestamp)
     }
 }
 
+/// Somebody asked for an override whose role does not allow that.
+#[must_use]
+pub fn forbidden_override(actor: &Actor) -> AuditEntry {
+    AuditEntry::new(actor, AuditAction::OverrideEnable, AuditOutcome::refused("forbidden"))
+}
+
 /// What a request asks for.
 ///
 /// # Errors
@@ -96,7 +106,9 @@ pub fn override_order(request: OverrideRequest) -> Result<OverrideOrder, OtaErro
     if !enable {
         return Ok(OverrideOrder::Disable { reason });
     }
-    let missing = |name| OtaError::BadRequest(format!("The field {name} is missing: it is needed to enable an override."));
+    let missing = |name| {
+        OtaError::BadRequest(format!("The field {name} is missing: it is needed to enable an override."))
+    };
     let names = constraints.ok_or_else(|| missing("constraints"))?;
     let known = names.iter().map(|name| name.parse()).collect::<Result<_, UnknownConstraint>>();
     let constraints = known.map_err(|unknown| OtaError::BadRequest(format!("constraints: {unknown}.")))?;

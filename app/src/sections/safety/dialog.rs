@@ -172,7 +172,12 @@ fn send(live: Live, form: Form, open: RwSignal<bool>) {
             Ok(reply) => {
                 open.set(false);
                 let tone = Tone::Warn;
-                live.message.set(Some(Message { tone, title: t::DONE, text: reply.message, items: Vec::new() }));
+                live.message.set(Some(Message {
+                    tone,
+                    title: t::DONE,
+                    text: reply.message,
+                    items: Vec::new(),
+                }));
             }
             Err(error) if error.error.code == ErrorCode::Unauthorized => crate::live::leave(),
             Err(error) => form.complaint.set(error.message),

@@ -1,8 +1,8 @@
 //! Effects: what the machine asks for, done through the ports.
 
 use ota_core::{
-    Actor, ArmGate, AuditAction, AuditEntry, Effect, Failure, FailureCode, Job, JobEvent, RebootGate, SlotId, SlotRecord,
-    WriteGate,
+    Actor, ArmGate, AuditAction, AuditEntry, Effect, Failure, FailureCode, Job, JobEvent, RebootGate, SlotId,
+    SlotRecord, WriteGate,
 };
 use std::{path::PathBuf, time::Duration};
 

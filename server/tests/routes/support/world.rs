@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use ota_core::{
-    BootSelection, Bundle, Clearance, ConstraintId, ConstraintState, FailureCode, ImageFacts, Reading, RebootGate,
-    Release, Severity, SlotId, TargetFile, UpdateKind, WriteGate,
+    BootSelection, Bundle, Clearance, ConstraintId, ConstraintState, FailureCode, ImageFacts, Reading,
+    RebootGate, Release, Severity, SlotId, TargetFile, UpdateKind, WriteGate,
 };
 use ota_engine::ports::{
     BootEnvironment, Bundles, Clock, Fetcher, Meter, PermittedChange, ReadBack, Reboot, Repository,
@@ -116,7 +116,8 @@ impl Clock for World {
     fn now(&self) -> jiff::Timestamp {
         assert!(CLOCK_PANICS.try_get().is_err(), "the clock panics, as ordered");
         let passed = self.skipped.load(Ordering::Relaxed).cast_signed();
-        jiff::Timestamp::now() + jiff::SignedDuration::from_secs(self.wall_jump.load(Ordering::Relaxed) + passed)
+        jiff::Timestamp::now()
+            + jiff::SignedDuration::from_secs(self.wall_jump.load(Ordering::Relaxed) + passed)
     }
     fn boot(&self) -> Duration {
         Duration::from_secs(19 * 86_400 + self.skipped.load(Ordering::Relaxed)) + self.began.elapsed()
