@@ -263,12 +263,12 @@ impl Kinds<'_> {
             &format!("{key}.source"),
             "must not be a [[safety.nut]], which knows of nothing but a UPS",
         );
-        let only: [Only<'_>; 3] = [
+        let keys: [Only<'_>; 3] = [
             ("topic", state.topic.is_some(), &[Kind::Mqtt]),
             ("clears_in_pointer", state.clears_in_pointer.is_some(), &[Kind::Http, Kind::Mqtt]),
             ("register", state.register.is_some(), &[Kind::Modbus]),
         ];
-        only(checker, key, &state.source, kind, &only);
+        only(checker, key, &state.source, kind, &keys);
         signal(checker, key, kind, state.topic.as_deref(), &state.pointer, state.register.as_deref());
         pointer(checker, &format!("{key}.clears_in_pointer"), state.clears_in_pointer.as_deref());
         let has_words = kind != Kind::Modbus || !state.words.is_empty();
@@ -292,7 +292,7 @@ impl Kinds<'_> {
         let Some(kind) = self.of(checker, key, &level.source) else { return };
         let (documents, modbus) = (&[Kind::Http, Kind::Mqtt][..], &[Kind::Modbus][..]);
         let scaled = (level.scale - 1.0).abs() > f64::EPSILON;
-        let only: [Only<'_>; 7] = [
+        let keys: [Only<'_>; 7] = [
             ("topic", level.topic.is_some(), &[Kind::Mqtt]),
             ("online_pointer", level.online_pointer.is_some(), documents),
             ("runtime_pointer", level.runtime_pointer.is_some(), documents),
@@ -301,7 +301,7 @@ impl Kinds<'_> {
             ("runtime_register", level.runtime_register.is_some(), modbus),
             ("scale", scaled, modbus),
         ];
-        only(checker, key, &level.source, kind, &only);
+        only(checker, key, &level.source, kind, &keys);
         signal(checker, key, kind, level.topic.as_deref(), &level.pointer, level.register.as_deref());
         pointer(checker, &format!("{key}.online_pointer"), level.online_pointer.as_deref());
         pointer(checker, &format!("{key}.runtime_pointer"), level.runtime_pointer.as_deref());

@@ -15,12 +15,19 @@ use rumqttc::{
     QoS, StateError, SubAck, SubscribeFilterInput, SubscribeReasonCode, TlsConfiguration, Transport,
 };
 use serde_json::Value;
+use std::collections::BTreeMap;
+use std::pin::pin;
 use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// Longer packets end the connection: signals are short.
 const MAX_PACKET: usize = 64 << 10;
 /// Requests that wait for being sent; there is one a connection.
 const REQUESTS: usize = 4;
+/// A topic that is repeated has spoken by then.
+const PATIENCE: Duration = Duration::from_secs(2);
+const NOTHING: &str = "no message has arrived yet";
+const ONLY_KEPT: &str = "only a message that the broker had kept has arrived, and nobody knows how old it is";
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Longest time between two signs of life of the connection.
 const LONGEST_KEEP_ALIVE: u64 = 30;
@@ -58,21 +65,24 @@ pub fn is_topic(text: &str) -> bool {
 pub(super) async fn run(config: MqttConfig, source: Source) {
     let mut pauses = pauses(FIRST_PAUSE);
     loop {
-        let mut connection = Connection { config: &config, source: &source, worked: false };
+        let missing = topics(&source).into_iter().map(|topic| (topic, NOTHING)).collect();
+        let mut connection = Connection { config: &config, source: &source, connected: None, missing };
         let why = connection.listen().await;
         source.silent(&why);
-        if connection.worked {
+        if connection.connected.is_some() {
             pauses = self::pauses(FIRST_PAUSE);
         }
-        tokio::time::sleep(pauses.next().unwrap_or(FIRST_PAUSE)).await;
+        sleep(pauses.next().unwrap_or(FIRST_PAUSE)).await;
     }
 }
 
 struct Connection<'a> {
     config: &'a MqttConfig,
     source: &'a Source,
-    /// Whether the broker let the gateway in.
-    worked: bool,
+    /// Since when the broker lets the gateway in.
+    connected: Option<Instant>,
+    /// What has not arrived over this connection, and why that is.
+    missing: BTreeMap<&'a str, &'static str>,
 }
 
 impl Connection<'_> {
@@ -83,10 +93,9 @@ impl Connection<'_> {
             Err(why) => return why,
         };
         loop {
-            match events.poll().await {
+            match self.next(&mut events).await {
                 Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                    self.worked = true;
-                    self.source.silent("no message has arrived yet");
+                    self.connected = Some(Instant::now());
                     if let Err(why) = self.subscribe(&client) {
                         return why;
                     }
@@ -97,6 +106,21 @@ impl Connection<'_> {
                 Err(error) => return explain(&error),
             }
         }
+    }
+
+    /// The next event; what has not arrived in time is told of while it is waited for.
+    async fn next(&mut self, events: &mut EventLoop) -> Result<Event, ConnectionError> {
+        let mut event = pin!(events.poll());
+        if let Some(connected) = self.connected.filter(|_| !self.missing.is_empty()) {
+            let patience = PATIENCE.min(self.source.max_age);
+            if let Ok(event) = timeout_at(connected + patience, &mut event).await {
+                return event;
+            }
+            for (topic, why) in std::mem::take(&mut self.missing) {
+                self.note(topic, &Err(why.to_owned()));
+            }
+        }
+        event.await
     }
 
     async fn open(&self) -> Result<(AsyncClient, EventLoop), String> {
@@ -117,41 +141,33 @@ impl Connection<'_> {
         Ok(AsyncClient::builder(options).capacity(REQUESTS).build())
     }
 
-    /// Every topic once, in the order of the rules.
-    fn topics(&self) -> Vec<&str> {
-        let mut topics: Vec<&str> = Vec::new();
-        for topic in self.source.rules.iter().filter_map(topic) {
-            if !topics.contains(&topic) {
-                topics.push(topic);
-            }
-        }
-        topics
-    }
-
     fn subscribe(&self, client: &AsyncClient) -> Result<(), String> {
         let topics =
-            self.topics().into_iter().map(|topic| SubscribeFilterInput::new(topic, QoS::AtLeastOnce));
+            topics(self.source).into_iter().map(|topic| SubscribeFilterInput::new(topic, QoS::AtLeastOnce));
         client.try_subscribe_many(topics).map_err(|_| "the topics cannot be subscribed".to_owned())
     }
 
     /// The broker may refuse a topic and keep the connection (3.9.3).
-    fn refused(&self, answer: &SubAck) {
-        for (topic, code) in self.topics().into_iter().zip(&answer.return_codes) {
+    fn refused(&mut self, answer: &SubAck) {
+        for (topic, code) in topics(self.source).into_iter().zip(&answer.return_codes) {
             if matches!(code, SubscribeReasonCode::Failure) {
+                self.missing.remove(topic);
                 self.note(topic, &Err("the broker does not let this gateway read the topic".to_owned()));
             }
         }
     }
 
-    fn take(&self, message: &Publish) {
+    fn take(&mut self, message: &Publish) {
         let Ok(topic) = std::str::from_utf8(&message.topic) else { return };
-        let answer = if message.retain && !self.config.accept_retained {
-            Err("only a message that the broker had kept has arrived, and nobody knows how old it is"
-                .to_owned())
+        if message.retain && !self.config.accept_retained {
+            // It comes once, right after the subscription; a new one may follow.
+            if let Some(why) = self.missing.get_mut(topic) {
+                *why = ONLY_KEPT;
+            }
         } else {
-            read(&message.payload)
-        };
-        self.note(topic, &answer);
+            self.missing.remove(topic);
+            self.note(topic, &read(&message.payload));
+        }
     }
 
     fn note(&self, of: &str, answer: &Result<Value, String>) {
@@ -160,6 +176,17 @@ impl Connection<'_> {
             self.source.heard(rule, answer, now);
         }
     }
+}
+
+/// Every topic once, in the order of the rules.
+fn topics(source: &Source) -> Vec<&str> {
+    let mut topics: Vec<&str> = Vec::new();
+    for topic in source.rules.iter().filter_map(topic) {
+        if !topics.contains(&topic) {
+            topics.push(topic);
+        }
+    }
+    topics
 }
 
 fn topic(rule: &Rule) -> Option<&str> {
