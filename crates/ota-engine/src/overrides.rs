@@ -67,7 +67,7 @@ impl Ota {
         self.overrides().check(&request).map_err(|refusal| OtaError::BadRequest(refusal.to_string()))?;
         self.demand_pin(PinKind::Override, pin).await?;
         self.audit(entry).await?;
-        let replaced = self.overrides().disable();
+        let replaced = self.overrides().end_granted();
         if let Some(grant) = replaced {
             self.override_ended(&grant, OverrideEnd::Disabled, &entry.actor, "replaced by another").await;
         }
@@ -89,8 +89,8 @@ impl Ota {
                 self.audit(&waits).await?;
             }
         }
-        self.tell(Event::Changed(Change::Safety));
         self.look_again();
+        self.tell(Event::Changed(Change::Safety));
         Ok(self.override_view())
     }
 
@@ -132,8 +132,8 @@ impl Ota {
         if let Some(grant) = ended {
             self.override_ended(&grant, OverrideEnd::Disabled, actor, reason).await;
         }
-        self.tell(Event::Changed(Change::Safety));
         self.look_again();
+        self.tell(Event::Changed(Change::Safety));
         Ok(self.override_view())
     }
 
@@ -153,6 +153,7 @@ impl Ota {
         }
         let text = format!("The override by {} is over: {words}", grant.by);
         self.log(LogLevel::Info, "safety", text).await;
+        self.look_again();
         self.tell(Event::Changed(Change::Safety));
     }
 

@@ -132,7 +132,7 @@ async fn five_wrong_pins_lock_the_right_one_out_and_a_restart_or_the_clock_does_
         assert_eq!((message.as_str(), details), ("The PIN is wrong.", Value::Null));
     }
     let (_, details) = gateway.command(PATH, &request("123457")).await.failure(403, "OTA_INVALID_PIN");
-    assert_eq!(details["retry_after_seconds"], 60, "the fifth says what it has cost");
+    assert_eq!(details["locked_seconds"], 60, "the fifth says what it has cost");
     let locked = |answer: crate::support::Answer| {
         let wait: u64 = answer.header("retry-after").parse().unwrap();
         let (_, details) = answer.failure(429, "OTA_INVALID_PIN");
@@ -151,7 +151,7 @@ async fn five_wrong_pins_lock_the_right_one_out_and_a_restart_or_the_clock_does_
         gateway.command(PATH, &request(wrong)).await.failure(403, "OTA_INVALID_PIN");
     }
     let (_, details) = gateway.command(PATH, &request("5")).await.failure(403, "OTA_INVALID_PIN");
-    assert_eq!(details["retry_after_seconds"], 120, "the next five cost twice as much");
+    assert_eq!(details["locked_seconds"], 120, "the next five cost twice as much");
     gateway.world.skipped.store(200, Ordering::Relaxed);
     gateway.command(PATH, &request(PIN)).await.data(ENABLED);
     assert_eq!(gateway.store.pin(PinKind::Override).await.unwrap().unwrap().tries, 0);

@@ -39,10 +39,11 @@ pub fn refusal(error: OtaError) -> ApiError {
         OtaError::PinNotSet(_) | OtaError::WrongPin { locked: None, .. } => {
             ApiError::new(ErrorCode::OtaInvalidPin, message)
         }
-        OtaError::WrongPin { locked: Some(left), .. } | OtaError::PinLocked { left, .. } => {
-            ApiError::new(ErrorCode::OtaInvalidPin, message)
-                .with_details(json!({ "retry_after_seconds": left.as_secs().max(1) }))
-        }
+        // The key of a locked PIN makes it a 429.
+        OtaError::WrongPin { locked: Some(left), .. } => ApiError::new(ErrorCode::OtaInvalidPin, message)
+            .with_details(json!({ "locked_seconds": left.as_secs().max(1) })),
+        OtaError::PinLocked { left, .. } => ApiError::new(ErrorCode::OtaInvalidPin, message)
+            .with_details(json!({ "retry_after_seconds": left.as_secs().max(1) })),
         OtaError::AuditUnavailable(cause) => internal(message, &cause.0),
         OtaError::Store(cause) => internal(message, &cause.0),
         OtaError::Internal(cause) => internal(message, &cause),

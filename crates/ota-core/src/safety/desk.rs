@@ -154,6 +154,14 @@ impl OverrideDesk {
         }
     }
 
+    /// Ends the override in force; a request for one stays.
+    pub fn end_granted(&mut self) -> Option<Grant> {
+        match self.standing {
+            Standing::Granted(_) => self.disable(),
+            Standing::Nothing | Standing::Proposed(_) => None,
+        }
+    }
+
     /// An operation of a person starts: from now on the override is for it alone.
     pub fn bind(&mut self, job: &JobId, now: Duration) {
         if let Standing::Granted(grant) = &mut self.standing
