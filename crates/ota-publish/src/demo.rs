@@ -128,10 +128,15 @@ impl Demo {
             .map_err(|source| DemoError::Directory { path: layout.root.clone(), source })?;
         let keys = Keys::create(layout.at("keys"))?;
         let plant = Plant::open(layout.at("plant.json"))?;
-        let repository = prepare::releases(&layout, &keys, options.image_size).await?;
+        let directory = layout.at("field");
+        atomic::directory(&directory, 0o755)?;
+        // Each takes its time and needs nothing of the other.
+        let (field, repository) = tokio::join!(
+            Field::start(&directory, &options.programs, &plant),
+            prepare::releases(&layout, &keys, options.image_size)
+        );
+        let repository = repository?;
         prepare::slots(&layout, options.image_size)?;
-        atomic::directory(&layout.at("field"), 0o755)?;
-        let field = Field::start(&layout.at("field"), &options.programs, &plant).await;
         prepare::files(&layout, &repository, &field, here, options.gateway)?;
         let router = plant::router(plant).nest("/repository", serve::files(repository.directory()));
         let server = Server::spawn(listener, router);

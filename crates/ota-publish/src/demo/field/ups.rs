@@ -3,8 +3,11 @@
 use super::child::{ChildError, Running, find, free_port, is_root, listens};
 use crate::atomic;
 use crate::plant::Knobs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::sync::watch;
 
@@ -64,6 +67,17 @@ impl Place {
     }
 }
 
+/// Whether the driver has read its file and the server knows it (RFC 9271, 4.2.1).
+async fn reports(port: u16) -> bool {
+    let ask = async {
+        let mut stream = BufReader::new(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?);
+        stream.write_all(format!("GET VAR {UPS} ups.status\n").as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_line(&mut answer).await.map(|_| answer)
+    };
+    ask.await.is_ok_and(|answer: String| answer.contains("\"O"))
+}
+
 impl Ups {
     /// `None` where it is not installed.
     pub(super) async fn start(
@@ -87,6 +101,9 @@ impl Ups {
         let log = directory.join("upsd.log");
         let mut server = Running::start(&server, programs, log, |command| place.set_up(command, &[]))?;
         server.wait_until(|| listens(port)).await?;
+        if driver.is_some() {
+            server.wait_until(|| reports(port)).await?;
+        }
         Ok(Some(Self { port, place, _server: server, driver }))
     }
 
