@@ -4,8 +4,8 @@
 
 use jiff::Timestamp;
 use ota_core::{
-    Actor, AuditAction, AuditEntry, AuditHead, ChainCheck, ChainFault, Job, Origin, Release, Severity, SlotId,
-    TargetFile, UpdateKind, verify_chain,
+    Actor, AuditAction, AuditEntry, AuditHead, ChainCheck, ChainFault, Job, Origin, Release, Severity,
+    SlotId, TargetFile, UpdateKind, verify_chain,
 };
 use ota_engine::ports::{AuditQuery, Store};
 use ota_store::SqliteStore;
@@ -82,7 +82,10 @@ async fn records_come_back_filtered_newest_first_and_page_by_page() {
     };
     assert_eq!(seqs(AuditQuery::default()).await, (vec![4, 3], true));
     assert_eq!(seqs(AuditQuery { before: Some(3), ..Default::default() }).await, (vec![2, 1], false));
-    assert_eq!(seqs(AuditQuery { actor: Some("olga".into()), ..Default::default() }).await, (vec![3, 1], false));
+    assert_eq!(
+        seqs(AuditQuery { actor: Some("olga".into()), ..Default::default() }).await,
+        (vec![3, 1], false)
+    );
     let query = AuditQuery { action: Some(AuditAction::Reboot), ..Default::default() };
     assert_eq!(seqs(query).await, (vec![4], false));
     let query = AuditQuery { outcome: Some("attempted".into()), ..Default::default() };

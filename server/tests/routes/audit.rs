@@ -59,14 +59,21 @@ async fn operators_and_administrators_read_it_and_viewers_do_not() {
 async fn records_say_who_from_where_why_and_what_came_of_it() {
     let gateway = Gateway::ready().await;
     let token = gateway.token("operator").await;
-    let order = gateway.post("/api/v1/ota/reboot").bearer(&token).gateway(GATEWAY).from("[::ffff:10.0.0.7]:4711");
+    let order =
+        gateway.post("/api/v1/ota/reboot").bearer(&token).gateway(GATEWAY).from("[::ffff:10.0.0.7]:4711");
     order.json(&json!({ "reason": "maintenance" })).send().await.data("Gateway restart ordered");
     let data = read_as(&gateway, "admin", &format!("{AUDIT}?action=reboot")).await;
     let data = data.data("Audit log retrieved successfully");
     let record = &data["records"][0];
     assert_eq!(
         (&record["actor"], &record["origin"], &record["address"], &record["reason"], &record["outcome"]),
-        (&json!("operator"), &json!("remote"), &json!("10.0.0.7"), &json!("maintenance"), &json!("attempted"))
+        (
+            &json!("operator"),
+            &json!("remote"),
+            &json!("10.0.0.7"),
+            &json!("maintenance"),
+            &json!("attempted")
+        )
     );
     assert!(record["at"].as_str().unwrap().ends_with('Z'));
     assert_eq!(data["records"].as_array().unwrap().len(), 1);
@@ -103,7 +110,10 @@ async fn it_is_filtered_and_read_page_by_page() {
     assert_eq!(first, ["user6", "user5", "user4"]);
     let (second, next) = page(&format!("actor=root%20(uid%200)&limit=3&before={}", next.unwrap())).await;
     assert_eq!(second, ["user3", "user2", "user1"]);
-    assert_eq!(page(&format!("action=user_add&limit=3&before={}", next.unwrap())).await, (vec!["user0".into()], None));
+    assert_eq!(
+        page(&format!("action=user_add&limit=3&before={}", next.unwrap())).await,
+        (vec!["user0".into()], None)
+    );
     assert_eq!(page("outcome=refused").await.0, Vec::<String>::new());
     assert_eq!(page("action=&actor=&outcome=&limit=1").await.0, ["user6"]);
     for query in ["limit=0", "limit=x", "before=-1", "action=dance", "outcome=maybe"] {
@@ -205,7 +215,8 @@ async fn logins_are_recorded_and_what_was_typed_wrongly_is_not() {
     gateway.post("/api/v1/auth/logout").cookie(&token).send().await.data("Logged out");
     let all = records(&gateway).await;
     let lines: Vec<_> = all.iter().filter(|record| record.action != "boot").collect();
-    let lines: Vec<_> = lines.iter().map(|r| (r.actor.as_str(), r.action.as_str(), r.code.as_str())).collect();
+    let lines: Vec<_> =
+        lines.iter().map(|r| (r.actor.as_str(), r.action.as_str(), r.code.as_str())).collect();
     assert_eq!(
         lines,
         [
