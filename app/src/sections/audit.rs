@@ -111,11 +111,12 @@ fn row(record: &AuditRecord) -> impl IntoView + use<> {
             <td role="cell" data-label=t::TIME><time datetime=at>{time}</time></td>
             <td role="cell" data-label=t::WHO>{t::actor(record)}</td>
             <td role="cell" data-label=t::FROM>{t::origin(record)}</td>
-            <td role="cell" data-label=t::WHAT>{t::action(&action)}" "<span class="audit-subject">{subject}</span></td>
-            <td role="cell" data-label=t::WHY>{reason}</td>
+            <td role="cell" data-label=t::WHAT>
+                <div>{t::action(&action)}" "<span class="audit-subject">{subject}</span></div>
+            </td>
+            <td role="cell" data-label=t::WHY>{t::reason(reason)}</td>
             <td role="cell" data-label=t::RESULT>
-                <span class="state" data-tone=tone.as_str()>{outcome}</span>" "
-                <span>{detail}</span>
+                <div><span class="state" data-tone=tone.as_str()>{outcome}</span>" "<span>{detail}</span></div>
             </td>
         </tr>
     }

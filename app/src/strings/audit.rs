@@ -73,6 +73,12 @@ pub fn actor(record: &AuditRecord) -> String {
     if record.actor.is_empty() { "unknown".to_owned() } else { record.actor.clone() }
 }
 
+/// A dash where none was given.
+#[must_use]
+pub fn reason(text: String) -> String {
+    if text.is_empty() { "–".to_owned() } else { text }
+}
+
 /// `refused: blocked`.
 #[must_use]
 pub fn outcome(record: &AuditRecord) -> (String, Tone) {

@@ -2,6 +2,7 @@
 
 use crate::sample::{SITUATIONS, assets, page};
 use app::{page::Embedded, render_login, render_page};
+use ota_api::auth::Role;
 
 fn html(situation: &str) -> String {
     render_page(page(situation), assets(), "n0nce".to_owned()).unwrap()
@@ -90,4 +91,15 @@ fn the_login_form_works_without_a_script() {
     assert!(html.contains(r#"method="post""#) && html.contains(r#"action="/login""#));
     assert!(html.contains(r#"name="username""#) && html.contains(r#"name="password""#));
     assert!(html.contains(r#"role="alert""#) && !html.contains("<script"));
+}
+
+#[test]
+fn the_audit_list_is_for_those_who_may_read_it() {
+    for (role, shown) in [(Role::Viewer, false), (Role::Operator, true), (Role::Admin, true)] {
+        let mut data = page("idle");
+        data.live.role = role;
+        let html = render_page(data, assets(), "n0nce".to_owned()).unwrap();
+        assert_eq!(html.contains(r#"id="audit""#), shown, "{role:?}");
+        assert_eq!(html.contains("/api/v1/ota/audit/export"), shown, "{role:?}");
+    }
 }

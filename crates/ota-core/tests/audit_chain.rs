@@ -1,5 +1,7 @@
 //! Nothing in a chain of audit records can be changed, dropped, moved, repeated or added without being found.
 
+#![allow(clippy::unwrap_used)]
+
 use jiff::Timestamp;
 use ota_core::{
     Actor, AuditAction, AuditEntry, AuditHead, AuditOutcome, AuditRecord, ChainCheck, ChainFault,

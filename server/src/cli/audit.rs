@@ -109,7 +109,7 @@ fn told(verdict: Verdict, as_json: bool) -> Result<(), Failure> {
 }
 
 fn file_is_whole(path: &Path) -> Result<Verdict, Failure> {
-    let failed = |error| Failure::failed(format!("cannot read {}: {error}", path.display()));
+    let failed = |error: std::io::Error| Failure::failed(format!("cannot read {}: {error}", path.display()));
     let mut check = ChainCheck::default();
     for (number, line) in (1_u64..).zip(BufReader::new(File::open(path).map_err(failed)?).lines()) {
         // A line that is no text is no record either.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod flood;
+mod audit;
 mod gate;
 mod gateway;
 mod interlocks;
