@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::image::ImageReader;
+use crate::payload::Payload;
 use crate::pipeline::{self, Hashing, Job};
 use crate::progress::{Meter, Progress};
-use crate::source::Source;
 use crate::squashfs::{self, Layout};
 use crate::trust::{self, Policy, Signer};
 use crate::verity::{Checker, Shape};
@@ -17,7 +17,7 @@ use crate::{Error, Malformed, Manifest, container, verify};
 /// A bundle whose manifest is authentic. Nothing is known about its images yet: see [`Bundle::verify`].
 #[derive(Debug)]
 pub struct Bundle {
-    file: Arc<File>,
+    payload: Arc<Payload>,
     shape: Arc<Shape>,
     manifest: Manifest,
     signer: Signer,
@@ -53,7 +53,7 @@ impl Bundle {
             return Err(Error::Incompatible { found, expected });
         }
         let shape = Shape::within(envelope.payload, manifest.verity.size)?;
-        Ok(Self { file: Arc::new(file), shape: Arc::new(shape), manifest, signer })
+        Ok(Self { payload: Arc::new(Payload::new(file)), shape: Arc::new(shape), manifest, signer })
     }
 
     /// What the bundle says about itself.
@@ -75,7 +75,7 @@ impl Bundle {
     pub fn verify(self, progress: &dyn Progress) -> Result<VerifiedBundle, Error> {
         let bundle = self.verify_on_read()?;
         let images = &bundle.manifest().images;
-        verify::verify(&bundle.bundle.file, bundle.checker.clone(), &bundle.layout, images, progress)?;
+        verify::verify(&bundle.checker, &bundle.layout, images, progress)?;
         Ok(bundle)
     }
 
@@ -87,7 +87,7 @@ impl Bundle {
     /// # Errors
     /// [`Error::Malformed`] where the metadata of the squashfs is damaged or lacks an image, [`Error::Io`].
     pub fn verify_on_read(self) -> Result<VerifiedBundle, Error> {
-        let checker = Checker::new(Arc::clone(&self.file), Arc::clone(&self.shape), &self.manifest.verity);
+        let checker = Checker::new(Arc::clone(&self.payload), Arc::clone(&self.shape), &self.manifest.verity);
         let layout = squashfs::locate(checker.clone(), &self.manifest.images)?;
         Ok(VerifiedBundle { bundle: self, checker, layout })
     }
@@ -183,7 +183,7 @@ impl VerifiedBundle {
     fn job(&self, slot_class: &str) -> Result<Job<'_>, Error> {
         let image = self.manifest().image(slot_class);
         let image = image.ok_or_else(|| Malformed::NoSuchImage(slot_class.to_owned()))?;
-        self.layout.job(image, Source::checked(self.checker.clone()))
+        self.layout.job(image, &self.checker)
     }
 }
 

@@ -9,19 +9,13 @@ use crate::Error;
 use crate::source::Source;
 use crate::squashfs::{FileLayout, Stored};
 
-/// The blocks of one image, to be decompressed in any order. Holds one as stored, at most 1 MiB.
+/// The blocks of one image, to be decompressed in any order. Its source holds one as stored, at most 1 MiB.
+#[derive(Clone)]
 pub(crate) struct Blocks {
     compressor: Compressor,
     block_size: usize,
     file: Arc<FileLayout>,
     source: Source,
-    stored: Vec<u8>,
-}
-
-impl Clone for Blocks {
-    fn clone(&self) -> Self {
-        Self::new(self.compressor, self.block_size, Arc::clone(&self.file), self.source.clone())
-    }
 }
 
 impl Blocks {
@@ -31,7 +25,7 @@ impl Blocks {
         file: Arc<FileLayout>,
         source: Source,
     ) -> Self {
-        Self { compressor, block_size, file, source, stored: Vec::new() }
+        Self { compressor, block_size, file, source }
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -68,16 +62,14 @@ impl Blocks {
 
     /// Sizes were bounded by the block size when the file was found, hence so is what is allocated here.
     fn decompress(&mut self, stored: Stored, block: &mut Vec<u8>) -> Result<(), Error> {
-        let len = stored.size.size() as usize;
-        if stored.size.uncompressed() {
-            block.resize(len, 0);
-            return self.source.read_exact_at(block, stored.start);
-        }
-        self.stored.resize(len, 0);
-        self.source.read_exact_at(&mut self.stored, stored.start)?;
+        let bytes = self.source.read(stored.start, stored.size.size() as usize)?;
         block.reserve_exact(self.block_size);
+        if stored.size.uncompressed() {
+            block.extend_from_slice(bytes);
+            return Ok(());
+        }
         DefaultCompressor
-            .decompress(&self.stored, block, self.compressor)
+            .decompress(bytes, block, self.compressor)
             .map_err(|_| Error::squashfs("a block cannot be decompressed"))
     }
 }

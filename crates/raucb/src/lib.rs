@@ -32,10 +32,10 @@
 mod bundle;
 mod container;
 mod error;
-mod frontier;
 mod image;
 mod keyfile;
 mod manifest;
+mod payload;
 mod pipeline;
 mod progress;
 mod source;

@@ -1,66 +1,43 @@
 //! Reading what the hash tree confirms of the payload.
 
-use std::fs::File;
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::container::BLOCK;
-use crate::frontier::Follower;
+use crate::payload::Aligned;
 use crate::verity::Checker;
 use crate::{Error, ErrorKind, Malformed};
 
-/// Reads bytes of the payload that the signed hash tree confirms, and no others.
-#[derive(Clone)]
-pub(crate) enum Source {
-    /// Another thread compares them with the tree; reading waits for it.
-    Confirmed(Arc<File>, Arc<Follower>),
-    /// Reading compares every block that it touches.
-    Checked(Box<CheckedBlocks>),
+/// Reads bytes of the payload that the signed hash tree confirms, and no others: every block that it touches is compared.
+pub(crate) struct Source {
+    checker: Checker,
+    /// Blocks around what was asked for.
+    blocks: Aligned,
 }
 
-/// Blocks around what was asked for.
-#[derive(Clone)]
-pub(crate) struct CheckedBlocks {
-    checker: Checker,
-    blocks: Vec<u8>,
+impl Clone for Source {
+    fn clone(&self) -> Self {
+        Self::new(self.checker.clone())
+    }
 }
 
 impl Source {
-    pub(crate) fn checked(checker: Checker) -> Self {
-        Self::Checked(Box::new(CheckedBlocks { checker, blocks: Vec::new() }))
+    pub(crate) fn new(checker: Checker) -> Self {
+        Self { checker, blocks: Aligned::default() }
     }
 
-    pub(crate) fn confirmed(file: Arc<File>, follower: Follower) -> Self {
-        Self::Confirmed(file, Arc::new(follower))
-    }
-
-    /// Fills `buffer` from `offset` on.
-    pub(crate) fn read_exact_at(&mut self, buffer: &mut [u8], offset: u64) -> Result<(), Error> {
-        match self {
-            Self::Confirmed(file, follower) => {
-                follower.reach(offset.saturating_add(buffer.len() as u64))?;
-                file.read_exact_at(buffer, offset).map_err(Error::io("read the payload of the bundle"))
-            }
-            Self::Checked(blocks) => blocks.read_exact_at(buffer, offset),
-        }
-    }
-}
-
-impl CheckedBlocks {
-    fn read_exact_at(&mut self, buffer: &mut [u8], offset: u64) -> Result<(), Error> {
+    /// The `len` bytes from `offset` on.
+    pub(crate) fn read(&mut self, offset: u64, len: usize) -> Result<&[u8], Error> {
         let beyond = || Error::squashfs("it points beyond its end");
-        let end = offset.checked_add(buffer.len() as u64).filter(|end| *end <= self.checker.data());
+        let end = offset.checked_add(len as u64).filter(|end| *end <= self.checker.data());
         let first = offset / BLOCK as u64;
         let start = first * BLOCK as u64;
         let span = end.ok_or_else(beyond)?.next_multiple_of(BLOCK as u64) - start;
-        // Hardly more than the buffer itself.
-        self.blocks.resize(usize::try_from(span).map_err(|_| beyond())?, 0);
-        self.checker.read(first, &mut self.blocks)?;
+        // Hardly more than was asked for.
+        let blocks = self.blocks.first(usize::try_from(span).map_err(|_| beyond())?);
+        self.checker.read(first, blocks)?;
         let skip = usize::try_from(offset - start).map_err(|_| beyond())?;
-        let wanted = self.blocks.get(skip..).and_then(|rest| rest.get(..buffer.len())).ok_or_else(beyond)?;
-        buffer.copy_from_slice(wanted);
-        Ok(())
+        blocks.get(skip..).and_then(|rest| rest.get(..len)).ok_or_else(beyond)
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -16,6 +17,7 @@ use backhand::{
     BackhandError, DataSize, FilesystemReader, Fragment, InnerNode, Squashfs, SquashfsFileReader, SuperBlock,
 };
 
+use crate::container::BLOCK;
 use crate::image::Blocks;
 use crate::pipeline::Job;
 use crate::source::{CheckedStream, Source};
@@ -45,15 +47,34 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The blocks of an image, read from `source`.
+    /// The blocks of an image, compared by `checker` when they are read.
     ///
     /// # Errors
     /// [`Error::Malformed`] for an image that is not one of those that were located.
-    pub(crate) fn job<'a>(&self, image: &'a Image, source: Source) -> Result<Job<'a>, Error> {
+    pub(crate) fn job<'a>(&self, image: &'a Image, checker: &Checker) -> Result<Job<'a>, Error> {
         let file = self.files.get(&image.filename);
         let file = file.ok_or_else(|| Malformed::MissingImage(image.filename.clone()))?;
-        let blocks = Blocks::new(self.compressor, self.block_size, Arc::clone(file), source);
+        let blocks =
+            Blocks::new(self.compressor, self.block_size, Arc::clone(file), Source::new(checker.clone()));
         Ok(Job { image, blocks })
+    }
+
+    /// The blocks of the payload, of `end` in all, that belong to no file: in order, what [`Layout::job`]s never read.
+    pub(crate) fn gaps(&self, end: u64) -> Vec<Range<u64>> {
+        let mut used: Vec<_> = self.files.values().flat_map(|file| file.used()).collect();
+        used.sort_unstable_by_key(|range| range.start);
+        let mut gaps = Vec::new();
+        let mut next = 0;
+        for range in used {
+            if range.start > next {
+                gaps.push(next..range.start);
+            }
+            next = next.max(range.end);
+        }
+        if next < end {
+            gaps.push(next..end);
+        }
+        gaps
     }
 }
 
@@ -65,6 +86,25 @@ pub(crate) struct FileLayout {
     /// Without the tail.
     pub(crate) blocks: Vec<Stored>,
     pub(crate) tail: Option<Tail>,
+}
+
+impl FileLayout {
+    /// The blocks of the payload in which the content lies; what is contiguous is one range.
+    fn used(&self) -> Vec<Range<u64>> {
+        let mut used: Vec<Range<u64>> = Vec::new();
+        for stored in self.blocks.iter().chain(self.tail.as_ref().map(|tail| &tail.stored)) {
+            let end = stored.start.saturating_add(u64::from(stored.size.size()));
+            let blocks = stored.start / BLOCK as u64..end.div_ceil(BLOCK as u64);
+            match used.last_mut() {
+                _ if stored.size.size() == 0 => {}
+                Some(last) if (last.start..=last.end).contains(&blocks.start) => {
+                    last.end = last.end.max(blocks.end)
+                }
+                _ => used.push(blocks),
+            }
+        }
+        used
+    }
 }
 
 /// A block as it is stored.

@@ -36,7 +36,7 @@ fn progress_rises_to_the_total() {
     open(&bytes, &root.policy()).unwrap().verify(&recorded).unwrap();
     let reports = recorded.reports.into_inner().unwrap();
     let total = reports[0].1;
-    assert!(total > content.len() as u64, "payload and image");
+    assert!(total >= content.len() as u64, "the image, and what lies beside it");
     assert!(reports.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 == pair[1].1), "{reports:?}");
     assert_eq!(reports.last().unwrap(), &(total, total));
 }
@@ -113,7 +113,7 @@ impl Progress for CancelAt {
 fn a_pass_can_be_cancelled_anywhere() {
     let (root, signer) = signed();
     let bytes = bundle(&signer, &noise(40 << 20, 1), Compression::Zstd { level: 1 });
-    for at in [0, 1, 3 << 20, 30 << 20, 70 << 20] {
+    for at in [0, 1, 3 << 20, 30 << 20, 38 << 20] {
         let cancel = CancelAt(at, AtomicU64::new(0));
         let error = open(&bytes, &root.policy()).unwrap().verify(&cancel).unwrap_err();
         assert!(matches!(error, Error::Cancelled), "{at}: {error:?}");
