@@ -155,7 +155,7 @@ async fn database_is_whole(store: &SqliteStore, kept: Option<&AuditHead>) -> Res
                 // By the service, meanwhile.
                 continue;
             }
-            let ends = check.ends_at(&head).and_then(|()| match kept {
+            let ends = check.ends_at(&head).and(match kept {
                 Some(kept) if kept.seq > seen => Err(ChainFault::CutOff { last: seen, head: kept.seq }),
                 _ => Ok(()),
             });
