@@ -128,7 +128,7 @@ pub fn holder(job: &Progress) -> Option<Holder> {
 #[must_use]
 pub fn blocking(safety: &Safety) -> (Vec<String>, Vec<String>) {
     let named = safety.constraints.named();
-    let blocks = |(_, c): &(&str, &Constraint)| c.enabled && c.counts();
+    let blocks = |(_, c): &(&str, &Constraint)| c.enabled && safety.counts(c);
     let names = |restart: bool| {
         let chosen = named.iter().copied().filter(blocks);
         let chosen = chosen.filter(|(name, _)| !restart || !matches!(*name, "network" | "system_load"));

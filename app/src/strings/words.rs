@@ -158,7 +158,7 @@ pub fn verdict(safety: &Safety) -> (&'static str, String, Tone) {
     let used = safety.constraints.named().into_iter().filter(|(_, c)| c.enabled);
     let blocking: Vec<String> = used
         .clone()
-        .filter(|(_, c)| c.counts())
+        .filter(|(_, c)| safety.counts(c))
         .map(|(name, c)| format!("{} ({})", constraint(name), c.status.replace('_', " ")))
         .collect();
     if safety.update_allowed {
@@ -408,7 +408,7 @@ pub fn worth_overriding(safety: &Safety) -> Vec<String> {
     }
     let named = safety.constraints.named().into_iter();
     let blocking =
-        named.filter(|(name, c)| c.counts() && safety.overridable.iter().any(|other| other == name));
+        named.filter(|(name, c)| safety.counts(c) && safety.overridable.iter().any(|other| other == name));
     blocking.map(|(name, _)| name.to_owned()).collect()
 }
 
@@ -425,7 +425,7 @@ pub fn override_people(force: &Force) -> String {
 #[must_use]
 pub fn override_sentence(safety: &Safety) -> String {
     match &safety.force {
-        Some(force) if force.active => format!("{} does not count.", sentence_start(&constraints(&force.constraints))),
+        Some(force) if force.active => format!("Not counted: {}.", constraints(&force.constraints)),
         Some(force) => format!("{} asks for an override. Another administrator has to ask for the same.", force.by),
         None if safety.second_person => "Two administrators can take constraints out of the verdict, for one operation and \
                                          for a short time."

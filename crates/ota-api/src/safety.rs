@@ -114,6 +114,13 @@ impl Constraints {
 }
 
 impl Safety {
+    /// Whether a constraint stands against a new operation. An override that another one has does not help.
+    #[must_use]
+    pub fn counts(&self, constraint: &Constraint) -> bool {
+        let free = self.force.as_ref().is_some_and(|force| force.job_id.is_none());
+        constraint.blocking && !(constraint.overridden && free)
+    }
+
     /// A second has passed.
     pub fn count_down(&mut self) {
         if let Some(force) = &mut self.force {
@@ -126,7 +133,7 @@ impl Safety {
         if let Some(constraint) = self.constraints.named_mut(name) {
             *constraint = current;
         }
-        self.update_allowed = self.constraints.named().iter().all(|(_, constraint)| !constraint.counts());
+        self.update_allowed = self.constraints.named().iter().all(|(_, constraint)| !self.counts(constraint));
     }
 }
 
@@ -151,14 +158,6 @@ pub struct Constraint {
     pub estimated_clear: Option<String>,
     /// Addition: it does not count, whatever its state.
     pub overridden: bool,
-}
-
-impl Constraint {
-    /// Whether it stands against an operation now.
-    #[must_use]
-    pub const fn counts(&self) -> bool {
-        self.blocking && !self.overridden
-    }
 }
 
 /// A constraint in the details of `OTA_UPDATE_BLOCKED`.

@@ -35,9 +35,9 @@ pub use progress::{overall_percentage, percentage};
 pub use release::{InvalidRelease, Release, Severity, TargetFile, UpdateKind, version_order};
 pub use role::{Role, UnknownRole};
 pub use safety::{
-    ArmGate, Asker, Assessment, Blocked, Clearance, ConstraintId, ConstraintState, Enabled, Gate, Grant,
-    OverrideDesk, OverrideEnd, OverridePolicy, OverrideRefusal, OverrideRequest, Phase, Proposal, Reading,
-    RebootGate, SafetyMonitor, UnknownConstraint, Verdict, WriteGate,
+    ArmGate, Asker, Assessment, Blocked, Clearance, ConstraintId, ConstraintState, Enabled, Ended, Gate,
+    Grant, OverrideDesk, OverrideEnd, OverridePolicy, OverrideRefusal, OverrideRequest, Phase, Proposal,
+    Reading, RebootGate, SafetyMonitor, UnknownConstraint, Verdict, WriteGate,
 };
 pub use settings::{AutoUpdate, MaintenanceWindow, Schedule, Settings};
 pub use slot::{BySlot, SlotHealth, SlotId, SlotRecord, UnknownSlot};

@@ -13,7 +13,7 @@ mod verdict;
 
 pub use constraint::{ConstraintId, ConstraintState, Reading, UnknownConstraint};
 pub use desk::{
-    Enabled, OverrideDesk, OverrideEnd, OverridePolicy, OverrideRefusal, OverrideRequest, Proposal,
+    Enabled, Ended, OverrideDesk, OverrideEnd, OverridePolicy, OverrideRefusal, OverrideRequest, Proposal,
 };
 pub use gate::{ArmGate, Clearance, Gate, Phase, RebootGate, WriteGate};
 pub use grant::{Asker, Grant};

@@ -1,6 +1,8 @@
 //! Random traces of readings, overrides, restarts and operations. Whatever happens: no arming and no restart is issued while an
 //! enabled constraint that nobody has overridden blocked, was unknown or was stale at any moment of the last second.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
 use jiff::Timestamp;
 use ota_core::{
     Actor, ArmGate, Asker, Booted, Bundle, ConstraintId, ConstraintState, Effect, Enabled, InstallOrder, Job,

@@ -34,6 +34,9 @@ pub enum OtaError {
     Unfit(String),
     #[error("{}", .0.message)]
     Step(Failure),
+    /// There is no room for what was asked for; nothing was begun.
+    #[error("{}", .0.message)]
+    NoRoom(Failure),
     #[error("{}", .0.message)]
     Repository(RepositoryError),
     #[error("No {0} PIN is set on this gateway: set one with “gateway-ota pin set {0}”.")]
@@ -68,9 +71,11 @@ impl OtaError {
             Self::Blocked(_) => "blocked",
             Self::NotDownloaded { .. } | Self::TargetRuns { .. } | Self::TooLateToCancel { .. } => "conflict",
             Self::Unfit(_) => "invalid_image",
-            Self::Step(failure) => failure.code.as_str(),
+            Self::Step(failure) | Self::NoRoom(failure) => failure.code.as_str(),
             Self::Repository(_) => "download_failed",
-            Self::PinNotSet(_) | Self::WrongPin { .. } | Self::PinLocked { .. } => "invalid_pin",
+            Self::PinNotSet(_) => "pin_not_set",
+            Self::PinLocked { .. } => "pin_locked",
+            Self::WrongPin { .. } => "invalid_pin",
             Self::Starting => "starting",
             Self::AuditUnavailable(_) | Self::Store(_) | Self::Internal(_) => "internal",
         }

@@ -36,6 +36,9 @@ pub struct Ota {
     pub(crate) drivers: Mutex<Drivers>,
     pub(crate) monitor: Mutex<SafetyMonitor>,
     pub(crate) overrides: Mutex<OverrideDesk>,
+    /// Whoever begins or ends an override holds this until it is on record. Taken after the desk, where both are.
+    pub(crate) override_lane: tokio::sync::Mutex<()>,
+    pub(crate) reboot_lane: tokio::sync::Mutex<()>,
     pub(crate) pin_locks: tokio::sync::Mutex<PinLocks>,
     /// Counts the safety watch's rounds, for those who wait for a change.
     pub(crate) safety_round: watch::Sender<u64>,
@@ -68,6 +71,8 @@ impl Ota {
             drivers: Mutex::default(),
             monitor: Mutex::new(monitor),
             overrides: Mutex::new(overrides),
+            override_lane: tokio::sync::Mutex::default(),
+            reboot_lane: tokio::sync::Mutex::default(),
             pin_locks: tokio::sync::Mutex::default(),
             safety_round: watch::Sender::new(0),
             repeats: Mutex::default(),
@@ -106,6 +111,7 @@ impl Ota {
             catalog,
             settings: Arc::new(store.settings().await?),
             safety: Arc::new(monitor.verdict(Phase::Start, None, parts.clock.boot())),
+            may_start: false,
             force: Arc::default(),
             job: None,
             last_failures: Arc::new(Self::failures(&store.recent_jobs(REMEMBERED_JOBS).await?)),

@@ -1,11 +1,12 @@
 //! Overriding safety constraints: asked for with role, PIN and reason, bound to one operation, over by itself.
 
 use ota_core::{
-    Actor, AuditAction, AuditEntry, AuditOutcome, ConstraintId, Enabled, Grant, Job, JobId, JobState,
+    Actor, AuditAction, AuditEntry, AuditOutcome, ConstraintId, Enabled, Ended, Grant, Job, JobId, JobState,
     OverrideDesk, OverrideEnd, OverrideRequest, PinKind, Proposal,
 };
 use std::{
     collections::BTreeSet,
+    fmt,
     sync::{MutexGuard, PoisonError},
     time::Duration,
 };
@@ -16,10 +17,20 @@ use crate::{
 };
 
 /// What somebody wants of the override.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum OverrideOrder {
     Enable { constraints: BTreeSet<ConstraintId>, pin: String, reason: String },
     Disable { reason: String },
+}
+
+/// The PIN stays out of logs.
+impl fmt::Debug for OverrideOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Enable { constraints, .. } => write!(f, "Enable({})", names(constraints)),
+            Self::Disable { .. } => f.write_str("Disable"),
+        }
+    }
 }
 
 /// How the override stands at one moment.
@@ -54,7 +65,14 @@ impl Ota {
                 }
                 enabled
             }
-            OverrideOrder::Disable { reason } => self.disable_override(&reason, actor).await,
+            OverrideOrder::Disable { reason } => {
+                let entry = AuditEntry::success(actor, AuditAction::OverrideDisable).because(reason.as_str());
+                let disabled = self.disable_override(&reason, &entry).await;
+                if let Err(error) = &disabled {
+                    self.audit_error(entry, error).await;
+                }
+                disabled
+            }
         }
     }
 
@@ -66,12 +84,13 @@ impl Ota {
     ) -> Result<OverrideView, OtaError> {
         self.overrides().check(&request).map_err(|refusal| OtaError::BadRequest(refusal.to_string()))?;
         self.demand_pin(PinKind::Override, pin).await?;
+        let desk = self.desk.lock().await;
+        let _lane = self.override_lane.lock().await;
         self.audit(entry).await?;
         let replaced = self.overrides().end_granted();
-        if let Some(grant) = replaced {
-            self.override_ended(&grant, OverrideEnd::Disabled, &entry.actor, "replaced by another").await;
+        if let Some(ended) = replaced {
+            self.override_ended(&ended, OverrideEnd::Disabled, &entry.actor, "replaced by another").await;
         }
-        let desk = self.desk.lock().await;
         let under_way = desk.iter().rev().find(|job| is_under_way(job)).map(|job| job.id.clone());
         let enabled = self.overrides().enable(request, under_way, self.parts.clock.boot());
         drop(desk);
@@ -121,16 +140,18 @@ impl Ota {
         Ok(())
     }
 
-    async fn disable_override(&self, reason: &str, actor: &Actor) -> Result<OverrideView, OtaError> {
+    async fn disable_override(&self, reason: &str, entry: &AuditEntry) -> Result<OverrideView, OtaError> {
         if reason.trim().is_empty() {
             return Err(OtaError::BadRequest(
                 "Say why the override ends: the reason is kept on record.".into(),
             ));
         }
         // Ending it makes things safer: that is done first and is never refused.
+        let _lane = self.override_lane.lock().await;
         let ended = self.overrides().disable();
-        if let Some(grant) = ended {
-            self.override_ended(&grant, OverrideEnd::Disabled, actor, reason).await;
+        match ended {
+            Some(ended) => self.override_ended(&ended, OverrideEnd::Disabled, &entry.actor, reason).await,
+            None => self.audit_refusal(&entry.clone().saying("there was none")).await,
         }
         self.look_again();
         self.tell(Event::Changed(Change::Safety));
@@ -138,7 +159,12 @@ impl Ota {
     }
 
     /// Puts the end of an override on record and shows it.
-    async fn override_ended(&self, grant: &Grant, end: OverrideEnd, actor: &Actor, reason: &str) {
+    async fn override_ended(&self, ended: &Ended, end: OverrideEnd, actor: &Actor, reason: &str) {
+        let (by, constraints) = ended.subject();
+        let what = match ended {
+            Ended::Override(_) => "override",
+            Ended::Proposal(_) => "request for an override",
+        };
         let (action, words) = match end {
             OverrideEnd::Disabled => (AuditAction::OverrideDisable, format!("ended by {actor}")),
             OverrideEnd::Expired => (AuditAction::OverrideExpired, "its time was up".to_owned()),
@@ -146,12 +172,12 @@ impl Ota {
                 (AuditAction::OverrideExpired, "its operation has ended".to_owned())
             }
         };
-        let entry = AuditEntry::success(actor, action).about(names(&grant.constraints)).because(reason);
-        self.audit_result(&entry.saying(words.as_str())).await;
+        let entry = AuditEntry::success(actor, action).about(names(constraints)).because(reason);
+        self.audit_result(&entry.saying(format!("{what} by {by}: {words}"))).await;
         if let Err(error) = self.parts.store.put_fact(Fact::Override, "").await {
             tracing::error!(%error, "the end of the override is not saved");
         }
-        let text = format!("The override by {} is over: {words}", grant.by);
+        let text = format!("The {what} by {by} is over: {words}");
         self.log(LogLevel::Info, "safety", text).await;
         self.look_again();
         self.tell(Event::Changed(Change::Safety));
@@ -172,17 +198,19 @@ impl Ota {
 
     /// Ends the override when its time is up.
     pub(crate) async fn sweep_override(&self) {
+        let _lane = self.override_lane.lock().await;
         let expired = self.overrides().expire(self.parts.clock.boot());
-        if let Some(grant) = expired {
-            self.override_ended(&grant, OverrideEnd::Expired, &Actor::system(), "").await;
+        if let Some(ended) = expired {
+            self.override_ended(&ended, OverrideEnd::Expired, &Actor::system(), "").await;
         }
     }
 
     /// Ends the override that served `job`.
     pub(crate) async fn end_override_of(&self, job: &JobId) {
+        let _lane = self.override_lane.lock().await;
         let served = self.overrides().ended(job);
-        if let Some(grant) = served {
-            self.override_ended(&grant, OverrideEnd::OperationEnded, &Actor::system(), "").await;
+        if let Some(ended) = served {
+            self.override_ended(&ended, OverrideEnd::OperationEnded, &Actor::system(), "").await;
         }
     }
 
@@ -210,7 +238,7 @@ impl Ota {
 fn refused_entry(entry: AuditEntry, error: &OtaError) -> AuditEntry {
     match error {
         OtaError::WrongPin { .. } | OtaError::PinLocked { .. } | OtaError::PinNotSet(_) => {
-            AuditEntry { action: AuditAction::PinFailed, subject: PinKind::Override.to_string(), ..entry }
+            AuditEntry { action: AuditAction::PinFailed, ..entry }
         }
         _ => entry,
     }

@@ -19,7 +19,11 @@ struct Lock {
 impl PinLocks {
     /// What is left to wait when `tries` were counted.
     fn left(&mut self, kind: PinKind, tries: u32, now: Duration) -> Option<Duration> {
-        let wait = wait_after_tries(tries)?;
+        let Some(wait) = wait_after_tries(tries) else {
+            // A lock of an earlier count must not answer for a later one.
+            self.0.remove(&kind);
+            return None;
+        };
         let lock = self.0.entry(kind).or_insert(Lock { tries, since: now });
         if lock.tries != tries {
             *lock = Lock { tries, since: now };
@@ -75,5 +79,14 @@ mod tests {
         assert_eq!(locks.left(PinKind::Override, 5, at(160)), None);
         assert_eq!(locks.left(PinKind::Override, 6, at(160)), None);
         assert_eq!(locks.left(PinKind::Override, 10, at(170)), Some(at(120)));
+    }
+
+    #[test]
+    fn a_second_five_after_a_right_one_cost_as_much_as_the_first() {
+        let mut locks = PinLocks::default();
+        let at = Duration::from_secs;
+        assert_eq!(locks.left(PinKind::Override, 5, at(100)), Some(at(60)));
+        assert_eq!(locks.left(PinKind::Override, 0, at(200)), None, "it was right");
+        assert_eq!(locks.left(PinKind::Override, 5, at(300)), Some(at(60)));
     }
 }

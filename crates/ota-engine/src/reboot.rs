@@ -41,6 +41,8 @@ impl Ota {
         entry: &AuditEntry,
     ) -> Result<RebootStarted, OtaError> {
         self.must_be_up()?;
+        // One order at a time: the next one finds the worker that this one starts.
+        let _lane = self.reboot_lane.lock().await;
         let waiting = self.gate_for_reboot().await?;
         self.permit(Phase::Reboot, starter(actor, waiting.as_ref()))?;
         let subject = waiting.as_ref().map_or("", JobId::as_str);
@@ -78,10 +80,7 @@ impl Ota {
 
     async fn restart_plainly(self: Arc<Self>, entry: AuditEntry) {
         tokio::time::sleep(FAREWELL).await;
-        let outcome = match self.clearance::<RebootGate>(starter(&entry.actor, None)) {
-            Ok(clearance) => self.parts.reboot.reboot(clearance).await.map_err(|error| error.to_string()),
-            Err(blocked) => Err(OtaError::Blocked(blocked.0).to_string()),
-        };
+        let outcome = self.reboot_now(&entry.actor).await.map_err(|error| error.to_string());
         let text = match outcome {
             Err(text) => format!("The restart did not happen: {text}"),
             Ok(()) if self.await_end_of_process().await => {
@@ -92,5 +91,14 @@ impl Ota {
         self.log(LogLevel::Error, "boot", text.as_str()).await;
         let failed = AuditOutcome::failed("did_not_restart");
         self.audit_result(&entry.with_outcome(failed).saying(text)).await;
+    }
+
+    /// Looks once more, because an update or the machine may have started since the order.
+    async fn reboot_now(&self, actor: &Actor) -> Result<(), OtaError> {
+        if let Some(holder) = self.gate_for_reboot().await? {
+            return Err(OtaError::Busy { holder, state: "awaiting_reboot" });
+        }
+        let clearance = self.clearance::<RebootGate>(starter(actor, None));
+        Ok(self.parts.reboot.reboot(clearance.map_err(|blocked| OtaError::Blocked(blocked.0))?).await?)
     }
 }

@@ -2,7 +2,7 @@
 
 use ota_core::{
     Actor, Asker, Assessment, Blocked, Clearance, ConstraintId, Gate, Grant, Job, JobId, JobState, Phase,
-    SafetyMonitor,
+    SafetyMonitor, Verdict,
 };
 use std::{
     collections::BTreeMap,
@@ -65,7 +65,9 @@ impl Ota {
         let force = Arc::new(self.override_view());
         let now = self.parts.clock.boot();
         let verdict = Arc::new(self.observed().verdict(Phase::Start, force.grant.as_ref(), now));
+        let may_start = verdict.is_clear() && !leans_on_bound(&verdict, force.grant.as_ref());
         self.update(|snapshot| {
+            snapshot.may_start = may_start;
             snapshot.safety = Arc::clone(&verdict);
             snapshot.force = Arc::clone(&force);
         });
@@ -127,6 +129,12 @@ impl Ota {
 /// As whom somebody asks who starts an operation, or takes `further` another step.
 pub(crate) fn starter<'a>(actor: &Actor, further: Option<&'a JobId>) -> Asker<'a> {
     if actor.is_automatic() { Asker::Automatic } else { Asker::Person(further) }
+}
+
+/// Whether the verdict is clear only by an override that another operation has.
+fn leans_on_bound(verdict: &Verdict, grant: Option<&Grant>) -> bool {
+    let bound = grant.is_some_and(|grant| grant.operation.is_some());
+    bound && verdict.assessments.iter().any(|a| a.overridden && a.is_blocking())
 }
 
 /// As whom a job asks for its verdicts.

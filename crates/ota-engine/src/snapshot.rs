@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub settings: Arc<Settings>,
     /// Verdict for the start of an operation.
     pub safety: Arc<Verdict>,
+    /// Whether a person could start an operation: an override that another one has does not help.
+    pub may_start: bool,
     /// The override of safety constraints.
     pub force: Arc<OverrideView>,
     /// The running job, or the last one that ended.

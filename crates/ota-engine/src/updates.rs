@@ -6,7 +6,7 @@ use ota_core::{
 };
 use std::sync::{Arc, atomic::Ordering};
 
-use crate::{InstallCommand, JobView, Ota, OtaError, safety::starter};
+use crate::{InstallCommand, JobView, Ota, OtaError, ports::StepError, safety::starter};
 
 /// What somebody wants to download.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Ota {
             }
         };
         self.permit(Phase::Start, starter(actor, None))?;
-        self.parts.fetcher.check_space(&release.target).await?;
+        self.parts.fetcher.check_space(&release.target).await.map_err(no_room)?;
         let (job, effect) = self.new_job(release, target, order.install, actor).await?;
         let ended = self.supersede(&mut desk, &superseded, &job)?;
         self.audit_order(&job).await?;
@@ -203,4 +203,12 @@ fn superseded_entry(ended: &Job, by: &Job) -> AuditEntry {
 
 pub(crate) fn busy(refusal: Refusal) -> OtaError {
     OtaError::Busy { holder: refusal.holder, state: refusal.state }
+}
+
+/// What is refused before anything is begun.
+fn no_room(error: StepError) -> OtaError {
+    match error.failure() {
+        Some(failure) => OtaError::NoRoom(failure),
+        None => error.into(),
+    }
 }

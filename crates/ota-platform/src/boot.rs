@@ -3,9 +3,10 @@
 mod commission;
 
 use crate::causes::causes;
+use crate::clock::SystemClock;
 use async_trait::async_trait;
-use ota_core::{BootChange, BootSelection, FailureCode, SlotId};
-use ota_engine::ports::{BootEnvironment, PermittedChange, StepError};
+use ota_core::{BootSelection, FailureCode, SlotId};
+use ota_engine::ports::{BootEnvironment, Clock, PermittedChange, StepError};
 use std::path::PathBuf;
 use tokio::task::spawn_blocking;
 use uboot_env::{Config, ConfigError, Environment, InvalidVariable, Store, Transaction, UpdateError};
@@ -51,7 +52,7 @@ impl BootEnvironment for UbootEnvironment {
 
     async fn commit(&self, change: PermittedChange) -> Result<BootSelection, StepError> {
         let store = self.store.clone();
-        spawn_blocking(move || commit(&store, change.change())).await.map_err(unusable)?
+        spawn_blocking(move || commit(&store, &change)).await.map_err(unusable)?
     }
 }
 
@@ -82,13 +83,29 @@ pub(crate) fn put(variables: &mut Transaction, after: &BootSelection) -> Result<
     Ok(())
 }
 
-fn commit(store: &Store, change: BootChange) -> Result<BootSelection, StepError> {
-    let wanted = store
-        .update(|variables| {
-            let wanted = selection(variables.environment()).with(change);
-            put(variables, &wanted).map(|()| wanted)
-        })
-        .map_err(unusable::<UpdateError<InvalidVariable>>)?;
+/// Why a change was given up under the lock.
+#[derive(Debug, thiserror::Error)]
+enum GivenUp {
+    #[error("the clearance had grown too old")]
+    Late,
+    #[error(transparent)]
+    Variable(#[from] InvalidVariable),
+}
+
+fn commit(store: &Store, change: &PermittedChange) -> Result<BootSelection, StepError> {
+    let updated = store.update(|variables| {
+        // The lock may have been waited for.
+        if change.is_late(SystemClock.boot()) {
+            return Err(GivenUp::Late);
+        }
+        let wanted = selection(variables.environment()).with(change.change());
+        put(variables, &wanted)?;
+        Ok(wanted)
+    });
+    let wanted = match updated {
+        Err(UpdateError::Change(GivenUp::Late)) => return Err(StepError::Late),
+        other => other.map_err(unusable)?,
+    };
     let found = selection(&store.read().map_err(unusable)?);
     if found == wanted { Ok(found) } else { Err(overwritten(&wanted, &found)) }
 }

@@ -4,11 +4,12 @@
 
 mod device;
 
-use device::{Gateway, clearance};
+use device::{Gateway, clearance, clearance_at};
 use ota_core::{FailureCode, SlotId};
-use ota_engine::ports::{BootEnvironment, PermittedChange, ReadBack};
+use ota_engine::ports::{BootEnvironment, PermittedChange, ReadBack, StepError};
 use ota_platform::UbootEnvironment;
 use std::fs;
+use std::time::Duration;
 
 const FRESH: &[(&str, &str)] =
     &[("BOOT_ORDER", "A B R"), ("BOOT_A_LEFT", "3"), ("BOOT_B_LEFT", "3"), ("ethaddr", "02:00:00:00:00:01")];
@@ -58,4 +59,13 @@ async fn an_environment_that_cannot_be_used_is_an_error_and_none_is_made() {
     assert!(environment.read().await.is_err());
     assert!(environment.commit(PermittedChange::mark_bad(SlotId::B)).await.is_err());
     assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn a_slot_is_not_armed_by_a_clearance_of_long_ago() {
+    let (_gateway, environment) = gateway(FRESH);
+    let before = environment.read().await.unwrap();
+    let change = PermittedChange::arm(&ReadBack::proven(SlotId::B), clearance_at(Duration::ZERO), 3);
+    assert_eq!(environment.commit(change).await, Err(StepError::Late));
+    assert_eq!(environment.read().await.unwrap(), before);
 }

@@ -74,7 +74,7 @@ impl Site {
     async fn refusal(&self, path: &Path) -> (FailureCode, String) {
         match self.verify(path).await.unwrap_err() {
             StepError::Failed { code, message, .. } => (code, message),
-            StepError::Cancelled => panic!("cancelled"),
+            other => panic!("{other}"),
         }
     }
 }

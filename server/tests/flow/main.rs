@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-mod flood;
 mod audit;
+mod flood;
 mod gate;
 mod gateway;
 mod interlocks;

@@ -34,7 +34,7 @@ pub fn refusal(error: OtaError) -> ApiError {
             ApiError::new(ErrorCode::OtaInstallFailed, message).with_details(conflict(&job, &reason))
         }
         OtaError::Unfit(_) => ApiError::new(ErrorCode::OtaInvalidImage, message),
-        OtaError::Step(failure) => ApiError::new(code(failure.code), message),
+        OtaError::Step(failure) | OtaError::NoRoom(failure) => ApiError::new(code(failure.code), message),
         OtaError::Repository(_) => ApiError::new(ErrorCode::OtaDownloadFailed, message),
         OtaError::PinNotSet(_) | OtaError::WrongPin { locked: None, .. } => {
             ApiError::new(ErrorCode::OtaInvalidPin, message)

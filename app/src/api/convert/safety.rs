@@ -29,7 +29,7 @@ pub fn safety(snapshot: &Snapshot, now: Timestamp) -> Safety {
             system_load: one(ConstraintId::SystemLoad),
         },
         force_override: snapshot.force.grant.is_some(),
-        update_allowed: verdict.is_clear(),
+        update_allowed: snapshot.may_start,
         force: force(&snapshot.force, now),
         overridable: overridable(&snapshot.site.overrides),
         second_person: snapshot.site.overrides.second_person,

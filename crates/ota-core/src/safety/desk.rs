@@ -54,6 +54,25 @@ pub enum Enabled {
     AwaitsSecondPerson(Proposal),
 }
 
+/// What was ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    Override(Grant),
+    /// It was never in force.
+    Proposal(Proposal),
+}
+
+impl Ended {
+    /// Who asked for it, and for which constraints.
+    #[must_use]
+    pub const fn subject(&self) -> (&String, &BTreeSet<ConstraintId>) {
+        match self {
+            Self::Override(grant) => (&grant.by, &grant.constraints),
+            Self::Proposal(Proposal { request, .. }) => (&request.by, &request.constraints),
+        }
+    }
+}
+
 /// Why an override is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OverrideEnd {
@@ -146,16 +165,17 @@ impl OverrideDesk {
         Ok(Enabled::Granted(grant))
     }
 
-    /// Ends the override, or the request for one. Returns what was in force.
-    pub fn disable(&mut self) -> Option<Grant> {
+    /// Ends the override, or the request for one.
+    pub fn disable(&mut self) -> Option<Ended> {
         match std::mem::replace(&mut self.standing, Standing::Nothing) {
-            Standing::Granted(grant) => Some(grant),
-            Standing::Nothing | Standing::Proposed(_) => None,
+            Standing::Granted(grant) => Some(Ended::Override(grant)),
+            Standing::Proposed(proposal) => Some(Ended::Proposal(proposal)),
+            Standing::Nothing => None,
         }
     }
 
     /// Ends the override in force; a request for one stays.
-    pub fn end_granted(&mut self) -> Option<Grant> {
+    pub fn end_granted(&mut self) -> Option<Ended> {
         match self.standing {
             Standing::Granted(_) => self.disable(),
             Standing::Nothing | Standing::Proposed(_) => None,
@@ -172,15 +192,15 @@ impl OverrideDesk {
     }
 
     /// Ends the override when `job`, which has ended, was the operation that it served.
-    pub fn ended(&mut self, job: &JobId) -> Option<Grant> {
+    pub fn ended(&mut self, job: &JobId) -> Option<Ended> {
         match &self.standing {
             Standing::Granted(grant) if grant.operation.as_ref() == Some(job) => self.disable(),
             _ => None,
         }
     }
 
-    /// Ends what has run out of time. Returns an override that was in force.
-    pub fn expire(&mut self, now: Duration) -> Option<Grant> {
+    /// Ends what has run out of time.
+    pub fn expire(&mut self, now: Duration) -> Option<Ended> {
         match &self.standing {
             Standing::Granted(grant) if now >= grant.ends => self.disable(),
             Standing::Proposed(proposal) if now >= proposal.ends => self.disable(),
@@ -292,6 +312,6 @@ mod tests {
             panic!("two have asked for the same")
         };
         assert_eq!((grant.by.as_str(), grant.confirmed_by.as_deref()), ("chief", Some("admin")));
-        assert_eq!(desk.disable(), Some(grant));
+        assert_eq!(desk.disable(), Some(Ended::Override(grant)));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ConstraintId;
 use serde::{Deserialize, Serialize};
-use std::marker::PhantomData;
+use std::{marker::PhantomData, time::Duration};
 
 /// The point of an operation at which a verdict is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,11 +71,20 @@ impl Gate for RebootGate {
 /// Proof that nothing forbade what `G` stands for. But for commissioning only [`super::SafetyMonitor::clearance`] makes one,
 /// and it cannot be copied: one clearance, one act.
 #[derive(Debug)]
-pub struct Clearance<G: Gate>(PhantomData<fn() -> G>);
+pub struct Clearance<G: Gate> {
+    at: Duration,
+    gate: PhantomData<fn() -> G>,
+}
 
 impl<G: Gate> Clearance<G> {
-    pub(super) const fn new() -> Self {
-        Self(PhantomData)
+    pub(super) const fn new(at: Duration) -> Self {
+        Self { at, gate: PhantomData }
+    }
+
+    /// When it was given, on the boot clock. An act that may have to wait looks at it again in the moment of doing.
+    #[must_use]
+    pub const fn at(&self) -> Duration {
+        self.at
     }
 }
 
@@ -83,6 +92,6 @@ impl Clearance<WriteGate> {
     /// For the factory: a gateway that was never provisioned stands beside no machine yet, and has no sources to ask.
     #[must_use]
     pub const fn for_commissioning() -> Self {
-        Self::new()
+        Self::new(Duration::ZERO)
     }
 }

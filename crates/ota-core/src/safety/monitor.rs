@@ -69,7 +69,7 @@ impl SafetyMonitor {
     /// [`Blocked`] with every constraint that forbids it.
     pub fn clearance<G: Gate>(&self, grant: Option<&Grant>, now: Duration) -> Result<Clearance<G>, Blocked> {
         self.verdict(G::PHASE, grant, now).permit()?;
-        Ok(Clearance::new())
+        Ok(Clearance::new(now))
     }
 
     fn judge(&self, phase: Phase, demand: Demand, grant: Option<&Grant>, now: Duration) -> Verdict {

@@ -1,44 +1,66 @@
 use async_trait::async_trait;
 use ota_core::{ArmGate, BootChange, BootSelection, Clearance, RebootGate, SlotId};
 
+use std::time::Duration;
+
 use super::{ReadBack, StepError};
+
+/// How old a clearance may be in the moment of the commit.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// A change of the boot environment that may be made: what makes a slot start asks for its proofs.
 #[derive(Debug)]
-pub struct PermittedChange(BootChange);
+pub struct PermittedChange {
+    change: BootChange,
+    /// When its clearance was given, on the boot clock, where it needs one.
+    cleared: Option<Duration>,
+}
 
 impl PermittedChange {
     /// The written and proven slot becomes next, with `tries` attempts, while the machine stands still.
     #[must_use]
-    pub fn arm(proof: &ReadBack, _clearance: Clearance<ArmGate>, tries: u8) -> Self {
-        Self(BootChange::Arm { slot: proof.slot(), tries })
+    pub fn arm(proof: &ReadBack, clearance: Clearance<ArmGate>, tries: u8) -> Self {
+        let change = BootChange::Arm { slot: proof.slot(), tries };
+        Self { change, cleared: Some(clearance.at()) }
     }
 
     /// Away from `slot`: it cannot be started any more and `proven` is next.
     #[must_use]
     pub const fn disarm(slot: SlotId, proven: SlotId, tries: u8) -> Self {
-        Self(BootChange::Disarm { slot, booted: proven, tries })
+        Self::harmless(BootChange::Disarm { slot, booted: proven, tries })
     }
 
     #[must_use]
     pub const fn mark_bad(slot: SlotId) -> Self {
-        Self(BootChange::MarkBad { slot })
+        Self::harmless(BootChange::MarkBad { slot })
     }
 
     #[must_use]
     pub const fn mark_good(slot: SlotId, tries: u8) -> Self {
-        Self(BootChange::MarkGood { slot, tries })
+        Self::harmless(BootChange::MarkGood { slot, tries })
     }
 
     /// The running slot proved itself.
     #[must_use]
     pub const fn commit(booted: SlotId, tries: u8) -> Self {
-        Self(BootChange::Commit { booted, tries })
+        Self::harmless(BootChange::Commit { booted, tries })
     }
 
     #[must_use]
     pub const fn change(&self) -> BootChange {
-        self.0
+        self.change
+    }
+
+    /// Whether the clearance is too old at `now` (boot clock). Asked under the environment's lock, for which another program
+    /// may have let us wait while the machine began to move.
+    #[must_use]
+    pub fn is_late(&self, now: Duration) -> bool {
+        self.cleared.is_some_and(|at| now.saturating_sub(at) > FRESH)
+    }
+
+    /// Nothing starts by it that did not start before.
+    const fn harmless(change: BootChange) -> Self {
+        Self { change, cleared: None }
     }
 }
 
@@ -50,7 +72,8 @@ pub trait BootEnvironment: Send + Sync {
     /// Applies the change in one commit and returns the selection that was read back.
     ///
     /// # Errors
-    /// `InstallFailed`; the environment then holds either all of the change or none of it.
+    /// `Late` when the clearance has grown too old before the change could be made, else `InstallFailed`; the environment then
+    /// holds either all of the change or none of it.
     async fn commit(&self, change: PermittedChange) -> Result<BootSelection, StepError>;
 }
 

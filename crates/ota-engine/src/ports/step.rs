@@ -6,6 +6,9 @@ pub enum StepError {
     /// The job's cancellation token was triggered. Nothing is wrong.
     #[error("cancelled")]
     Cancelled,
+    /// The clearance had grown too old when the act could have been done. Nothing was done; ask for another one.
+    #[error("the moment that was clear has passed")]
+    Late,
     #[error("{message} ({detail})")]
     Failed {
         code: FailureCode,
@@ -26,6 +29,10 @@ impl StepError {
     pub fn failure(&self) -> Option<Failure> {
         match self {
             Self::Cancelled => None,
+            Self::Late => {
+                let message = "The boot environment was in use for too long.".to_owned();
+                Some(Failure { code: FailureCode::InstallFailed, message })
+            }
             Self::Failed { code, message, .. } => Some(Failure { code: *code, message: message.clone() }),
         }
     }

@@ -44,7 +44,11 @@ impl Ota {
         let (cancel, ended) = (self.stop.child_token(), CancellationToken::new());
         let gauge = Arc::new(Gauge::default());
         let driver = Driver { cancel: cancel.clone(), ended: ended.clone(), gauge: Arc::clone(&gauge) };
-        self.drivers().insert(id.clone(), driver);
+        let former = self.drivers().insert(id.clone(), driver);
+        if let Some(former) = former {
+            // Two never work on one job.
+            former.cancel.cancel();
+        }
         let course = Course { id, cancel, gauge, proof: None, _ended: ended.drop_guard() };
         self.tasks.spawn(Arc::clone(self).work(course, effect));
     }

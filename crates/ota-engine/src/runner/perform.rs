@@ -1,7 +1,7 @@
 //! Effects: what the machine asks for, done through the ports.
 
 use ota_core::{
-    Actor, ArmGate, AuditAction, AuditEntry, Effect, Failure, FailureCode, Job, JobEvent, RebootGate, SlotId,
+    Actor, ArmGate, AuditAction, AuditEntry, Effect, FailureCode, Job, JobEvent, RebootGate, SlotId,
     SlotRecord, WriteGate,
 };
 use std::{path::PathBuf, time::Duration};
@@ -43,9 +43,9 @@ impl Ota {
         match outcome {
             Ok(event) => Some(event),
             Err(StepError::Cancelled) => None,
-            Err(StepError::Failed { code, message, detail }) => {
-                tracing::error!(job = %course.id, %detail, "{message}");
-                Some(JobEvent::Failed(Failure { code, message }))
+            Err(error) => {
+                tracing::error!(job = %course.id, %error, "a step failed");
+                error.failure().map(JobEvent::Failed)
             }
         }
     }
@@ -130,14 +130,19 @@ impl Ota {
         if course.proof.is_none() {
             self.read_back(course, job).await?;
         }
-        let clearance = match self.clearance::<ArmGate>(asker(job)) {
-            Ok(clearance) => clearance,
-            Err(blocked) => return Ok(JobEvent::GateClosed { reasons: names(&blocked) }),
-        };
-        let proof = course.proof.take().ok_or(StepError::Cancelled)?;
-        let change = PermittedChange::arm(&proof, clearance, self.parts.site.rollback_retries);
-        self.parts.boot.commit(change).await?;
-        Ok(JobEvent::Armed)
+        let proof = course.proof.as_ref().ok_or(StepError::Cancelled)?;
+        loop {
+            let clearance = match self.clearance::<ArmGate>(asker(job)) {
+                Ok(clearance) => clearance,
+                Err(blocked) => return Ok(JobEvent::GateClosed { reasons: names(&blocked) }),
+            };
+            let change = PermittedChange::arm(proof, clearance, self.parts.site.rollback_retries);
+            match self.parts.boot.commit(change).await {
+                // Another program had the environment meanwhile: the sources are asked again.
+                Err(StepError::Late) if !course.cancel.is_cancelled() => {}
+                committed => return committed.map(|_| JobEvent::Armed),
+            }
+        }
     }
 
     async fn restart(&self, course: &Course, job: &Job) -> Option<JobEvent> {

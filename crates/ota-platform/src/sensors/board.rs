@@ -17,8 +17,8 @@ pub(super) struct Board(Mutex<BTreeMap<ConstraintId, Entry>>);
 #[derive(Debug)]
 struct Entry {
     latest: Reading,
-    /// The last one that was not clear.
-    trouble: Option<Reading>,
+    /// The last one that was not clear, and when it was noted: an answer may have taken long.
+    trouble: Option<(Reading, Duration)>,
     /// State that the log was last told, and when.
     logged: (ConstraintState, Duration),
 }
@@ -27,19 +27,19 @@ impl Board {
     /// What holds at `now` on the boot clock.
     pub(super) fn all(&self, now: Duration) -> Vec<Reading> {
         let shown = |entry: &Entry| match &entry.trouble {
-            Some(trouble) if now.saturating_sub(trouble.at) < SHOWN_AT_LEAST => trouble.clone(),
+            Some((trouble, noted)) if now.saturating_sub(*noted) < SHOWN_AT_LEAST => trouble.clone(),
             _ => entry.latest.clone(),
         };
         self.lock().values().map(shown).collect()
     }
 
-    /// Notes what was found at `at` on the boot clock. A change of state is logged, but not each of one that flaps.
+    /// Notes, at `noted` on the boot clock, what was found at `at`. A change of state is logged, but not each of one that flaps.
     pub(super) fn put(
         &self,
         constraint: ConstraintId,
         judgement: Judgement,
         source: String,
-        at: Duration,
+        (at, noted): (Duration, Duration),
         max_age: Duration,
     ) {
         let mut entries = self.lock();
@@ -58,17 +58,18 @@ impl Board {
             clears_in: judgement.clears_in,
         };
         let logged = before.as_ref().map(|before| before.logged);
-        let quiet = logged
-            .is_some_and(|(state, when)| state == latest.state || at.saturating_sub(when) < SHOWN_AT_LEAST);
+        let quiet = logged.is_some_and(|(state, when)| {
+            state == latest.state || noted.saturating_sub(when) < SHOWN_AT_LEAST
+        });
         if !quiet {
             let Reading { state, source, reason, .. } = &latest;
             tracing::info!(%constraint, ?state, source, reason, "constraint changed");
         }
-        let logged = logged.filter(|_| quiet).unwrap_or((latest.state, at));
+        let logged = logged.filter(|_| quiet).unwrap_or((latest.state, noted));
         let trouble = if latest.state == ConstraintState::Clear {
             before.and_then(|before| before.trouble)
         } else {
-            Some(latest.clone())
+            Some((latest.clone(), noted))
         };
         entries.insert(constraint, Entry { latest, trouble, logged });
     }
@@ -90,7 +91,7 @@ mod tests {
         let put = |state, at| {
             let judgement = Judgement { state, ..Judgement::unknown(String::new(), None) };
             let at = Duration::from_millis(at);
-            board.put(ConstraintId::CraneMotion, judgement, String::new(), at, Duration::from_secs(5));
+            board.put(ConstraintId::CraneMotion, judgement, String::new(), (at, at), Duration::from_secs(5));
         };
         let state = |now| board.all(Duration::from_millis(now)).first().map(|reading| reading.state);
         put(Clear, 0);
@@ -113,7 +114,7 @@ mod tests {
         for (level, at) in [(Some(80.0), 0), (None, 1)] {
             let judgement = Judgement { level, ..Judgement::unknown(String::new(), None) };
             let at = Duration::from_secs(at);
-            board.put(ConstraintId::UpsBattery, judgement, String::new(), at, Duration::from_secs(5));
+            board.put(ConstraintId::UpsBattery, judgement, String::new(), (at, at), Duration::from_secs(5));
         }
         assert_eq!(board.all(Duration::from_secs(2)).first().and_then(|reading| reading.level), Some(80.0));
     }

@@ -47,7 +47,8 @@ impl Polled for Load {
             }
         };
         let source = "load average".to_owned();
-        self.board.put(ConstraintId::SystemLoad, judgement, source, at, self.config.max_age);
+        let noted = self.clock.boot();
+        self.board.put(ConstraintId::SystemLoad, judgement, source, (at, noted), self.config.max_age);
         found.is_ok()
     }
 }

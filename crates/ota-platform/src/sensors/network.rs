@@ -73,7 +73,8 @@ impl Polled for Network {
         let route = has_default_route(&self.config).await;
         let judgement = judge(route, stable, self.config.repository.as_ref());
         let source = "routes and repository".to_owned();
-        self.board.put(ConstraintId::Network, judgement, source, self.clock.boot(), self.config.max_age);
+        let now = self.clock.boot();
+        self.board.put(ConstraintId::Network, judgement, source, (now, now), self.config.max_age);
         true
     }
 }

@@ -32,8 +32,9 @@ impl Source {
         };
         let known = answer.is_ok() && judgement.state != ConstraintState::Unknown;
         // What is unknown does not grow older: its reason is to be read until something is known.
-        let (at, max_age) = if known { (asked, self.max_age) } else { (self.clock.boot(), Duration::MAX) };
-        self.board.put(rule.constraint(), judgement, rule.place(&self.label), at, max_age);
+        let now = self.clock.boot();
+        let (at, max_age) = if known { (asked, self.max_age) } else { (now, Duration::MAX) };
+        self.board.put(rule.constraint(), judgement, rule.place(&self.label), (at, now), max_age);
     }
 
     /// Notes that the source says nothing to any rule.

@@ -130,9 +130,11 @@ impl SlotWriter {
         let (slot, used) = (Arc::clone(&self.slot), self.used.clone());
         let work = move || {
             for Part { buffer, offset } in given {
-                slot.write(buffer.bytes(), offset)?;
-                // Nobody fills it again once the writing has been given up.
+                let written = slot.write(buffer.bytes(), offset);
+                // Given back also after a failure: whoever waits for a free one goes on, and finds that this thread takes no
+                // more. Nobody fills it again once the writing has been given up.
                 let _ = used.send(buffer);
+                written?;
             }
             Ok(())
         };

@@ -5,7 +5,8 @@
 use ota_core::{
     BootSelection, Bundle, BySlot, Clearance, ConstraintId, Gate, ImageFacts, SafetyMonitor, SlotId,
 };
-use ota_platform::{FlagScheme, SlotsConfig, UbootConfig};
+use ota_engine::ports::Clock;
+use ota_platform::{FlagScheme, SlotsConfig, SystemClock, UbootConfig};
 use raucb::{BundleSpec, Compression, ImageSource, Keyring, Policy, Purpose, SigningKey};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -48,8 +49,13 @@ pub fn noise(length: usize, seed: u64) -> Vec<u8> {
 
 /// A clearance, given as the engine gets it: by a monitor without enabled constraints.
 pub fn clearance<G: Gate>() -> Clearance<G> {
+    clearance_at(SystemClock.boot())
+}
+
+/// One that was given at a moment of the boot clock.
+pub fn clearance_at<G: Gate>(now: Duration) -> Clearance<G> {
     let disabled = ConstraintId::ALL.map(|id| (id, false));
-    SafetyMonitor::new(disabled, Duration::ZERO).clearance(None, Duration::ZERO).unwrap()
+    SafetyMonitor::new(disabled, Duration::ZERO).clearance(None, now).unwrap()
 }
 
 pub struct Gateway {

@@ -125,7 +125,7 @@ pub fn code(result: Result<PathBuf, StepError>) -> FailureCode {
             assert!(message.ends_with('.'), "{message}");
             code
         }
-        StepError::Cancelled => panic!("cancelled"),
+        other => panic!("{other}"),
     }
 }
 

@@ -272,7 +272,14 @@ impl Sensors for World {
                 level: (constraint == ConstraintId::UpsBattery).then_some(85.0),
                 threshold: (constraint == ConstraintId::UpsBattery).then_some(30.0),
                 source: "plant".into(),
-                reason: if !blocks { "Clear." } else if offline { "There is no network." } else { "The crane is moving." }.into(),
+                reason: if !blocks {
+                    "Clear."
+                } else if offline {
+                    "There is no network."
+                } else {
+                    "The crane is moving."
+                }
+                .into(),
                 at: self.boot(),
                 max_age: Duration::from_secs(5),
                 clears_in: None,
