@@ -200,6 +200,15 @@ impl Live {
         }
     }
 
+    /// Shows the interlocks and announces that an override has begun or is over.
+    pub fn set_safety(self, safety: Safety) {
+        let before = self.safety.peek(|old| old.force_override);
+        if before != safety.force_override {
+            self.announcement.set(words::override_announcement(&safety));
+        }
+        self.safety.set(safety);
+    }
+
     /// Shows a job and announces a change of its state. Slots and updates that change with it, the gateway reports itself.
     pub fn set_job(self, job: Option<Progress>) {
         let moved = self.job.peek(|old| key(old.as_ref()) != key(job.as_ref()));

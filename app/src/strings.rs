@@ -162,6 +162,7 @@ pub mod overriding {
     pub const NEVER: &str = "may not be overridden here";
     pub const CHOOSE: &str = "Choose at least one constraint.";
     pub const SAY_WHY: &str = "Say why, in at least 10 characters.";
+    pub const SENDING: &str = "Your order is on its way.";
     pub const ENTER_PIN: &str = "Enter the override PIN.";
     pub const DONE: &str = "Safety override";
     pub const END_REASON: &str = "Ended on the page";

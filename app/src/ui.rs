@@ -7,7 +7,7 @@ mod override_banner;
 mod pieces;
 mod strip;
 
-pub use button::{ActionButton, Why};
+pub use button::{ActionButton, STARTING_ID, Why};
 pub use dialog::ConfirmDialog;
 pub use messages::{Announcer, Messages};
 pub use override_banner::OverrideBanner;

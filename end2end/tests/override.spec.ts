@@ -81,7 +81,7 @@ test('only an administrator is offered it, and everybody sees it', async ({ gate
 });
 
 test.describe('a short override', () => {
-  test.use({ settings: { GATEWAY_OTA__SAFETY__OVERRIDE__SECONDS: '4' } });
+  test.use({ settings: { GATEWAY_OTA__SAFETY__OVERRIDE__SECONDS: '15' } });
 
   test('is over by itself', async ({ gateway, login }) => {
     const page = await login('admin');

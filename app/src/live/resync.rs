@@ -116,7 +116,7 @@ async fn read_part(live: Live, part: Wanted) -> Result<(), ApiError> {
             live.updates.set(updates.updates);
         }
         Wanted::SETTINGS => live.settings.set(api::get_settings().await?.data),
-        Wanted::SAFETY => live.safety.set(api::get_safety().await?.data),
+        Wanted::SAFETY => live.set_safety(api::get_safety().await?.data),
         Wanted::MONITOR => live.monitor.set(api::get_monitor().await?.data),
         Wanted::JOB => {
             let known = live.job.peek(|j| j.as_ref().map(|j| j.job_id.clone()));

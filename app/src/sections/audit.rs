@@ -10,7 +10,7 @@ use ota_api::{
 use crate::{
     live::{AuditList, Live, read_audit},
     strings::{audit as t, words},
-    ui::{flag, text},
+    ui::{STARTING_ID, flag, text},
 };
 
 const COLUMNS: [&str; 6] = [t::TIME, t::WHO, t::FROM, t::WHAT, t::WHY, t::RESULT];
@@ -67,6 +67,7 @@ fn Filter(live: Live) -> impl IntoView {
                 <span>{t::ACTION}</span>" "
                 <select
                     disabled=starting()
+                    aria-describedby=STARTING_ID
                     on:change=move |event| choose(|list, value| list.action = value, event_target_value(&event))
                 >
                     <option value="">{t::ALL_ACTIONS}</option>
@@ -79,6 +80,7 @@ fn Filter(live: Live) -> impl IntoView {
                     type="text"
                     autocomplete="off"
                     disabled=starting()
+                    aria-describedby=STARTING_ID
                     on:change=move |event| choose(|list, value| list.actor = value, event_target_value(&event))
                 />
             </label>

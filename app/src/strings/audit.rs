@@ -23,7 +23,9 @@ pub const NONE: &str = "No record matches.";
 /// How much there is.
 #[must_use]
 pub fn amount(total: u64, size: &str) -> String {
-    format!("{total} records, {size}. The log only grows; gateway-ota audit verify finds every change of it.")
+    format!(
+        "{total} records, {size}. The log only grows; gateway-ota audit verify finds records that were changed, dropped or moved."
+    )
 }
 
 /// What was done, by its name on the wire. A name of a newer release stands for itself.

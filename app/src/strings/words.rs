@@ -434,6 +434,17 @@ pub fn override_sentence(safety: &Safety) -> String {
     }
 }
 
+/// What those hear who do not see the banner.
+#[must_use]
+pub fn override_announcement(safety: &Safety) -> String {
+    match safety.force.as_ref().filter(|force| force.active) {
+        Some(force) => {
+            format!("{} overrides safety constraints: {}.", force.by, constraints(&force.constraints))
+        }
+        None => "The safety override is over.".to_owned(),
+    }
+}
+
 /// The banner while an override is in force.
 #[must_use]
 pub fn override_banner(force: &Force) -> String {

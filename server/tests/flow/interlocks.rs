@@ -10,7 +10,7 @@ const REASON: &str = "The sensor is broken, the crane is locked";
 
 #[tokio::test]
 async fn each_gate_holds_what_it_guards_and_lets_it_go_on_by_itself() {
-    let mut gateway = Gateway::start_with(&[("SAFETY__CLEAR_FOR_SECONDS", "2")]).await;
+    let mut gateway = Gateway::start_with(&[("SAFETY__CLEAR_FOR_SECONDS", "6")]).await;
     let job = gateway.start_update("update-002", false).await;
     gateway.job_until(&job, "the download", |job| job["status"] == "downloaded").await;
     let order = json!({"job_id": job, "reboot_after": true});

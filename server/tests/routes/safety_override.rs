@@ -182,8 +182,9 @@ async fn it_expires_by_the_boot_clock_whatever_the_wall_clock_does() {
     gateway.command(PATH, &request(PIN)).await.data(ENABLED);
     gateway.world.wall_jump.store(-3600, Ordering::Relaxed);
     gateway.world.skipped.store(890, Ordering::Relaxed);
-    let shown = safety(&gateway).await;
-    assert_eq!(shown["force_override"], true);
+    let left = || gateway.ota.snapshot().force.left.as_secs();
+    gateway.until("the time is seen to have passed", || left() <= 10).await;
+    assert_eq!(safety(&gateway).await["force_override"], true);
     gateway.world.skipped.store(901, Ordering::Relaxed);
     gateway.until("it is over", || gateway.ota.snapshot().force.grant.is_none()).await;
     let order = json!({ "update_id": "update-001" });
@@ -268,4 +269,53 @@ async fn the_pin_is_nowhere() {
         )
         .contains(PIN)
     );
+}
+
+#[tokio::test]
+async fn after_a_right_pin_five_wrong_ones_lock_again() {
+    let gateway = blocked().await;
+    for _ in 0..5 {
+        gateway.command(PATH, &request("1")).await.failure(403, "OTA_INVALID_PIN");
+    }
+    gateway.world.skipped.store(61, Ordering::Relaxed);
+    gateway.command(PATH, &request(PIN)).await.data(ENABLED);
+    for _ in 0..4 {
+        gateway.command(PATH, &request("1")).await.failure(403, "OTA_INVALID_PIN");
+    }
+    let (_, details) = gateway.command(PATH, &request("1")).await.failure(403, "OTA_INVALID_PIN");
+    assert_eq!(details["locked_seconds"], 60);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_at_once_one_is_in_force_and_each_end_is_on_record() {
+    let gateway = blocked().await;
+    let enable = || async { gateway.command(PATH, &request(PIN)).await.data(ENABLED) };
+    tokio::join!(enable(), enable());
+    let end = json!({"enable": false, "reason": "the crane is free"});
+    gateway.command(PATH, &end).await.data("Safety override disabled");
+    gateway.command(PATH, &end).await.data("Safety override disabled");
+    let records = |action: &str, outcome: &str| {
+        let (action, outcome) = (action.to_owned(), outcome.to_owned());
+        let path = format!("/api/v1/ota/audit?action={action}&outcome={outcome}");
+        let gateway = &gateway;
+        async move {
+            let token = gateway.token("admin").await;
+            let answer = gateway.get(&path).bearer(&token).gateway(GATEWAY).send().await;
+            answer.body()["data"]["records"].as_array().unwrap().len()
+        }
+    };
+    assert_eq!(records("override_enable", "attempted").await, 2);
+    assert_eq!(records("override_enable", "succeeded").await, 2);
+    assert_eq!(records("override_disable", "succeeded").await, 3, "replaced, ended, and nothing to end");
+}
+
+#[tokio::test]
+async fn a_request_that_nobody_confirms_ends_on_record() {
+    let gateway = Gateway::on_site(|site| site.overrides.second_person = true).await;
+    gateway.set_pin().await;
+    gateway.command(PATH, &request(PIN)).await.data("Safety override awaits a second administrator");
+    gateway.world.skipped.store(901, Ordering::Relaxed);
+    gateway.until("it has lapsed", || gateway.ota.snapshot().force.proposal.is_none()).await;
+    let logs = gateway.read("/api/v1/ota/logs").await.data("System logs retrieved successfully");
+    assert!(logs["logs"].to_string().contains("request for an override by admin is over"), "{logs}");
 }

@@ -54,6 +54,11 @@ impl Form {
         self.pin.with(String::is_empty).then_some(t::ENTER_PIN)
     }
 
+    /// Why it cannot be sent now.
+    fn refusal(self) -> Option<&'static str> {
+        if self.sending.get() { Some(t::SENDING) } else { self.missing() }
+    }
+
     fn choose(self, name: &str, on: bool) {
         self.chosen.update(|chosen| {
             chosen.retain(|other| other != name);
@@ -74,10 +79,11 @@ pub fn OverrideDialog(live: Live, open: RwSignal<bool>) -> impl IntoView {
             form.begin(live);
             _ = dialog.show_modal();
         } else {
+            form.pin.set(String::new());
             dialog.close();
         }
     });
-    let refuse = move || form.sending.get() || form.missing().is_some();
+    let refuse = move || form.refusal().is_some();
     let names = ["crane_motion", "acs_collision", "ups_battery", "network", "system_load"];
     view! {
         <dialog class="dialog" node_ref=dialog aria-labelledby="override-title" on:close=move |_| open.set(false)>
@@ -112,7 +118,7 @@ pub fn OverrideDialog(live: Live, open: RwSignal<bool>) -> impl IntoView {
                     on:input=move |event| form.pin.set(event_target_value(&event))
                 />
                 <p class="complaint" role="alert">{text(move || form.complaint.get())}</p>
-                <p class="why" id="override-missing">{text(move || form.missing().unwrap_or_default().to_owned())}</p>
+                <p class="why" id="override-missing">{text(move || form.refusal().unwrap_or_default().to_owned())}</p>
                 <div class="actions end">
                     <button type="button" class="button" on:click=move |_| open.set(false)>{t::KEEP}</button>
                     <button
