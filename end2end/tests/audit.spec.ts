@@ -19,8 +19,8 @@ test('operators see who did what, filter it and take it home', async ({ gateway,
   await expect(audit.getByRole('row')).toHaveCount(2);
   await expect(first).toContainText('maintenance');
   await expect(first).toContainText('refused: blocked');
-  await audit.getByLabel('User').fill('admin');
-  await audit.getByLabel('User').press('Enter');
+  await audit.getByRole('textbox', { name: 'User' }).fill('admin');
+  await audit.getByRole('textbox', { name: 'User' }).press('Enter');
   await expect(audit).toContainText('No record matches.');
 
   const download = page.waitForEvent('download');

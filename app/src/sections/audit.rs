@@ -61,13 +61,14 @@ fn Filter(live: Live) -> impl IntoView {
         view! { <option value=action.as_str()>{t::action(action.as_str())}</option> }
     });
     let starting = move || flag(move || !live.ready.get());
+    let described = move || move || (!live.ready.get()).then_some(STARTING_ID);
     view! {
         <div class="audit-filter">
             <label>
                 <span>{t::ACTION}</span>" "
                 <select
                     disabled=starting()
-                    aria-describedby=STARTING_ID
+                    aria-describedby=described()
                     on:change=move |event| choose(|list, value| list.action = value, event_target_value(&event))
                 >
                     <option value="">{t::ALL_ACTIONS}</option>
@@ -80,7 +81,7 @@ fn Filter(live: Live) -> impl IntoView {
                     type="text"
                     autocomplete="off"
                     disabled=starting()
-                    aria-describedby=STARTING_ID
+                    aria-describedby=described()
                     on:change=move |event| choose(|list, value| list.actor = value, event_target_value(&event))
                 />
             </label>

@@ -218,6 +218,8 @@ impl Ota {
     pub(crate) fn bind_override(&self, job: &Job) {
         if !job.actor.is_automatic() {
             self.overrides().bind(&job.id, self.parts.clock.boot());
+            self.look_again();
+            self.tell(Event::Changed(Change::Safety));
         }
     }
 
