@@ -223,3 +223,19 @@ impl Slot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whichever parts are under way when the threads give up: whoever fills the next one is told, and does not wait for ever.
+    #[test]
+    fn a_device_that_fails_ends_the_writing() {
+        let part = vec![0; CAPACITY];
+        for _ in 0..100 {
+            let mut writer = SlotWriter::open(Path::new("/dev/full")).unwrap();
+            let fault = (0..2 * BUFFERS).find_map(|_| writer.push(&part).err());
+            assert_eq!(fault.map(|fault| fault.error.kind()), Some(ErrorKind::StorageFull));
+        }
+    }
+}
