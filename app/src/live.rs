@@ -313,6 +313,7 @@ const fn wanted(topic: Topic) -> Wanted {
         Topic::Updates => Wanted::UPDATES,
         Topic::Settings => Wanted::SETTINGS,
         Topic::Safety => Wanted::SAFETY,
+        Topic::Recovery | Topic::Uploads | Topic::DebugBundles => Wanted::default(),
         Topic::All => Wanted::ALL,
     }
 }

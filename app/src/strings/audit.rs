@@ -52,6 +52,16 @@ pub fn action(name: &str) -> String {
         "user_change" => "User changed",
         "user_remove" => "User removed",
         "provision" => "Provisioning",
+        "deploy" => "Deployment of an uploaded image",
+        "upload_verify" => "Upload of an image",
+        "snapshot" => "Snapshot",
+        "snapshot_delete" => "Snapshot deleted",
+        "restore" => "Restore",
+        "rollback_order" => "Rollback ordered",
+        "factory_reset" => "Factory reset",
+        "recovery_upload" => "Recovery image uploaded",
+        "debug_bundle" => "Debug bundle",
+        "setup" => "First-run set-up",
         other => other,
     };
     words.to_owned()

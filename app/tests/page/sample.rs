@@ -113,6 +113,8 @@ fn job(status: &str, operation: &str, percentage: f64, overall: f64) -> Progress
     Progress {
         status: status.into(),
         job_id: "OTA-JOB-8821X".into(),
+        kind: "update".into(),
+        snapshot_id: None,
         progress: ProgressFigures {
             percentage,
             overall_percentage: overall,
@@ -200,6 +202,9 @@ fn live() -> LiveData {
             job_id: None,
         },
         job: None,
+        recovery: ota_api::recovery::Recovery::default(),
+        uploads: ota_api::upload::Uploads::default(),
+        debug_bundles: Vec::new(),
         logs: [
             ("12:01:07", "info", "ota", "Download of v5.0.5 continues at 295 MB"),
             ("12:00:58", "warning", "download", "The connection was lost; trying again in 2 s"),

@@ -60,7 +60,10 @@ impl ApiError {
     #[must_use]
     pub fn status(&self) -> u16 {
         match (&self.error.details, self.error.code) {
-            (Some(details), ErrorCode::OtaInstallFailed) if details.get("conflict").is_some() => 409,
+            (
+                Some(details),
+                ErrorCode::OtaInstallFailed | ErrorCode::OtaRollbackFailed | ErrorCode::OtaRecoveryFailed,
+            ) if details.get("conflict").is_some() => 409,
             (Some(details), ErrorCode::OtaInvalidPin) if details.get("retry_after_seconds").is_some() => 429,
             (_, code) => code.status(),
         }

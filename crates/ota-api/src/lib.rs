@@ -6,14 +6,18 @@
 
 pub mod audit;
 pub mod auth;
+pub mod debug;
 pub mod envelope;
 pub mod human;
 pub mod monitor;
 pub mod page;
+pub mod recovery;
 pub mod routes;
 pub mod safety;
+pub mod snapshot;
 pub mod status;
 pub mod updates;
+pub mod upload;
 pub mod ws;
 
 /// The update settings have the same shape on the wire and in the domain.

@@ -11,6 +11,8 @@ pub struct Progress {
     /// The word of the job's state.
     pub status: String,
     pub job_id: String,
+    /// Addition: `update`, `deploy`, `restore`, `rollback`, `snapshot` or `debug_bundle`.
+    pub kind: String,
     pub progress: ProgressFigures,
     pub update: UpdateName,
     /// `hh:mm:ss`.
@@ -32,6 +34,9 @@ pub struct Progress {
     pub held_before: Option<String>,
     /// The trial's time limit, while it runs.
     pub trial_seconds_left: Option<u64>,
+    /// Addition: the snapshot that was taken before the slot was touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_id: Option<String>,
     /// How it ended, once it has.
     pub outcome: Option<Outcome>,
     pub started_at: String,

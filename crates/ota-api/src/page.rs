@@ -5,10 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Settings,
     auth::Role,
+    debug::DebugBundle,
     monitor::{LogLine, Monitor, Progress},
+    recovery::Recovery,
     safety::Safety,
     status::Status,
     updates::{CheckSummary, Update},
+    upload::Uploads,
 };
 
 /// Everything that the first paint shows. Each member is one `data-` attribute of `#app`.
@@ -37,4 +40,8 @@ pub struct LiveData {
     /// The running job, or the last one that ended.
     pub job: Option<Progress>,
     pub logs: Vec<LogLine>,
+    pub recovery: Recovery,
+    pub uploads: Uploads,
+    /// Newest first.
+    pub debug_bundles: Vec<DebugBundle>,
 }

@@ -40,6 +40,11 @@ pub enum Topic {
     Updates,
     Settings,
     Safety,
+    /// Snapshots, kept bundles, recovery image.
+    Recovery,
+    /// Verified images.
+    Uploads,
+    DebugBundles,
     /// The receiver fell behind and lost messages: everything is to be read again.
     All,
 }

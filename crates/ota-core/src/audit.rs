@@ -46,10 +46,27 @@ pub enum AuditAction {
     UserChange,
     UserRemove,
     Provision,
+    /// An uploaded image was ordered into a slot.
+    Deploy,
+    /// An image was uploaded and verified.
+    UploadVerify,
+    Snapshot,
+    SnapshotDelete,
+    /// A version was ordered back into a slot.
+    Restore,
+    /// The return to the other slot was ordered.
+    RollbackOrder,
+    /// A reset to the factory's state was ordered, or carried out.
+    FactoryReset,
+    /// The recovery image was replaced.
+    RecoveryUpload,
+    DebugBundle,
+    /// First-run set-up.
+    Setup,
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 30] = [
         Self::Login,
         Self::LoginFailed,
         Self::Logout,
@@ -70,6 +87,16 @@ impl AuditAction {
         Self::UserChange,
         Self::UserRemove,
         Self::Provision,
+        Self::Deploy,
+        Self::UploadVerify,
+        Self::Snapshot,
+        Self::SnapshotDelete,
+        Self::Restore,
+        Self::RollbackOrder,
+        Self::FactoryReset,
+        Self::RecoveryUpload,
+        Self::DebugBundle,
+        Self::Setup,
     ];
 
     #[must_use]
@@ -95,6 +122,16 @@ impl AuditAction {
             Self::UserChange => "user_change",
             Self::UserRemove => "user_remove",
             Self::Provision => "provision",
+            Self::Deploy => "deploy",
+            Self::UploadVerify => "upload_verify",
+            Self::Snapshot => "snapshot",
+            Self::SnapshotDelete => "snapshot_delete",
+            Self::Restore => "restore",
+            Self::RollbackOrder => "rollback_order",
+            Self::FactoryReset => "factory_reset",
+            Self::RecoveryUpload => "recovery_upload",
+            Self::DebugBundle => "debug_bundle",
+            Self::Setup => "setup",
         }
     }
 }

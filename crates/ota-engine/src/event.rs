@@ -26,4 +26,7 @@ pub enum Change {
     Updates,
     Settings,
     Safety,
+    Recovery,
+    Uploads,
+    DebugBundles,
 }

@@ -5,6 +5,8 @@ use ota_api::{
     auth::Role,
     human,
     page::{LiveData, PageData},
+    recovery::Recovery,
+    upload::Uploads,
     ws::{LiveResources, ServerMessage, SystemStatus, Topic, UpdateProgress},
 };
 use ota_core::Assessment;
@@ -40,6 +42,9 @@ pub fn page_data(
             monitor: monitor(snapshot),
             job: snapshot.job.as_deref().map(progress),
             logs: logs.entries.iter().map(log_line).collect(),
+            recovery: Recovery::default(),
+            uploads: Uploads::default(),
+            debug_bundles: Vec::new(),
         },
     }
 }
@@ -58,6 +63,9 @@ pub fn server_message(event: &Event, snapshot: &Snapshot, now: Timestamp) -> Ser
                 Change::Updates => Topic::Updates,
                 Change::Settings => Topic::Settings,
                 Change::Safety => Topic::Safety,
+                Change::Recovery => Topic::Recovery,
+                Change::Uploads => Topic::Uploads,
+                Change::DebugBundles => Topic::DebugBundles,
             },
         },
     }

@@ -27,6 +27,7 @@ pub fn progress(view: &JobView) -> Progress {
     Progress {
         status: job.state.name().to_owned(),
         job_id: job.id.to_string(),
+        kind: "update".to_owned(),
         progress: figures(view),
         update: UpdateName { id: job.release.id.clone(), version: job.release.version.clone() },
         elapsed_time: human::hours(view.elapsed.as_secs()),
@@ -40,6 +41,7 @@ pub fn progress(view: &JobView) -> Progress {
         waiting_for,
         held_before,
         trial_seconds_left: view.trial_left.map(|left| left.as_secs()),
+        snapshot_id: None,
         outcome: outcome(job),
         started_at: instant(job.created_at),
         ended_at: job.ended_at.map(instant),

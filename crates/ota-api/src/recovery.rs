@@ -1,0 +1,138 @@
+//! Section 5: every way back.
+
+use ota_core::SlotId;
+use serde::{Deserialize, Serialize};
+
+use crate::snapshot::Snapshot;
+
+/// `GET recovery` (an addition): what can be gone back to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovery {
+    /// Newest first.
+    pub snapshots: Vec<Snapshot>,
+    /// Bundles that the gateway has kept, newest first.
+    pub bundles: Vec<KeptBundle>,
+    /// What a factory reset writes; null where there is none.
+    pub recovery_image: Option<RecoveryImage>,
+    /// Why a rollback is not possible; null when it is.
+    pub rollback_refused: Option<String>,
+    /// A factory reset has been ordered and happens at the next start.
+    pub reset_pending: bool,
+}
+
+/// A bundle that was installed here and can be restored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptBundle {
+    pub version: String,
+    pub size: String,
+    pub size_bytes: u64,
+    /// `sha256:` and 64 lower-case hexadecimal digits.
+    pub checksum: String,
+    pub kept_since: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryImage {
+    pub filename: String,
+    /// The version in its signed manifest.
+    pub version: String,
+    pub size: String,
+    pub size_bytes: u64,
+    pub checksum: String,
+    pub uploaded_at: String,
+}
+
+/// `POST recovery/rollback`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackRequest {
+    /// `rollback_to_a` or `rollback_to_b`.
+    pub action: String,
+    /// Recorded in the audit log.
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollbackStarted {
+    pub action: String,
+    /// `completed`: the other slot starts next. `checking`: its content is still being compared; see `progress_url`.
+    pub status: String,
+    pub from_partition: SlotId,
+    pub to_partition: SlotId,
+    pub from_version: String,
+    pub to_version: String,
+    pub reboot_required: bool,
+    /// Addition.
+    pub job_id: String,
+    /// Addition.
+    pub progress_url: String,
+}
+
+/// `POST recovery/restore`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreRequest {
+    /// Found among snapshots and kept bundles; the newest snapshot of it wins.
+    pub version: String,
+    /// Must be the inactive slot where given.
+    #[serde(default)]
+    pub target_partition: Option<String>,
+    /// Addition: this snapshot and no other; it must be of `version`.
+    #[serde(default)]
+    pub snapshot_id: Option<String>,
+    /// Addition: restart into it as soon as the machine is still.
+    #[serde(default)]
+    pub reboot_after: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreStarted {
+    /// `RESTORE-001`.
+    pub job_id: String,
+    /// `restoring`.
+    pub status: String,
+    pub version: String,
+    pub target_partition: SlotId,
+    /// Addition: the snapshot, or `bundle`.
+    pub source: String,
+    /// Addition.
+    pub progress_url: String,
+}
+
+/// `POST recovery/factory`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FactoryRequest {
+    /// The factory-reset PIN.
+    pub pin: String,
+    /// Must be true.
+    pub confirm: bool,
+    /// False: settings, users and PINs. True: everything but the audit log.
+    pub wipe_data: bool,
+    /// At least ten characters, recorded in the audit log.
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactoryStarted {
+    /// `started`.
+    pub status: String,
+    /// `factory_reset`.
+    pub operation: String,
+    /// `hh:mm:ss`.
+    pub estimated_duration: String,
+}
+
+/// `POST recovery/upload`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryUploaded {
+    pub uploaded: bool,
+    pub filename: String,
+    /// `2.5 GB`.
+    pub size: String,
+    pub size_bytes: u64,
+    /// Addition: `sha256:` and 64 lower-case hexadecimal digits.
+    pub checksum: String,
+    /// Addition: the version in the signed manifest.
+    pub version: String,
+}
