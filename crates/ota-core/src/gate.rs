@@ -1,9 +1,9 @@
 //! The operation gate: one operation at a time.
 //!
-//! It is held while a job downloads, verifies, writes, arms, reboots or is on trial. `Downloaded` does not hold it: a newer
+//! It is held while a job downloads, verifies, takes a snapshot, writes, arms, reboots or is on trial. `Downloaded` does not hold it: a newer
 //! download supersedes the waiting one. A job that waits for its reboot refuses only what would write a slot.
 
-use crate::{Job, JobId, JobState};
+use crate::{Job, JobId, JobState, Work};
 
 /// What somebody wants to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,10 @@ pub enum Operation<'a> {
     Download { sha256: &'a str, writes_slot: bool },
     /// Install a downloaded job.
     Install { job: &'a JobId },
+    /// Bring something else into a slot, or make the other slot next.
+    ChangeSlot,
+    /// Keep a slot as it is.
+    Snapshot,
 }
 
 /// The gate lets the operation in.
@@ -38,15 +42,17 @@ pub struct Refusal {
 pub fn admit(operation: &Operation<'_>, open: &[Job]) -> Result<Admission, Refusal> {
     let writes_slot = match operation {
         Operation::Download { writes_slot, .. } => *writes_slot,
-        Operation::Install { .. } => true,
+        Operation::Install { .. } | Operation::ChangeSlot => true,
+        Operation::Snapshot => false,
     };
     if let Some(holder) = open.iter().find(|job| holds(&job.state, writes_slot)) {
-        return Err(Refusal { holder: holder.id.clone(), state: holder.state.name() });
+        return Err(Refusal { holder: holder.id.clone(), state: holder.status() });
     }
     let mut waiting = open.iter().filter(|job| matches!(job.state, JobState::Downloaded));
     match operation {
         Operation::Download { sha256, .. } => {
-            if let Some(same) = waiting.clone().find(|job| job.release.target.sha256 == *sha256) {
+            let is_same = |job: &&Job| matches!(&job.work, Work::Release(r) if r.target.sha256 == *sha256);
+            if let Some(same) = waiting.clone().find(is_same) {
                 return Ok(Admission::AlreadyDone { job: same.id.clone() });
             }
             Ok(Admission::Start { superseded: waiting.map(|job| job.id.clone()).collect() })
@@ -55,6 +61,8 @@ pub fn admit(operation: &Operation<'_>, open: &[Job]) -> Result<Admission, Refus
             let superseded = waiting.by_ref().filter(|other| other.id != **job).map(|other| other.id.clone());
             Ok(Admission::Start { superseded: superseded.collect() })
         }
+        // A waiting download stays: it can still be installed afterwards.
+        Operation::ChangeSlot | Operation::Snapshot => Ok(Admission::Start { superseded: Vec::new() }),
     }
 }
 
@@ -64,12 +72,14 @@ fn holds(state: &JobState, writes_slot: bool) -> bool {
         JobState::Queued
         | JobState::Downloading
         | JobState::Verifying
+        | JobState::Creating
         | JobState::Installing { .. }
         | JobState::Held { .. }
         | JobState::Trial { .. } => true,
         JobState::AwaitingReboot { .. } => writes_slot,
         JobState::Downloaded
         | JobState::Committed
+        | JobState::Completed
         | JobState::Cancelled { .. }
         | JobState::Failed { .. }
         | JobState::RolledBack { .. } => false,

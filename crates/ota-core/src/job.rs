@@ -1,4 +1,4 @@
-//! The life of an update job, as a pure state machine.
+//! The life of a job, as a pure state machine.
 //!
 //! ```text
 //! Queued ─▶ Downloading ─▶ Verifying ─▶ Downloaded ─▶ Installing ─▶ AwaitingReboot ─▶ Trial ─▶ Committed
@@ -6,16 +6,23 @@
 //!               ⇅ Held(reasons)  — a gate closed; resumes by itself when it clears
 //! ```
 //!
+//! An update goes the whole way. A deployment and a restore have their bytes already and begin at `Verifying`; a rollback begins
+//! with reading its slot; a snapshot is `Creating` and then `Completed`. An installation may take a snapshot before it touches its
+//! slot.
+//!
 //! The runner performs one [`Effect`] at a time and reports its outcome as a [`JobEvent`]. `Start`, `Install`, `Cancel` and
 //! `RebootOrdered` come from people; `GateClosed` and `Cleared` from the safety verdict; `Booted` from the start of the
 //! service, where the boot environment wins over what the job remembers; everything else from the ports.
 
 mod apply;
 mod reconcile;
+mod work;
 
-use crate::{Actor, JobId, Phase, Release, SlotId, overall_percentage};
+use crate::{Actor, BootChange, JobId, Phase, SlotId, overall_percentage};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use work::{FormerSystem, JobKind, RestoreSource, RestoredVersion, SnapshotOrder, UploadedImage, Work};
 
 /// How an update reaches the system.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +51,9 @@ impl Strategy {
 pub struct InstallOrder {
     /// Restart as soon as the machine is still; otherwise the slot is armed and the restart waits for a person.
     pub reboot_after: bool,
+    /// Take a snapshot of the running system before the slot is touched; without it nothing is installed.
+    #[serde(default)]
+    pub create_snapshot: bool,
 }
 
 /// What the verifier found in the signed manifest of the bundle.
@@ -70,12 +80,13 @@ pub struct ImageFacts {
     pub sha256: String,
 }
 
-/// An update on its way into a slot.
+/// One operation, from its order to its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     pub id: JobId,
-    pub release: Release,
-    /// The slot that it writes: never the booted one.
+    #[serde(flatten)]
+    pub work: Work,
+    /// The slot that it makes next: never the booted one. For a snapshot the slot that it is taken of.
     pub target: SlotId,
     /// The version that was running when the job was made.
     pub from_version: String,
@@ -87,6 +98,9 @@ pub struct Job {
     pub ended_at: Option<Timestamp>,
     /// Known from the verification on.
     pub bundle: Option<Bundle>,
+    /// The snapshot that was taken before the slot was touched.
+    #[serde(default, rename = "snapshot_taken")]
+    pub snapshot: Option<JobId>,
     /// The overall percentage that people have seen. It is durable before it is shown: what is run again after a restart does
     /// not move it backwards.
     #[serde(default)]
@@ -98,6 +112,8 @@ pub struct Job {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InstallStep {
+    /// The running system is kept as a snapshot.
+    Snapshot,
     /// The boot environment says that the target cannot be started.
     MarkBad,
     /// The images go into the slot and are flushed.
@@ -157,6 +173,8 @@ pub enum JobState {
     Verifying,
     /// Complete and verified in staging; nothing happens until somebody installs it.
     Downloaded,
+    /// A snapshot is being taken.
+    Creating,
     Installing {
         step: InstallStep,
     },
@@ -173,6 +191,8 @@ pub enum JobState {
         failed: Option<String>,
     },
     Committed,
+    /// The end of what needs no restart.
+    Completed,
     Cancelled {
         percentage: f64,
         reason: String,
@@ -204,6 +224,8 @@ pub enum FailureCode {
     InsufficientSpace,
     DownloadFailed,
     InstallFailed,
+    RollbackFailed,
+    RecoveryFailed,
 }
 
 impl FailureCode {
@@ -215,6 +237,8 @@ impl FailureCode {
             Self::InsufficientSpace => "insufficient_space",
             Self::DownloadFailed => "download_failed",
             Self::InstallFailed => "install_failed",
+            Self::RollbackFailed => "rollback_failed",
+            Self::RecoveryFailed => "recovery_failed",
         }
     }
 }
@@ -244,6 +268,7 @@ pub enum JobEvent {
     Start,
     Fetched,
     Verified(Bundle),
+    SnapshotTaken(JobId),
     Install(InstallOrder),
     MarkedBad,
     Written,
@@ -280,6 +305,8 @@ pub enum Effect {
     Fetch,
     /// Verify the staged bundle: chain, manifest, verity tree, every image. → `Verified`
     Verify,
+    /// Take a snapshot: the one that the job is there for, or one of the running system. → `SnapshotTaken`
+    TakeSnapshot,
     /// Mark the target bad in the boot environment. → `MarkedBad`
     MarkTargetBad,
     /// Write and flush the images. → `Written`, or `GateClosed` when the last moment's verdict is not clear
@@ -325,11 +352,13 @@ impl JobState {
             Self::Downloading => "downloading",
             Self::Verifying => "verifying",
             Self::Downloaded => "downloaded",
+            Self::Creating => "creating",
             Self::Installing { .. } => "installing",
             Self::AwaitingReboot { .. } => "awaiting_reboot",
             Self::Held { .. } => "held",
             Self::Trial { .. } => "trial",
             Self::Committed => "committed",
+            Self::Completed => "completed",
             Self::Cancelled { .. } => "cancelled",
             Self::Failed { .. } => "failed",
             Self::RolledBack { .. } => "rolled_back",
@@ -341,7 +370,11 @@ impl JobState {
     pub const fn is_ended(&self) -> bool {
         matches!(
             self,
-            Self::Committed | Self::Cancelled { .. } | Self::Failed { .. } | Self::RolledBack { .. }
+            Self::Committed
+                | Self::Completed
+                | Self::Cancelled { .. }
+                | Self::Failed { .. }
+                | Self::RolledBack { .. }
         )
     }
 
@@ -370,6 +403,24 @@ impl JobState {
 }
 
 impl Job {
+    /// The word of the interface for the job's state: the state's own, but for what the interface calls by the kind of job.
+    #[must_use]
+    pub const fn status(&self) -> &'static str {
+        let works = matches!(
+            self.state,
+            JobState::Queued | JobState::Verifying | JobState::Creating | JobState::Installing { .. }
+        );
+        match (self.work.kind(), &self.state) {
+            (JobKind::Update, state) => state.name(),
+            (_, JobState::Committed) => "completed",
+            (JobKind::Deploy, _) if works => "deploying",
+            (JobKind::Restore, _) if works => "restoring",
+            (JobKind::Rollback, _) if works => "checking",
+            (JobKind::Snapshot, _) if works => "creating",
+            (_, state) => state.name(),
+        }
+    }
+
     /// What the job does right now, as a word for `current_operation`.
     #[must_use]
     pub fn current_operation(&self) -> String {
@@ -378,6 +429,9 @@ impl Job {
             JobState::Queued => "queued".to_owned(),
             JobState::Downloading => "downloading".to_owned(),
             JobState::Verifying => "verifying".to_owned(),
+            JobState::Creating | JobState::Installing { step: InstallStep::Snapshot } => {
+                "creating_snapshot".to_owned()
+            }
             JobState::Installing { step: InstallStep::MarkBad } => format!("preparing_partition_{slot}"),
             JobState::Installing { step: InstallStep::Write } => format!("flashing_partition_{slot}"),
             JobState::Installing { step: InstallStep::ReadBack } => format!("verifying_partition_{slot}"),
@@ -389,10 +443,20 @@ impl Job {
         }
     }
 
+    /// What makes the running slot next again. A slot that was written may not be what it should be and can no longer be started;
+    /// the one of a rollback was proven before and stays what it is.
+    #[must_use]
+    pub const fn stand_down(&self, booted: SlotId, tries: u8) -> BootChange {
+        match self.work {
+            Work::Rollback(_) => BootChange::Commit { booted, tries },
+            _ => BootChange::Disarm { slot: self.target, booted, tries },
+        }
+    }
+
     /// Takes in how far the running step is: `done` is its fraction, 0 to 1. True when `reached` has moved on, by whole
     /// percents: seldom enough to be made durable each time.
     pub fn come_to(&mut self, done: f64) -> bool {
-        let overall = overall_percentage(&self.state, done).floor();
+        let overall = overall_percentage(self, done).floor();
         let further = overall > self.reached;
         if further {
             self.reached = overall;
@@ -402,17 +466,10 @@ impl Job {
 
     /// A job that has just been asked for.
     #[must_use]
-    pub fn new(
-        id: JobId,
-        release: Release,
-        target: SlotId,
-        from: String,
-        actor: Actor,
-        now: Timestamp,
-    ) -> Self {
+    pub fn new(id: JobId, work: Work, target: SlotId, from: String, actor: Actor, now: Timestamp) -> Self {
         Self {
             id,
-            release,
+            work,
             target,
             from_version: from,
             order: None,
@@ -420,6 +477,7 @@ impl Job {
             created_at: now,
             ended_at: None,
             bundle: None,
+            snapshot: None,
             reached: 0.0,
             state: JobState::Queued,
         }

@@ -1,22 +1,38 @@
 //! Job numbers that a person can read out over a radio.
 
+use crate::JobKind;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-const PREFIX: &str = "OTA-JOB-";
+const UPDATE: &str = "OTA-JOB-";
+const DEPLOY: &str = "MANUAL-DEPLOY-";
+const RESTORE: &str = "RESTORE-";
+const ROLLBACK: &str = "ROLLBACK-";
+const SNAPSHOT: &str = "snap-";
+const PREFIXES: [&str; 5] = [UPDATE, DEPLOY, RESTORE, ROLLBACK, SNAPSHOT];
 /// Letters that are not mistaken for digits or for each other.
 const CHECK_LETTERS: &[u8; 20] = b"ACDEFGHJKLMNPRTUVWXY";
 
-/// The number of a job, for example `OTA-JOB-8821X`: a counter and a check letter, so that a misheard digit is noticed.
+/// The number of a job. An update's, for example `OTA-JOB-8821X`, is a counter and a check letter, so that a misheard digit is
+/// noticed; the others are short: `MANUAL-DEPLOY-001`, `RESTORE-001`, `ROLLBACK-001`, `snap-006`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct JobId(String);
 
 impl JobId {
-    /// The id of the `number`th job of this gateway.
+    /// The id of the `number`th job of its kind on this gateway.
     #[must_use]
-    pub fn from_number(number: u64) -> Self {
-        let shown = number.saturating_add(1000);
-        Self(format!("{PREFIX}{shown}{}", check_letter(shown)))
+    pub fn numbered(kind: JobKind, number: u64) -> Self {
+        let prefix = match kind {
+            JobKind::Update => {
+                let shown = number.saturating_add(1000);
+                return Self(format!("{UPDATE}{shown}{}", check_letter(shown)));
+            }
+            JobKind::Deploy => DEPLOY,
+            JobKind::Restore => RESTORE,
+            JobKind::Rollback => ROLLBACK,
+            JobKind::Snapshot => SNAPSHOT,
+        };
+        Self(format!("{prefix}{number:03}"))
     }
 
     #[must_use]
@@ -53,7 +69,7 @@ impl FromStr for JobId {
     type Err = InvalidJobId;
     /// Accepts any text of the right shape; whether such a job exists is the store's to say.
     fn from_str(text: &str) -> Result<Self, InvalidJobId> {
-        let tail = text.strip_prefix(PREFIX).unwrap_or_default();
+        let tail = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or_default();
         let fits = (2..=24).contains(&tail.len()) && tail.bytes().all(|b| b.is_ascii_alphanumeric());
         if fits { Ok(Self(text.to_owned())) } else { Err(InvalidJobId(text.chars().take(64).collect())) }
     }
@@ -65,11 +81,18 @@ mod tests {
 
     #[test]
     fn ids_look_like_the_documented_one_and_differ() {
-        let id = JobId::from_number(7821);
+        let id = JobId::numbered(JobKind::Update, 7821);
         assert!(id.as_str().starts_with("OTA-JOB-8821"), "{id}");
         assert_eq!(id.as_str().len(), "OTA-JOB-8821X".len());
-        assert_ne!(JobId::from_number(1), JobId::from_number(2));
+        assert_ne!(JobId::numbered(JobKind::Update, 1), JobId::numbered(JobKind::Update, 2));
         assert_eq!(id.as_str().parse(), Ok(id));
+        let others = [JobKind::Deploy, JobKind::Restore, JobKind::Rollback, JobKind::Snapshot];
+        let others = others.map(|kind| JobId::numbered(kind, 6));
+        assert_eq!(
+            others.clone().map(|id| id.to_string()),
+            ["MANUAL-DEPLOY-006", "RESTORE-006", "ROLLBACK-006", "snap-006"]
+        );
+        assert!(others.into_iter().all(|id| id.as_str().parse() == Ok(id)));
     }
 
     #[test]

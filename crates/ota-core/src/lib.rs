@@ -26,8 +26,9 @@ pub use audit::{
 pub use boot::{BootChange, BootSelection};
 pub use gate::{Admission, Operation, Refusal, admit};
 pub use job::{
-    Arming, Booted, Bundle, Denied, Effect, Failure, FailureCode, HoldPoint, ImageFacts, InstallOrder,
-    InstallStep, Job, JobEvent, JobState, Strategy,
+    Arming, Booted, Bundle, Denied, Effect, Failure, FailureCode, FormerSystem, HoldPoint, ImageFacts,
+    InstallOrder, InstallStep, Job, JobEvent, JobKind, JobState, RestoreSource, RestoredVersion,
+    SnapshotOrder, Strategy, UploadedImage, Work,
 };
 pub use job_id::{InvalidJobId, JobId};
 pub use pin::{PinKind, UnknownPin, WeakPin, check_new_pin, wait_after_tries};

@@ -1,43 +1,76 @@
 //! How far a job is, in percent.
 
-use crate::{HoldPoint, InstallStep, JobState};
+use crate::{HoldPoint, InstallStep, Job, JobKind, JobState};
 
 /// Share of the download operation that is the transfer; the rest is the verification.
 const TRANSFER: f64 = 95.0;
+/// Where the shares of an operation that ends in a restart begin: the restart itself, and the trial.
+const RESTART: f64 = 90.0;
+const TRIAL: f64 = 95.0;
+
+/// The shares of an installation, in percent: each step begins where the one before ends.
+struct Shares {
+    verify: f64,
+    snapshot: f64,
+    write: f64,
+}
+
+impl Shares {
+    fn of(job: &Job) -> Self {
+        // An update was verified by the operation before.
+        let verify = if job.work.kind() == JobKind::Update { 0.0 } else { 15.0 };
+        let with_snapshot = job.order.is_some_and(|order| order.create_snapshot);
+        let snapshot = if with_snapshot { verify + 20.0 } else { verify };
+        Self { verify, snapshot, write: 65.0 }
+    }
+}
 
 /// Percentage of the operation that the last request started: the download (transfer and verification), then the
-/// installation (writing, reading back, restart). `done` is the fraction of the running step, 0 to 1.
+/// installation (snapshot, writing, reading back, restart); of another kind of job, all of it. `done` is the fraction of the
+/// running step, 0 to 1.
 #[must_use]
-pub fn percentage(state: &JobState, done: f64) -> f64 {
+pub fn percentage(job: &Job, done: f64) -> f64 {
     let done = done.clamp(0.0, 1.0);
-    match state {
-        JobState::Queued | JobState::Held { at: HoldPoint::Download | HoldPoint::Write, .. } => 0.0,
-        JobState::Downloading => done * TRANSFER,
-        JobState::Verifying => TRANSFER + done * (100.0 - TRANSFER),
-        JobState::Downloaded => 100.0,
-        JobState::Installing { step: InstallStep::MarkBad } => 0.0,
-        JobState::Installing { step: InstallStep::Write } => done * 65.0,
-        JobState::Installing { step: InstallStep::ReadBack } => 65.0 + done * 25.0,
-        JobState::Held { .. } | JobState::AwaitingReboot { .. } => 90.0,
-        JobState::Trial { .. } => 95.0,
-        JobState::Committed => 100.0,
+    let within = |from: f64, to: f64| from + done * (to - from);
+    let shares = Shares::of(job);
+    let kind = job.work.kind();
+    match &job.state {
+        JobState::Queued | JobState::Held { at: HoldPoint::Download, .. } => 0.0,
+        JobState::Downloading => within(0.0, TRANSFER),
+        JobState::Verifying if kind == JobKind::Update => within(TRANSFER, 100.0),
+        JobState::Verifying => within(0.0, shares.verify),
+        JobState::Creating => within(0.0, 100.0),
+        JobState::Installing { step: InstallStep::Snapshot } => within(shares.verify, shares.snapshot),
+        JobState::Installing { step: InstallStep::MarkBad } | JobState::Held { at: HoldPoint::Write, .. } => {
+            shares.snapshot
+        }
+        JobState::Installing { step: InstallStep::Write } => within(shares.snapshot, shares.write),
+        JobState::Installing { step: InstallStep::ReadBack } if kind == JobKind::Rollback => {
+            within(0.0, RESTART)
+        }
+        JobState::Installing { step: InstallStep::ReadBack } => within(shares.write, RESTART),
+        JobState::Held { .. } | JobState::AwaitingReboot { .. } => RESTART,
+        JobState::Trial { .. } => TRIAL,
+        JobState::Downloaded | JobState::Committed | JobState::Completed => 100.0,
         JobState::Cancelled { .. } | JobState::Failed { .. } | JobState::RolledBack { .. } => 0.0,
     }
 }
 
-/// Percentage of the whole way from the request to the committed boot, of a step that may be run again. What people see is
-/// [`crate::Job::reached`], which does not go backwards. It is 100 only at the commit.
+/// Percentage of the whole way from the request to the end, for an update the committed boot, of a step that may be run again.
+/// What people see is [`crate::Job::reached`], which does not go backwards. It is 100 only at the end.
 #[must_use]
-pub fn overall_percentage(state: &JobState, done: f64) -> f64 {
-    let part = percentage(state, done) / 100.0;
-    match state {
+pub fn overall_percentage(job: &Job, done: f64) -> f64 {
+    let shown = percentage(job, done);
+    match &job.state {
+        JobState::Committed | JobState::Completed => 100.0,
+        JobState::Cancelled { .. } | JobState::Failed { .. } | JobState::RolledBack { .. } => 0.0,
+        // The end is still to be made durable.
+        _ if job.work.kind() != JobKind::Update => shown.min(99.0),
         JobState::Queued
         | JobState::Downloading
         | JobState::Verifying
         | JobState::Downloaded
-        | JobState::Held { at: HoldPoint::Download, .. } => part * 50.0,
-        JobState::Committed => 100.0,
-        JobState::Cancelled { .. } | JobState::Failed { .. } | JobState::RolledBack { .. } => 0.0,
-        _ => 50.0 + part * 50.0,
+        | JobState::Held { at: HoldPoint::Download, .. } => shown / 2.0,
+        _ => 50.0 + shown / 2.0,
     }
 }

@@ -1,5 +1,6 @@
 //! Slots: the two places an operating system can live in.
 
+use crate::{Bundle, ImageFacts};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -121,6 +122,25 @@ pub struct SlotRecord {
     /// SHA-256 of the root image, lower-case hexadecimal.
     pub sha256: String,
     pub installed_at: Timestamp,
+    /// The signed facts of what was written. A record of an older release has none; then the root image is what is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<Bundle>,
     /// False from the first byte of a write until the read-back matched, and after a failed trial.
     pub good: bool,
+}
+
+impl SlotRecord {
+    /// What the slot holds, where the root image is of class `root`.
+    #[must_use]
+    pub fn content(&self, root: &str) -> Bundle {
+        let root =
+            || ImageFacts { class: root.to_owned(), size: self.image_bytes, sha256: self.sha256.clone() };
+        self.bundle.clone().unwrap_or_else(|| Bundle {
+            version: self.version.clone(),
+            compatible: String::new(),
+            kernel: Some(self.kernel.clone()),
+            signer: String::new(),
+            images: vec![root()],
+        })
+    }
 }

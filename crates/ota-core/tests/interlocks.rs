@@ -6,8 +6,8 @@
 use jiff::Timestamp;
 use ota_core::{
     Actor, ArmGate, Asker, Booted, Bundle, ConstraintId, ConstraintState, Effect, Enabled, InstallOrder, Job,
-    JobEvent, JobId, JobState, OverrideDesk, OverridePolicy, OverrideRequest, Phase, Reading, RebootGate,
-    Release, SafetyMonitor, Severity, SlotId, TargetFile, UpdateKind, WriteGate,
+    JobEvent, JobId, JobKind, JobState, OverrideDesk, OverridePolicy, OverrideRequest, Phase, Reading,
+    RebootGate, Release, SafetyMonitor, Severity, SlotId, TargetFile, UpdateKind, Work, WriteGate,
 };
 use proptest::prelude::*;
 use std::{collections::BTreeSet, time::Duration};
@@ -152,9 +152,9 @@ impl World {
             return;
         }
         self.jobs += 1;
-        let id = JobId::from_number(self.jobs);
-        let mut job = Job::new(id, release(), SlotId::B, "v5.0.4".into(), actor, wall());
-        job.order = Some(InstallOrder { reboot_after: true });
+        let id = JobId::numbered(JobKind::Update, self.jobs);
+        let mut job = Job::new(id, Work::Release(release()), SlotId::B, "v5.0.4".into(), actor, wall());
+        job.order = Some(InstallOrder { reboot_after: true, create_snapshot: false });
         let effect = job.apply(JobEvent::Start, wall()).unwrap();
         if !automatic {
             self.bind(&job.id);
@@ -213,6 +213,7 @@ impl World {
                 if verdict.is_clear() { JobEvent::Cleared } else { closed() }
             }
             Effect::Fetch => JobEvent::Fetched,
+            Effect::TakeSnapshot => unreachable!("none was ordered"),
             Effect::Verify => JobEvent::Verified(bundle()),
             Effect::MarkTargetBad => JobEvent::MarkedBad,
             Effect::WriteSlot => match self.monitor.clearance::<WriteGate>(grant, self.now) {

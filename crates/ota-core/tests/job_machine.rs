@@ -4,8 +4,9 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
 use jiff::Timestamp;
 use ota_core::{
-    Actor, BootChange, BootSelection, Booted, Bundle, Effect, Failure, FailureCode, InstallOrder, Job,
-    JobEvent, JobId, JobState, Release, Severity, SlotId, TargetFile, UpdateKind,
+    Actor, BootChange, BootSelection, Booted, Bundle, Effect, Failure, FailureCode, FormerSystem,
+    InstallOrder, Job, JobEvent, JobId, JobKind, JobState, Release, RestoreSource, RestoredVersion, Severity,
+    SlotId, SnapshotOrder, TargetFile, UpdateKind, UploadedImage, Work,
 };
 use proptest::prelude::*;
 
@@ -24,6 +25,28 @@ fn release() -> Release {
         kernel: None,
         target: TargetFile { name: "x.raucb".into(), length: 1, sha256: "00".into() },
     }
+}
+
+fn work(kind: JobKind) -> Work {
+    let (version, sha256, length) = ("v5.0.5".to_owned(), "00".to_owned(), 1);
+    match kind {
+        JobKind::Update => Work::Release(release()),
+        JobKind::Deploy => {
+            Work::Upload(UploadedImage { name: "x".into(), label: None, version, length, sha256 })
+        }
+        JobKind::Restore => {
+            let from = RestoreSource::Snapshot { id: "snap-001".into() };
+            Work::Restore(RestoredVersion { version, from, length })
+        }
+        JobKind::Rollback => Work::Rollback(FormerSystem { version, kernel: "6.1".into() }),
+        JobKind::Snapshot => {
+            Work::Snapshot(SnapshotOrder { name: "x".into(), description: String::new(), version, length })
+        }
+    }
+}
+
+fn order(reboot_after: bool) -> InstallOrder {
+    InstallOrder { reboot_after, create_snapshot: false }
 }
 
 fn bundle() -> Bundle {
@@ -58,15 +81,19 @@ fn now() -> Timestamp {
 
 impl World {
     fn new(reboot_after: Option<bool>, starts_well: bool) -> Self {
+        Self::with(JobKind::Update, reboot_after.map(order), starts_well)
+    }
+
+    fn with(kind: JobKind, order: Option<InstallOrder>, starts_well: bool) -> Self {
         let mut job = Job::new(
-            JobId::from_number(1),
-            release(),
-            SlotId::B,
+            JobId::numbered(kind, 1),
+            work(kind),
+            if kind == JobKind::Snapshot { SlotId::A } else { SlotId::B },
             "v5.0.4".into(),
             Actor::local("operator"),
             now(),
         );
-        job.order = reboot_after.map(|reboot_after| InstallOrder { reboot_after });
+        job.order = order;
         let env = BootSelection::from_variables(Some("A B"), Some("3"), Some("3"));
         let saved = job.clone();
         let mut world = World {
@@ -133,7 +160,15 @@ impl World {
         match effect {
             Effect::Fetch => self.tell(if fails { failure } else { JobEvent::Fetched }),
             Effect::Verify => self.tell(if fails { failure } else { JobEvent::Verified(bundle()) }),
+            Effect::TakeSnapshot => {
+                let taken = JobEvent::SnapshotTaken(JobId::numbered(JobKind::Snapshot, 7));
+                self.tell(if fails { failure } else { taken });
+            }
             Effect::MarkTargetBad => {
+                assert!(
+                    !self.job.order.is_some_and(|order| order.create_snapshot) || self.job.snapshot.is_some(),
+                    "the slot is not touched before the snapshot is taken"
+                );
                 assert_ne!(self.booted, target, "the booted slot is never marked bad by a write");
                 self.commit(BootChange::MarkBad { slot: target });
                 self.tell(JobEvent::MarkedBad);
@@ -175,7 +210,7 @@ impl World {
                 self.start_service();
             }
             Effect::Disarm { percentage, reason } => {
-                self.commit(BootChange::Disarm { slot: target, booted: self.booted, tries: TRIES });
+                self.commit(self.job.stand_down(self.booted, TRIES));
                 self.tell(JobEvent::Disarmed { percentage, reason });
             }
         }
@@ -185,12 +220,15 @@ impl World {
 fn check(world: &mut World) {
     let before = std::mem::replace(&mut world.seen, world.job.reached);
     assert!(world.seen >= before, "progress went from {before} back to {}", world.seen);
-    assert_eq!(world.seen >= 100.0, world.job.state == JobState::Committed, "{:?}", world.job);
+    let done = matches!(world.job.state, JobState::Committed | JobState::Completed);
+    assert_eq!(world.seen >= 100.0, done, "{:?}", world.job);
     assert!(world.env.next_boot().is_some() || world.booted == SlotId::B, "there is always a slot to boot");
     match &world.job.state {
         JobState::Committed => assert_eq!(world.booted, world.job.target),
         JobState::RolledBack { .. } => assert_eq!(world.booted, world.job.target.other()),
-        JobState::Cancelled { .. } => assert_ne!(world.env.next_boot(), Some(world.job.target)),
+        JobState::Cancelled { .. } if world.job.work.kind() != JobKind::Snapshot => {
+            assert_ne!(world.env.next_boot(), Some(world.job.target));
+        }
         _ => {}
     }
 }
@@ -199,24 +237,29 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn no_order_of_events_breaks_the_gateway(
+        kind in prop::sample::select(JobKind::ALL.to_vec()),
         reboot_after in prop::option::of(any::<bool>()),
+        create_snapshot in any::<bool>(),
         starts_well in any::<bool>(),
         chaos in prop::collection::vec((0u8..100, 0u8..100), 0..80),
     ) {
-        let mut world = World::new(reboot_after, starts_well);
+        // Only a download may wait for its installation to be ordered.
+        let reboot_after = reboot_after.or((kind != JobKind::Update).then_some(false));
+        let order = reboot_after.map(|reboot_after| InstallOrder { reboot_after, create_snapshot });
+        let mut world = World::with(kind, order, starts_well);
         for (kind, luck) in chaos {
             match kind {
                 0..4 => { world.boot(); world.start_service(); }
                 4..10 => world.start_service(),
                 10..13 => world.tell(JobEvent::Cancel { percentage: 1.0, reason: "x".into() }),
-                13..20 => world.tell(JobEvent::Install(InstallOrder { reboot_after: luck % 2 == 0 })),
+                13..20 => world.tell(JobEvent::Install(InstallOrder { reboot_after: luck % 2 == 0, create_snapshot })),
                 _ => world.step(luck),
             }
             check(&mut world);
         }
         // Every open job can end: from here on nothing goes wrong any more.
         for _ in 0..40 {
-            if matches!(world.job.state, JobState::Downloaded) { world.tell(JobEvent::Install(InstallOrder { reboot_after: true })); }
+            if matches!(world.job.state, JobState::Downloaded) { world.tell(JobEvent::Install(self::order(true))); }
             world.step(50);
         }
         prop_assert!(world.job.state.is_ended(), "{:?} still open", world.job.state);
@@ -265,4 +308,58 @@ fn a_trial_cannot_be_cancelled() {
     }
     let refused = world.job.apply(JobEvent::Cancel { percentage: 0.0, reason: String::new() }, now());
     assert!(matches!(refused, Err(ota_core::Denied::TooLateToCancel)));
+}
+
+#[test]
+fn a_cancelled_rollback_leaves_the_other_slot_as_it_was() {
+    let mut world = World::with(JobKind::Rollback, Some(order(false)), true);
+    while world.pending != Some(Effect::AwaitOrder) {
+        world.step(50);
+    }
+    assert_eq!((world.env.next_boot(), world.env.order_variable().as_str()), (Some(SlotId::B), "B A"));
+    world.tell(JobEvent::Cancel { percentage: 90.0, reason: "not today".into() });
+    world.step(50);
+    assert!(matches!(world.job.state, JobState::Cancelled { .. }));
+    assert_eq!((world.env.order_variable().as_str(), world.env.left.a, world.env.left.b), ("A B", 3, 3));
+}
+
+#[test]
+fn a_snapshot_that_fails_leaves_the_slot_alone() {
+    let mut world = World::new(None, true);
+    while !matches!(world.job.state, JobState::Downloaded) {
+        world.step(50);
+    }
+    world.tell(JobEvent::Install(InstallOrder { reboot_after: true, create_snapshot: true }));
+    world.step(0);
+    assert!(matches!(world.job.state, JobState::Failed { .. }), "{:?}", world.job.state);
+    assert_eq!(world.env.left.b, 3, "the slot was not marked bad");
+}
+
+#[test]
+fn each_kind_of_job_ends_by_itself() {
+    for kind in JobKind::ALL {
+        let order = InstallOrder { reboot_after: true, create_snapshot: true };
+        let mut world = World::with(kind, Some(order), true);
+        for _ in 0..20 {
+            world.step(50);
+        }
+        let end = if kind == JobKind::Snapshot { JobState::Completed } else { JobState::Committed };
+        assert_eq!(world.job.state, end, "{kind:?}");
+        assert_eq!(world.job.status(), if kind == JobKind::Update { "committed" } else { "completed" });
+        let snapshot = matches!(kind, JobKind::Update | JobKind::Deploy | JobKind::Restore);
+        assert_eq!(world.job.snapshot.is_some(), snapshot, "{kind:?}");
+    }
+}
+
+#[test]
+fn the_saved_form_of_an_update_is_that_of_older_releases() {
+    let world = World::new(Some(true), true);
+    let saved = serde_json::to_value(&world.job).expect("a job");
+    assert_eq!(saved["release"]["id"], "update-001");
+    assert_eq!(serde_json::from_value::<Job>(saved).expect("the same job"), world.job);
+    for kind in JobKind::ALL {
+        let job = World::with(kind, None, true).job;
+        let saved = serde_json::to_string(&job).expect("a job");
+        assert_eq!(serde_json::from_str::<Job>(&saved).expect("the same job"), job);
+    }
 }

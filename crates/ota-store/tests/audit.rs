@@ -60,8 +60,11 @@ fn job(number: u64) -> Job {
         kernel: None,
         target: TargetFile { name: "v5.0.5.raucb".to_owned(), length: 7, sha256: "ab".repeat(32) },
     };
-    let (id, actor) = (ota_core::JobId::from_number(number), Actor::remote("olga", "10.0.0.7".parse().ok()));
-    Job::new(id, release, SlotId::B, "v5.0.4".to_owned(), actor, now())
+    let (id, actor) = (
+        ota_core::JobId::numbered(ota_core::JobKind::Update, number),
+        Actor::remote("olga", "10.0.0.7".parse().ok()),
+    );
+    Job::new(id, ota_core::Work::Release(release), SlotId::B, "v5.0.4".to_owned(), actor, now())
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@
 
 use jiff::Timestamp;
 use ota_core::{
-    Actor, Failure, FailureCode, InstallOrder, Job, JobId, JobState, Release, Schedule, Settings, Severity,
-    SlotId, SlotRecord, TargetFile, UpdateKind,
+    Actor, Failure, FailureCode, InstallOrder, Job, JobId, JobKind, JobState, Release, Schedule, Settings,
+    Severity, SlotId, SlotRecord, TargetFile, UpdateKind, Work,
 };
 use ota_engine::ports::{Catalog, Fact, LogEntry, LogLevel, Store};
 use ota_store::SqliteStore;
@@ -59,7 +59,14 @@ fn release() -> Release {
 
 async fn new_job(store: &SqliteStore, created: &str) -> Job {
     let id = store.next_job_id().await.unwrap();
-    Job::new(id, release(), SlotId::B, "v5.0.4".to_owned(), Actor::local("operator"), at(created))
+    Job::new(
+        id,
+        Work::Release(release()),
+        SlotId::B,
+        "v5.0.4".to_owned(),
+        Actor::local("operator"),
+        at(created),
+    )
 }
 
 fn entry(level: LogLevel, message: &str) -> LogEntry {
@@ -84,7 +91,7 @@ async fn jobs_come_back_as_they_were_saved() {
     first.state = JobState::Failed {
         failure: Failure { code: FailureCode::DownloadFailed, message: "no route".to_owned() },
     };
-    first.order = Some(InstallOrder { reboot_after: true });
+    first.order = Some(InstallOrder { reboot_after: true, create_snapshot: false });
     first.ended_at = Some(at("2026-11-24T12:30:00Z"));
     store.save_jobs(&[&first], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
     store.save_jobs(&[], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
@@ -96,7 +103,7 @@ async fn jobs_come_back_as_they_were_saved() {
     assert_eq!(store.recent_jobs(1).await.unwrap(), [second]);
     assert_eq!(store.recent_jobs(0).await.unwrap(), []);
     assert_eq!(store.job(&first.id).await.unwrap(), Some(first));
-    assert_eq!(store.job(&JobId::from_number(999)).await.unwrap(), None);
+    assert_eq!(store.job(&JobId::numbered(JobKind::Update, 999)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -116,7 +123,7 @@ async fn job_numbers_are_never_given_twice() {
         }
         store.close().await;
     }
-    let expected: HashSet<_> = (1..=30).map(JobId::from_number).collect();
+    let expected: HashSet<_> = (1..=30).map(|number| JobId::numbered(JobKind::Update, number)).collect();
     assert_eq!(seen, expected);
 }
 

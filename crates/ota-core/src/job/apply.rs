@@ -1,6 +1,6 @@
 //! The transition function.
 
-use super::{Arming, Denied, Effect, HoldPoint, InstallStep, Job, JobEvent, JobState};
+use super::{Arming, Denied, Effect, HoldPoint, InstallStep, Job, JobEvent, JobState, Work};
 use crate::{Phase, overall_percentage};
 use jiff::Timestamp;
 
@@ -22,7 +22,7 @@ impl Job {
             event => self.advance(event)?,
         };
         self.state = state;
-        self.reached = self.reached.max(overall_percentage(&self.state, 0.0));
+        self.reached = self.reached.max(overall_percentage(self, 0.0));
         if self.state.is_ended() {
             self.ended_at = Some(now);
         }
@@ -33,7 +33,7 @@ impl Job {
         use {HoldPoint as At, InstallStep as Step, JobEvent as E, JobState as S};
         let installing = |step| S::Installing { step };
         Ok(match (&self.state, event) {
-            (S::Queued, E::Start) => (S::Downloading, Some(Effect::AwaitClear(Phase::Download))),
+            (S::Queued, E::Start) => self.first(),
             (S::Downloading | S::Held { at: At::Download, .. }, E::Cleared) => {
                 (S::Downloading, Some(Effect::Fetch))
             }
@@ -41,13 +41,18 @@ impl Job {
             (S::Verifying, E::Verified(bundle)) => {
                 self.bundle = Some(bundle);
                 match self.order {
-                    Some(_) => (installing(Step::MarkBad), Some(Effect::AwaitClear(Phase::Write))),
+                    Some(_) => self.before_writing(),
                     None => (S::Downloaded, None),
                 }
             }
             (S::Downloaded, E::Install(order)) => {
                 self.order = Some(order);
-                (installing(Step::MarkBad), Some(Effect::AwaitClear(Phase::Write)))
+                self.before_writing()
+            }
+            (S::Creating, E::SnapshotTaken(_)) => (S::Completed, None),
+            (S::Installing { step: Step::Snapshot }, E::SnapshotTaken(id)) => {
+                self.snapshot = Some(id);
+                self.before_writing()
             }
             (S::Installing { step: Step::MarkBad } | S::Held { at: At::Write, .. }, E::Cleared) => {
                 (installing(Step::MarkBad), Some(Effect::MarkTargetBad))
@@ -86,7 +91,7 @@ impl Job {
             }
             // The slot stays armed and proven; a person can try the restart again.
             (S::AwaitingReboot { armed: Arming::Yes }, E::RebootFailed) => {
-                self.order = Some(super::InstallOrder { reboot_after: false });
+                self.order = self.order.map(|order| super::InstallOrder { reboot_after: false, ..order });
                 (S::AwaitingReboot { armed: Arming::Yes }, Some(Effect::AwaitOrder))
             }
             (
@@ -107,6 +112,26 @@ impl Job {
                 return Err(Denied::OutOfOrder { state: state.name(), event: event.name() });
             }
         })
+    }
+
+    /// Where a job of its kind begins.
+    pub(super) fn first(&self) -> (JobState, Option<Effect>) {
+        match &self.work {
+            Work::Release(_) => (JobState::Downloading, Some(Effect::AwaitClear(Phase::Download))),
+            Work::Upload(_) | Work::Restore(_) => (JobState::Verifying, Some(Effect::Verify)),
+            Work::Rollback(_) => {
+                (JobState::Installing { step: InstallStep::ReadBack }, Some(Effect::ReadBack))
+            }
+            Work::Snapshot(_) => (JobState::Creating, Some(Effect::TakeSnapshot)),
+        }
+    }
+
+    /// The way into the slot: over a snapshot of the running system where one was ordered and is not there yet.
+    pub(super) fn before_writing(&self) -> (JobState, Option<Effect>) {
+        if self.snapshot.is_none() && self.order.is_some_and(|order| order.create_snapshot) {
+            return (JobState::Installing { step: InstallStep::Snapshot }, Some(Effect::TakeSnapshot));
+        }
+        (JobState::Installing { step: InstallStep::MarkBad }, Some(Effect::AwaitClear(Phase::Write)))
     }
 
     /// `reboot_after` goes on to the restart, otherwise a person orders it.
@@ -145,6 +170,7 @@ impl JobEvent {
             Self::Start => "start",
             Self::Fetched => "fetched",
             Self::Verified(_) => "verified",
+            Self::SnapshotTaken(_) => "snapshot taken",
             Self::Install(_) => "install",
             Self::MarkedBad => "marked bad",
             Self::Written => "written",

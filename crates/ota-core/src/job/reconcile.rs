@@ -3,23 +3,28 @@
 //! The process may have been killed, the power cut, or the gateway rebooted on purpose. The booted slot and the boot
 //! environment say what happened; the job's own memory only breaks ties.
 
-use super::{Arming, Booted, Effect, Failure, FailureCode, HoldPoint, InstallStep, Job, JobState};
+use super::{Arming, Booted, Effect, Failure, FailureCode, HoldPoint, InstallStep, Job, JobState, Work};
 use crate::Phase;
 
 impl Job {
     pub(super) fn reconcile(&self, booted: Booted) -> (JobState, Option<Effect>) {
         let on_target = booted.slot == self.target;
         match &self.state {
-            JobState::Queued | JobState::Downloading | JobState::Held { at: HoldPoint::Download, .. } => {
+            JobState::Queued => self.first(),
+            JobState::Downloading | JobState::Held { at: HoldPoint::Download, .. } => {
                 (JobState::Downloading, Some(Effect::AwaitClear(Phase::Download)))
             }
+            // What there was of it is swept; it is taken again.
+            JobState::Creating => (JobState::Creating, Some(Effect::TakeSnapshot)),
             JobState::Verifying => (JobState::Verifying, Some(Effect::Verify)),
             JobState::Installing { .. } | JobState::Held { at: HoldPoint::Write, .. } if on_target => {
                 (JobState::Failed { failure: self.runs_from_target() }, None)
             }
+            // A rollback has written nothing.
+            JobState::Installing { .. } if matches!(self.work, Work::Rollback(_)) => self.first(),
             // What was half written is written again from the start.
             JobState::Installing { .. } | JobState::Held { at: HoldPoint::Write, .. } => {
-                (JobState::Installing { step: InstallStep::MarkBad }, Some(Effect::AwaitClear(Phase::Write)))
+                self.before_writing()
             }
             JobState::AwaitingReboot { armed } => self.after_waiting(*armed, booted),
             JobState::Held { at: HoldPoint::Arm, .. } => self.after_waiting(Arming::No, booted),
@@ -46,7 +51,9 @@ impl Job {
         if given_up {
             let reason = format!(
                 "{} did not start from slot {} and used up its tries; the boot loader went back to slot {}",
-                self.release.version, self.target, booted.slot
+                self.work.version(),
+                self.target,
+                booted.slot
             );
             return (JobState::RolledBack { reason }, None);
         }
@@ -64,7 +71,9 @@ impl Job {
             (false, None) => {
                 let reason = format!(
                     "{} never became healthy on slot {} and used up its tries; the boot loader went back to slot {}",
-                    self.release.version, self.target, booted.slot
+                    self.work.version(),
+                    self.target,
+                    booted.slot
                 );
                 (JobState::RolledBack { reason }, None)
             }

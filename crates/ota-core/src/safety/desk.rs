@@ -250,7 +250,7 @@ mod tests {
     }
 
     fn job(number: u64) -> JobId {
-        JobId::from_number(number)
+        JobId::numbered(crate::JobKind::Update, number)
     }
 
     #[test]
