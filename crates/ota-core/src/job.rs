@@ -69,6 +69,14 @@ pub struct Bundle {
     pub images: Vec<ImageFacts>,
 }
 
+impl Bundle {
+    /// Bytes that the images take in a slot.
+    #[must_use]
+    pub fn image_bytes(&self) -> u64 {
+        self.images.iter().fold(0, |sum, image| sum.saturating_add(image.size))
+    }
+}
+
 /// One signed image of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageFacts {

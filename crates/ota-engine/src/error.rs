@@ -29,6 +29,15 @@ pub enum OtaError {
     TargetRuns { job: JobId, slot: SlotId },
     #[error("Job {job} cannot be cancelled: {reason}.")]
     TooLateToCancel { job: JobId, reason: String },
+    #[error("There is no snapshot “{0}”.")]
+    UnknownSnapshot(String),
+    #[error("There is neither a snapshot nor a kept bundle of {0} on this gateway.")]
+    NothingToRestore(String),
+    /// It is there, and cannot be kept or restored.
+    #[error("{reason}")]
+    Unrestorable { reason: String, state: &'static str },
+    #[error("{reason}")]
+    NoWayBack { reason: String, state: &'static str },
     /// The release cannot be installed on this gateway.
     #[error("{0}")]
     Unfit(String),
@@ -65,11 +74,18 @@ impl OtaError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::UnknownUpdate(_) | Self::UnknownJob(_) => "not_found",
+            Self::UnknownUpdate(_)
+            | Self::UnknownJob(_)
+            | Self::UnknownSnapshot(_)
+            | Self::NothingToRestore(_) => "not_found",
             Self::BadRequest(_) => "bad_request",
             Self::Busy { .. } => "busy",
             Self::Blocked(_) => "blocked",
-            Self::NotDownloaded { .. } | Self::TargetRuns { .. } | Self::TooLateToCancel { .. } => "conflict",
+            Self::NotDownloaded { .. }
+            | Self::TargetRuns { .. }
+            | Self::TooLateToCancel { .. }
+            | Self::Unrestorable { .. }
+            | Self::NoWayBack { .. } => "conflict",
             Self::Unfit(_) => "invalid_image",
             Self::Step(failure) | Self::NoRoom(failure) => failure.code.as_str(),
             Self::Repository(_) => "download_failed",

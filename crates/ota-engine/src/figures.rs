@@ -31,11 +31,11 @@ impl Figures {
     /// Figures of a job that nobody works on.
     #[must_use]
     pub fn resting(job: &Job) -> Self {
-        let total = job.release.target.length;
+        let total = job.work.length();
         let done = if matches!(job.state, JobState::Queued) { 0 } else { total };
         let shown = match &job.state {
             JobState::Cancelled { percentage, .. } => *percentage,
-            state => percentage(state, 0.0),
+            _ => percentage(job, 0.0),
         };
         Self { percentage: shown, overall: job.reached, done, total, ..Self::default() }
     }
@@ -98,7 +98,7 @@ impl Gauge {
         let eta = (pace.speed >= 1.0 && total > 0)
             .then(|| Duration::try_from_secs_f64((missing / pace.speed).ceil()).unwrap_or(Duration::MAX));
         Figures {
-            percentage: percentage(&job.state, pace.fraction(done, total)),
+            percentage: percentage(job, pace.fraction(done, total)),
             overall: job.reached,
             speed: pace.speed,
             done,

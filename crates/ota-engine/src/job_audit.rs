@@ -1,21 +1,24 @@
 //! What a job's changes of state mean to the audit log. The records are saved together with the state, so that neither is
 //! there without the other.
 
-use ota_core::{Arming, AuditAction, AuditEntry, AuditOutcome, InstallStep, Job, JobState};
+use ota_core::{Arming, AuditAction, AuditEntry, AuditOutcome, InstallStep, Job, JobKind, JobState};
 
 /// What is to be recorded when `job` has come into its state from `before`. A cancel is recorded by whoever cancels.
 pub(crate) fn entry(before: &JobState, job: &Job) -> Option<AuditEntry> {
     use {AuditAction as Action, AuditOutcome as Outcome, JobState as S};
-    let (version, slot) = (&job.release.version, job.target);
+    let (version, slot) = (job.work.version(), job.target);
     let (action, outcome, detail) = match &job.state {
-        S::Downloaded | S::Installing { step: InstallStep::MarkBad } if matches!(before, S::Verifying) => {
+        S::Downloaded | S::Installing { step: InstallStep::MarkBad | InstallStep::Snapshot }
+            if matches!(before, S::Verifying) =>
+        {
             let signer = job.bundle.as_ref().map_or("unknown", |bundle| bundle.signer.as_str());
             let detail = format!("{version} is verified, signed by {signer}");
-            (Action::Download, Outcome::Succeeded, detail)
+            (prepared(job), Outcome::Succeeded, detail)
         }
         S::AwaitingReboot { armed: Arming::No } if matches!(before, S::Installing { .. }) => {
-            (Action::Install, Outcome::Succeeded, format!("{version} is written to slot {slot} and proven"))
+            (written(job), Outcome::Succeeded, format!("slot {slot} holds {version}, proven"))
         }
+        S::Completed => (Action::Snapshot, Outcome::Succeeded, format!("{version} of slot {slot} is kept")),
         state if state.is_next() && !before.is_next() => {
             (Action::Arm, Outcome::Succeeded, format!("slot {slot} with {version} starts next"))
         }
@@ -30,16 +33,34 @@ pub(crate) fn entry(before: &JobState, job: &Job) -> Option<AuditEntry> {
         }
         S::Failed { failure } => {
             let outcome = Outcome::failed(failure.code.as_str());
-            (failed_action(before), outcome, failure.message.clone())
+            let action = if is_prepared(before) { written(job) } else { prepared(job) };
+            (action, outcome, failure.message.clone())
         }
         _ => return None,
     };
     Some(AuditEntry::new(&job.actor, action, outcome).about(job.id.as_str()).saying(detail))
 }
 
-const fn failed_action(before: &JobState) -> AuditAction {
-    match before {
-        JobState::Queued | JobState::Downloading | JobState::Verifying => AuditAction::Download,
-        _ => AuditAction::Install,
+/// What it is called to bring the bytes of the job and to verify them.
+const fn prepared(job: &Job) -> AuditAction {
+    match job.work.kind() {
+        JobKind::Update => AuditAction::Download,
+        _ => written(job),
     }
+}
+
+/// What it is called to do the job's work on a slot.
+const fn written(job: &Job) -> AuditAction {
+    match job.work.kind() {
+        JobKind::Update => AuditAction::Install,
+        JobKind::Deploy => AuditAction::Deploy,
+        JobKind::Restore => AuditAction::Restore,
+        JobKind::Rollback => AuditAction::RollbackOrder,
+        JobKind::Snapshot => AuditAction::Snapshot,
+    }
+}
+
+/// Whether the bytes were complete and verified.
+const fn is_prepared(before: &JobState) -> bool {
+    !matches!(before, JobState::Queued | JobState::Downloading | JobState::Verifying)
 }

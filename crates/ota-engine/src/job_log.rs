@@ -1,18 +1,25 @@
 //! What a job's changes of state say to people.
 
-use ota_core::{Arming, HoldPoint, InstallStep, Job, JobState};
+use ota_core::{Arming, HoldPoint, InstallStep, Job, JobKind, JobState};
 
 use crate::ports::LogLevel;
 
 /// The line for the activity log when a job has come into its state.
 pub(crate) fn line(job: &Job) -> (LogLevel, String) {
-    let (id, version, slot) = (&job.id, &job.release.version, job.target);
+    let (id, version, slot) = (&job.id, job.work.version(), job.target);
     let info = |text: String| (LogLevel::Info, text);
     match &job.state {
         JobState::Queued => info(format!("{id}: {version} was requested by {} for slot {slot}", job.actor)),
         JobState::Downloading => info(format!("{id}: downloading {version}")),
-        JobState::Verifying => info(format!("{id}: download complete, verifying signature and content")),
+        JobState::Verifying => info(format!("{id}: verifying signature and content of {version}")),
         JobState::Downloaded => info(format!("{id}: {version} is verified and ready to be installed")),
+        JobState::Creating => info(format!("{id}: taking a snapshot of slot {slot} with {version}")),
+        JobState::Installing { step: InstallStep::Snapshot } => {
+            info(format!("{id}: taking a snapshot of the running system first"))
+        }
+        JobState::Installing { step: InstallStep::ReadBack } if job.work.kind() == JobKind::Rollback => {
+            info(format!("{id}: comparing slot {slot} with what was installed there"))
+        }
         JobState::Installing { step: InstallStep::MarkBad } => {
             info(format!("{id}: slot {slot} is taken out of the boot order and will be written"))
         }
@@ -23,7 +30,7 @@ pub(crate) fn line(job: &Job) -> (LogLevel, String) {
         JobState::AwaitingReboot { armed: Arming::Yes } => {
             info(format!("{id}: slot {slot} with {version} is next to start"))
         }
-        JobState::AwaitingReboot { .. } => info(format!("{id}: slot {slot} matches the signed image")),
+        JobState::AwaitingReboot { .. } => info(format!("{id}: slot {slot} is proven to hold {version}")),
         JobState::Held { at, reasons } => {
             let before = match at {
                 HoldPoint::Download => "downloading",
@@ -38,6 +45,7 @@ pub(crate) fn line(job: &Job) -> (LogLevel, String) {
         JobState::Trial { failed: Some(reason) } => {
             (LogLevel::Error, format!("{id}: {version} failed its trial: {reason}"))
         }
+        JobState::Completed => info(format!("{id}: the snapshot of {version} is complete")),
         JobState::Committed => info(format!("{id}: {version} is confirmed on slot {slot}")),
         JobState::Cancelled { reason, .. } => (LogLevel::Warning, format!("{id}: cancelled: {reason}")),
         JobState::Failed { failure } => (LogLevel::Error, format!("{id}: {}", failure.message)),

@@ -18,15 +18,14 @@ use crate::{
 pub struct InstallCommand {
     pub job: JobId,
     pub strategy: Strategy,
-    pub reboot_after: bool,
-    pub create_snapshot: bool,
+    pub order: InstallOrder,
 }
 
 impl InstallCommand {
-    /// Into the inactive slot, without a snapshot.
+    /// Into the inactive slot.
     #[must_use]
-    pub const fn plain(job: JobId, reboot_after: bool) -> Self {
-        Self { job, strategy: Strategy::Seamless, reboot_after, create_snapshot: false }
+    pub const fn seamless(job: JobId, order: InstallOrder) -> Self {
+        Self { job, strategy: Strategy::Seamless, order }
     }
 }
 
@@ -69,7 +68,8 @@ impl Ota {
         let open = desk.iter().find(|open| open.id == job.id);
         let state = open.map_or(&job.state, |open| &open.state);
         if !matches!(state, JobState::Downloaded) {
-            return Err(OtaError::NotDownloaded { job: job.id, state: state.name() });
+            let state = open.unwrap_or(&job).status();
+            return Err(OtaError::NotDownloaded { job: job.id, state });
         }
         if job.target == self.parts.slots.booted() {
             return Err(OtaError::TargetRuns { job: job.id, slot: job.target });
@@ -86,7 +86,7 @@ impl Ota {
             return Err(OtaError::UnknownJob(job.id.to_string()));
         };
         let mut next = open.clone();
-        let order = InstallOrder { reboot_after: command.reboot_after };
+        let order = command.order;
         let now = self.parts.clock.now();
         let effect = next.apply(JobEvent::Install(order), now);
         let effect = effect.map_err(|denied| OtaError::Internal(denied.to_string()))?;
@@ -133,7 +133,7 @@ impl Ota {
         self.must_be_up()?;
         let job = self.find(id).await?;
         if job.state.is_ended() {
-            return Err(too_late(&job, &Denied::Ended(job.state.name())));
+            return Err(too_late(&job, &Denied::Ended(job.status())));
         }
         if !job.state.can_cancel() {
             return Err(too_late(&job, &Denied::TooLateToCancel));
@@ -161,7 +161,7 @@ impl Ota {
         match &job.state {
             JobState::Cancelled { .. } => Ok(self.view(&job)),
             JobState::Failed { failure } => Err(OtaError::Step(failure.clone())),
-            state if state.is_ended() => Err(too_late(&job, &Denied::Ended(state.name()))),
+            state if state.is_ended() => Err(too_late(&job, &Denied::Ended(job.status()))),
             _ => {
                 self.tasks.spawn(Arc::clone(self).resume(id.clone()));
                 let message =
@@ -207,11 +207,6 @@ fn offered(command: &InstallCommand) -> Result<(), OtaError> {
             "The strategy {} is not available on this gateway; use seamless.",
             command.strategy.as_str()
         )));
-    }
-    if command.create_snapshot {
-        return Err(OtaError::BadRequest(
-            "Snapshots are not available on this gateway; set create_snapshot to false.".into(),
-        ));
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! The engine's state, its start and its end.
 
 use arc_swap::ArcSwap;
-use ota_core::{BootSelection, BySlot, Job, OverrideDesk, Phase, Repeats, SafetyMonitor, SlotHealth};
+use ota_core::{
+    BootSelection, BySlot, Job, JobKind, OverrideDesk, Phase, Repeats, SafetyMonitor, SlotHealth,
+};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -19,6 +21,7 @@ use crate::{
     pins::PinLocks,
     ports::{Fact, LogEntry, LogLevel, LogPage, SlotUsage, StoreError},
     runner::Drivers,
+    scrub::Scrub,
 };
 
 /// Messages that a slow listener may be behind before it has to read everything again.
@@ -49,6 +52,8 @@ pub struct Ota {
     pub(crate) checked: Notify,
     pub(crate) first_check_done: AtomicBool,
     pub(crate) reconciled: AtomicBool,
+    /// What is known about the bytes of the other slot.
+    pub(crate) scrub: Mutex<Scrub>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
@@ -80,12 +85,14 @@ impl Ota {
             checked: Notify::new(),
             first_check_done: AtomicBool::new(false),
             reconciled: AtomicBool::new(false),
+            scrub: Mutex::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
         ota.lock_pins().await?;
         ota.override_ended_by_restart().await?;
         ota.show_newest_job().await?;
+        ota.refresh_recovery().await;
         ota.refresh_slots(&ota.desk.lock().await).await;
         Ok(ota)
     }
@@ -114,6 +121,7 @@ impl Ota {
             may_start: false,
             force: Arc::default(),
             job: None,
+            recovery: Arc::default(),
             last_failures: Arc::new(Self::failures(&store.recent_jobs(REMEMBERED_JOBS).await?)),
             resources: parts.telemetry.resources(),
         })
@@ -122,8 +130,9 @@ impl Ota {
     /// The newest end of each version, where it was not a good one. `recent` is newest first.
     fn failures(recent: &[Job]) -> BTreeMap<String, String> {
         let mut seen = BTreeMap::new();
-        for job in recent.iter().filter(|job| job.state.is_ended()) {
-            seen.entry(job.release.version.clone()).or_insert_with(|| job_log::failure(&job.state));
+        let updates = recent.iter().filter(|job| job.work.kind() == JobKind::Update);
+        for job in updates.filter(|job| job.state.is_ended()) {
+            seen.entry(job.work.version().to_owned()).or_insert_with(|| job_log::failure(&job.state));
         }
         seen.into_iter().filter_map(|(version, failure)| Some((version, failure?))).collect()
     }
@@ -137,6 +146,7 @@ impl Ota {
         self.tasks.spawn(Arc::clone(self).count_refusals());
         self.tasks.spawn(Arc::clone(self).reconcile());
         self.tasks.spawn(Arc::clone(self).check_on_schedule());
+        self.tasks.spawn(Arc::clone(self).scrub_on_schedule());
     }
 
     /// Ends all work at its next safe point. Jobs stay as they are and go on at the next start.

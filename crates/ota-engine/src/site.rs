@@ -4,8 +4,8 @@ use ota_core::{ConstraintId, OverridePolicy};
 use std::{sync::Arc, time::Duration};
 
 use crate::ports::{
-    BootEnvironment, Bundles, Clock, Fetcher, HealthCheck, PinStore, Reboot, Repository, SecretCheck,
-    Sensors, Slots, Store, Telemetry,
+    BootEnvironment, Bundles, Clock, Fetcher, HealthCheck, KeptBundles, PinStore, Reboot, Repository,
+    SecretCheck, Sensors, Slots, Snapshots, Store, Telemetry, Uploads,
 };
 
 /// The gateway as its configuration describes it.
@@ -28,6 +28,8 @@ pub struct Site {
     pub check_interval: Duration,
     /// How long the machine must have stood still before arming and restart.
     pub clear_for: Duration,
+    /// How old a proof of an untouched slot may be that a rollback relies on.
+    pub scrub_interval: Duration,
     /// Constraints and whether each is enabled.
     pub constraints: Vec<(ConstraintId, bool)>,
     /// What may be overridden, by how many people and for how long.
@@ -48,6 +50,9 @@ pub struct Parts {
     pub fetcher: Arc<dyn Fetcher>,
     pub bundles: Arc<dyn Bundles>,
     pub slots: Arc<dyn Slots>,
+    pub snapshots: Arc<dyn Snapshots>,
+    pub kept: Arc<dyn KeptBundles>,
+    pub uploads: Arc<dyn Uploads>,
     pub boot: Arc<dyn BootEnvironment>,
     pub reboot: Arc<dyn Reboot>,
     pub sensors: Arc<dyn Sensors>,

@@ -5,7 +5,7 @@ use ota_core::{BootSelection, BySlot, Job, Settings, SlotHealth, SlotId, SlotRec
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
-    Figures, OverrideView, Site,
+    Figures, OverrideView, RecoveryView, Site,
     ports::{Catalog, ResourceUse, SlotUsage},
 };
 
@@ -33,6 +33,8 @@ pub struct Snapshot {
     pub force: Arc<OverrideView>,
     /// The running job, or the last one that ended.
     pub job: Option<Arc<JobView>>,
+    /// What can be gone back to.
+    pub recovery: Arc<RecoveryView>,
     /// By version: how the last attempt here ended, when it did not end well.
     pub last_failures: Arc<BTreeMap<String, String>>,
     pub resources: ResourceUse,

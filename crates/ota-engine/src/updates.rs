@@ -1,8 +1,8 @@
 //! Starting a download, and with it, where ordered, the whole way to the new system.
 
 use ota_core::{
-    Actor, Admission, AuditAction, AuditEntry, Effect, InstallOrder, Job, JobEvent, JobId, Operation, Phase,
-    Refusal, Release, SlotId,
+    Actor, Admission, AuditAction, AuditEntry, Effect, InstallOrder, Job, JobEvent, JobId, JobKind,
+    Operation, Phase, Refusal, Release, SlotId, Work,
 };
 use std::sync::{Arc, atomic::Ordering};
 
@@ -48,7 +48,7 @@ impl Ota {
     ) -> Result<JobView, OtaError> {
         self.must_be_up()?;
         let release = self.offered(&order)?;
-        let target = self.target_slot(&order)?;
+        let target = self.inactive_slot(order.target.as_deref())?;
         let mut desk = self.desk.lock().await;
         let operation =
             Operation::Download { sha256: &release.target.sha256, writes_slot: order.install.is_some() };
@@ -86,7 +86,7 @@ impl Ota {
         let about = |action, detail: String| {
             AuditEntry::attempt(&job.actor, action).about(job.id.as_str()).saying(detail)
         };
-        let (id, version) = (&job.release.id, &job.release.version);
+        let (id, version) = (job.work.release_id(), job.work.version());
         self.audit(&about(AuditAction::Download, format!("{id}, {version}"))).await?;
         match job.order {
             Some(order) => self.audit(&about(AuditAction::Install, install_detail(job, order))).await,
@@ -101,10 +101,10 @@ impl Ota {
         order: Option<InstallOrder>,
         actor: &Actor,
     ) -> Result<(Job, Effect), OtaError> {
-        let id = self.parts.store.next_job_id().await?;
+        let id = self.parts.store.next_job_id(JobKind::Update).await?;
         let from = self.snapshot().running_version().to_owned();
         let now = self.parts.clock.now();
-        let mut job = Job::new(id, release, target, from, actor.clone(), now);
+        let mut job = Job::new(id, Work::Release(release), target, from, actor.clone(), now);
         job.order = order;
         let effect =
             job.apply(JobEvent::Start, now).map_err(|denied| OtaError::Internal(denied.to_string()))?;
@@ -117,7 +117,7 @@ impl Ota {
         let mut ended = Vec::new();
         for job in desk.iter().filter(|job| superseded.contains(&job.id)) {
             let mut job = job.clone();
-            let reason = format!("superseded by {} ({})", by.release.version, by.id);
+            let reason = format!("superseded by {} ({})", by.work.version(), by.id);
             let cancel = JobEvent::Cancel { percentage: 100.0, reason };
             job.apply(cancel, self.parts.clock.now())
                 .map_err(|denied| OtaError::Internal(denied.to_string()))?;
@@ -139,9 +139,7 @@ impl Ota {
                 self.audit_refusal(&entry.saying("it had been downloaded and verified before")).await;
                 self.progress(&job).await
             }
-            Some(InstallOrder { reboot_after }) => {
-                self.install(InstallCommand::plain(job, reboot_after), actor).await
-            }
+            Some(order) => self.install(InstallCommand::seamless(job, order), actor).await,
         }
     }
 
@@ -171,19 +169,6 @@ impl Ota {
         Ok(release.clone())
     }
 
-    fn target_slot(&self, order: &DownloadOrder) -> Result<SlotId, OtaError> {
-        let booted = self.parts.slots.booted();
-        let Some(name) = &order.target else { return Ok(booted.other()) };
-        match name.parse::<SlotId>() {
-            Ok(slot) if slot == booted => Err(OtaError::BadRequest(format!(
-                "Partition {slot} is running and is never written; the target is partition {}.",
-                booted.other()
-            ))),
-            Ok(slot) => Ok(slot),
-            Err(error) => Err(OtaError::BadRequest(format!("target_partition: {error}."))),
-        }
-    }
-
     /// Until the jobs are reconciled nobody knows whether the gate is free.
     pub(crate) fn must_be_up(&self) -> Result<(), OtaError> {
         if self.reconciled.load(Ordering::Acquire) { Ok(()) } else { Err(OtaError::Starting) }
@@ -192,13 +177,14 @@ impl Ota {
 
 /// What an installation will do.
 pub(crate) fn install_detail(job: &Job, order: InstallOrder) -> String {
+    let first = if order.create_snapshot { "snapshot, then " } else { "" };
     let then = if order.reboot_after { ", then restart" } else { "" };
-    format!("{} into slot {}{then}", job.release.version, job.target)
+    format!("{first}{} into slot {}{then}", job.work.version(), job.target)
 }
 
 fn superseded_entry(ended: &Job, by: &Job) -> AuditEntry {
     let entry = AuditEntry::success(&by.actor, AuditAction::Cancel).about(ended.id.as_str());
-    entry.saying(format!("superseded by {} ({})", by.release.version, by.id))
+    entry.saying(format!("superseded by {} ({})", by.work.version(), by.id))
 }
 
 pub(crate) fn busy(refusal: Refusal) -> OtaError {

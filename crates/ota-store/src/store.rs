@@ -7,7 +7,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
-use ota_core::{AuditEntry, AuditHead, AuditRecord, Job, JobId, Settings, SlotId, SlotRecord};
+use ota_core::{AuditEntry, AuditHead, AuditRecord, Job, JobId, JobKind, Settings, SlotId, SlotRecord};
 use ota_engine::ports::{
     AuditPage, AuditQuery, Catalog, Fact, LogEntry, LogLevel, LogPage, Store, StoreError,
 };
@@ -36,11 +36,11 @@ impl SqliteStore {
         done.map(drop).map_err(failed("saving the settings"))
     }
 
-    async fn count_up(&self) -> Result<i64, sqlx::Error> {
-        let statement = "INSERT INTO counter (name, value) VALUES ('job', 1)
+    async fn count_up(&self, counter: &str) -> Result<i64, sqlx::Error> {
+        let statement = "INSERT INTO counter (name, value) VALUES (?1, 1)
                          ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value";
         let mut transaction = self.begin().await?;
-        let number = sqlx::query_scalar(statement).fetch_one(&mut *transaction).await?;
+        let number = sqlx::query_scalar(statement).bind(counter).fetch_one(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(number)
     }
@@ -110,11 +110,16 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn next_job_id(&self) -> Result<JobId, StoreError> {
-        let number = self.count_up().await.map_err(failed("counting jobs"))?;
+    async fn next_job_id(&self, kind: JobKind) -> Result<JobId, StoreError> {
+        let counter = match kind {
+            // The first kind that there was.
+            JobKind::Update => "job",
+            kind => kind.as_str(),
+        };
+        let number = self.count_up(counter).await.map_err(failed("counting jobs"))?;
         let number = u64::try_from(number)
             .map_err(|_| StoreError("the job counter in the database is damaged".to_owned()))?;
-        Ok(JobId::from_number(number))
+        Ok(JobId::numbered(kind, number))
     }
 
     async fn save_jobs(&self, jobs: &[&Job], at: Timestamp, audit: &[AuditEntry]) -> Result<(), StoreError> {

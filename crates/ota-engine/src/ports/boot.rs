@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use ota_core::{ArmGate, BootChange, BootSelection, Clearance, RebootGate, SlotId};
+use ota_core::{ArmGate, BootChange, BootSelection, Clearance, Job, RebootGate, SlotId};
 
 use std::time::Duration;
 
@@ -22,6 +22,12 @@ impl PermittedChange {
     pub fn arm(proof: &ReadBack, clearance: Clearance<ArmGate>, tries: u8) -> Self {
         let change = BootChange::Arm { slot: proof.slot(), tries };
         Self { change, cleared: Some(clearance.at()) }
+    }
+
+    /// The running slot is next again instead of the job's.
+    #[must_use]
+    pub const fn stand_down(job: &Job, booted: SlotId, tries: u8) -> Self {
+        Self::harmless(job.stand_down(booted, tries))
     }
 
     /// Away from `slot`: it cannot be started any more and `proven` is next.

@@ -24,6 +24,15 @@ impl ReadBack {
     }
 }
 
+/// Where the images of a slot come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageSource {
+    /// A bundle in a file.
+    Bundle(PathBuf),
+    /// A snapshot, by its id.
+    Snapshot(String),
+}
+
 /// Bytes of a slot.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SlotUsage {
@@ -46,15 +55,16 @@ pub trait Slots: Send + Sync {
     /// `InsufficientSpace` or `InvalidImage`, before anything is written.
     async fn check_fit(&self, slot: SlotId, bundle: &Bundle) -> Result<(), StepError>;
 
-    /// Writes the images of the bundle at `path` and flushes them. `bundle` was verified before; every block is compared
-    /// with the signed hash tree again on its way, and the image's hash is left to [`Slots::read_back`].
+    /// Writes the images of `source` and flushes them. They were verified before to be those of `bundle`; every block is compared
+    /// with the signed hash tree, or the hash of its chunk, again on its way, and the image's hash is left to
+    /// [`Slots::read_back`].
     ///
     /// # Errors
     /// `InstallFailed`; also for the booted slot, which is never written.
     async fn write(
         &self,
         slot: SlotId,
-        path: PathBuf,
+        source: ImageSource,
         bundle: &Bundle,
         clearance: Clearance<WriteGate>,
         meter: &Meter,
@@ -72,4 +82,14 @@ pub trait Slots: Send + Sync {
         meter: &Meter,
         cancel: &CancellationToken,
     ) -> Result<ReadBack, StepError>;
+
+    /// Stands for a slot that nobody can compare, because its system is mounted for writing and changes it: such a slot is judged
+    /// by its record and its last good boot. `None` for one that is mounted read-only.
+    fn judged_by_record(&self, slot: SlotId) -> Option<ReadBack>;
+
+    /// A text that is another one after anything was written to the slot.
+    ///
+    /// # Errors
+    /// `InstallFailed` when the slot cannot be looked at.
+    async fn write_mark(&self, slot: SlotId) -> Result<String, StepError>;
 }

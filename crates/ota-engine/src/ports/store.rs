@@ -1,6 +1,8 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
-use ota_core::{AuditEntry, AuditHead, AuditRecord, Job, JobId, Release, Settings, SlotId, SlotRecord};
+use ota_core::{
+    AuditEntry, AuditHead, AuditRecord, Job, JobId, JobKind, Release, Settings, SlotId, SlotRecord,
+};
 use std::{fmt, str::FromStr};
 
 use super::{AuditPage, AuditQuery};
@@ -26,6 +28,8 @@ pub enum Fact {
     LastOta,
     /// Who overrides safety constraints; empty when nobody does.
     Override,
+    /// Bytes a second of the last snapshot.
+    SnapshotSpeed,
 }
 
 impl Fact {
@@ -35,6 +39,7 @@ impl Fact {
             Self::BootId => "boot_id",
             Self::LastOta => "last_ota",
             Self::Override => "override",
+            Self::SnapshotSpeed => "snapshot_speed",
         }
     }
 }
@@ -103,8 +108,8 @@ pub struct LogPage {
 /// The durable state of the engine. Every write is on the disk when it returns.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// A number that no job of this gateway has had.
-    async fn next_job_id(&self) -> Result<JobId, StoreError>;
+    /// An id that no job of this gateway has had.
+    async fn next_job_id(&self, kind: JobKind) -> Result<JobId, StoreError>;
 
     /// Inserts or replaces jobs and appends to the audit log what that means, all in one transaction.
     async fn save_jobs(&self, jobs: &[&Job], at: Timestamp, audit: &[AuditEntry]) -> Result<(), StoreError>;

@@ -1,7 +1,7 @@
 //! The one place where a job changes.
 
 use jiff::Timestamp;
-use ota_core::{Denied, Effect, Job, JobEvent, JobId, JobState};
+use ota_core::{Denied, Effect, Job, JobEvent, JobId, JobState, Work};
 use std::{mem::discriminant, sync::Arc, time::Duration};
 
 use crate::{
@@ -64,8 +64,10 @@ impl Ota {
 
     /// What is left to do when a job has ended: the boot environment and the records say so too, and staging is empty.
     async fn settle(&self, job: &Job, open: &[Job]) {
-        if !matches!(job.state, JobState::Committed) {
-            self.leave_target(job, open).await;
+        match job.state {
+            JobState::Committed => self.keep_bundle(job, open).await,
+            JobState::Completed => {}
+            _ => self.leave_target(job, open).await,
         }
         if matches!(job.state, JobState::RolledBack { .. })
             && let Err(error) = self.mark_record(job.target, false).await
@@ -77,6 +79,7 @@ impl Ota {
             self.sweep_staging(open).await;
         }
         self.remember_failures().await;
+        self.refresh_recovery().await;
         self.end_override_of(&job.id).await;
     }
 
@@ -84,14 +87,16 @@ impl Ota {
     async fn leave_target(&self, job: &Job, open: &[Job]) {
         let booted = self.parts.slots.booted();
         let of_another = open.iter().any(|other| other.id != job.id && other.state.is_armed());
-        if booted == job.target || of_another {
+        if booted == job.target || of_another || matches!(job.work, Work::Snapshot(_)) {
             return;
         }
         let left = async {
             let next = self.parts.boot.read().await?.next_boot();
-            if next == Some(job.target) || matches!(job.state, JobState::RolledBack { .. }) {
-                let tries = self.parts.site.rollback_retries;
+            let tries = self.parts.site.rollback_retries;
+            if matches!(job.state, JobState::RolledBack { .. }) {
                 self.parts.boot.commit(PermittedChange::disarm(job.target, booted, tries)).await?;
+            } else if next == Some(job.target) {
+                self.parts.boot.commit(PermittedChange::stand_down(job, booted, tries)).await?;
             }
             Ok::<_, StepError>(())
         };
@@ -103,7 +108,11 @@ impl Ota {
 
     /// Removes staged files that none of the `open` jobs needs.
     pub(crate) async fn sweep_staging(&self, open: &[Job]) {
-        let keep: Vec<_> = open.iter().map(|job| job.release.target.clone()).collect();
+        let release = |job: &Job| match &job.work {
+            Work::Release(release) => Some(release.target.clone()),
+            _ => None,
+        };
+        let keep: Vec<_> = open.iter().filter_map(release).collect();
         if let Err(error) = self.parts.fetcher.sweep(&keep).await {
             tracing::warn!(%error, "staging cannot be cleaned");
         }

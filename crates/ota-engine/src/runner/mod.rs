@@ -1,8 +1,10 @@
 //! The job runner: applies an event, makes the state durable, performs the effect, and so on until the job rests.
 
 mod desk;
+mod install;
 mod perform;
 mod reconcile;
+mod snapshot;
 mod wait;
 
 use ota_core::{Effect, JobEvent, JobId};
@@ -12,6 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{Ota, figures::Gauge, ports::ReadBack};
 
 pub(crate) use desk::ApplyError;
+pub(crate) use install::{ROOT_CLASS, verified};
 
 /// Pause before a state that could not be made durable is tried again.
 const STORE_RETRY: Duration = Duration::from_secs(2);

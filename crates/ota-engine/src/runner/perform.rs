@@ -1,15 +1,15 @@
 //! Effects: what the machine asks for, done through the ports.
 
 use ota_core::{
-    Actor, ArmGate, AuditAction, AuditEntry, Effect, FailureCode, Job, JobEvent, RebootGate, SlotId,
-    SlotRecord, WriteGate,
+    Actor, ArmGate, AuditAction, AuditEntry, Effect, Failure, FailureCode, Job, JobEvent, RebootGate, SlotId,
+    Work,
 };
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use super::{Course, wait::names};
 use crate::{
     Ota, OtaError,
-    ports::{Fact, LogLevel, Meter, PermittedChange, StepError},
+    ports::{Fact, LogLevel, PermittedChange, StepError},
     safety::asker,
     slot_view::store_failure,
 };
@@ -28,6 +28,7 @@ impl Ota {
         let outcome = match effect {
             Effect::Fetch => self.fetch(course, &job).await,
             Effect::Verify => self.verify(course, &job).await,
+            Effect::TakeSnapshot => self.take_snapshot(course, &job).await,
             Effect::MarkTargetBad => self.mark_target_bad(&job).await,
             Effect::WriteSlot => self.write_slot(course, &job).await,
             Effect::ReadBack => self.read_back(course, &job).await,
@@ -45,83 +46,11 @@ impl Ota {
             Err(StepError::Cancelled) => None,
             Err(error) => {
                 tracing::error!(job = %course.id, %error, "a step failed");
-                error.failure().map(JobEvent::Failed)
+                let failure = error.failure()?;
+                let code = job.work.failure_code(failure.code);
+                Some(JobEvent::Failed(Failure { code, ..failure }))
             }
         }
-    }
-
-    async fn fetch(&self, course: &Course, job: &Job) -> Result<JobEvent, StepError> {
-        let target = &job.release.target;
-        course.gauge.begin_step(target.length);
-        self.parts.fetcher.fetch(target, &course.gauge.meter, &course.cancel).await?;
-        Ok(JobEvent::Fetched)
-    }
-
-    /// The file that was fetched before. Its length is not this step's, so it has a meter of its own.
-    async fn staged(&self, course: &Course, job: &Job) -> Result<PathBuf, StepError> {
-        self.parts.fetcher.fetch(&job.release.target, &Meter::default(), &course.cancel).await
-    }
-
-    async fn verify(&self, course: &Course, job: &Job) -> Result<JobEvent, StepError> {
-        let target = &job.release.target;
-        let path = self.staged(course, job).await?;
-        course.gauge.begin_step(target.length);
-        let bundle = self.parts.bundles.verify(path, &course.gauge.meter, &course.cancel).await?;
-        if bundle.version != job.release.version {
-            let message = format!(
-                "The repository calls this update {}, but the signed bundle is {}.",
-                job.release.version, bundle.version
-            );
-            return Err(StepError::failed(FailureCode::InvalidImage, message, &target.name));
-        }
-        self.parts.slots.check_fit(job.target, &bundle).await?;
-        Ok(JobEvent::Verified(bundle))
-    }
-
-    async fn mark_target_bad(&self, job: &Job) -> Result<JobEvent, StepError> {
-        self.refuse_booted(job.target)?;
-        self.parts.boot.commit(PermittedChange::mark_bad(job.target)).await?;
-        self.mark_record(job.target, false).await?;
-        Ok(JobEvent::MarkedBad)
-    }
-
-    async fn write_slot(&self, course: &Course, job: &Job) -> Result<JobEvent, StepError> {
-        self.refuse_booted(job.target)?;
-        let (meter, cancel) = (&course.gauge.meter, &course.cancel);
-        let path = self.staged(course, job).await?;
-        let bundle = verified(job)?;
-        let clearance = match self.clearance::<WriteGate>(asker(job)) {
-            Ok(clearance) => clearance,
-            Err(blocked) => return Ok(JobEvent::GateClosed { reasons: names(&blocked) }),
-        };
-        course.gauge.begin_step(bundle.images.iter().map(|image| image.size).sum());
-        self.parts.slots.write(job.target, path, bundle, clearance, meter, cancel).await?;
-        Ok(JobEvent::Written)
-    }
-
-    async fn read_back(&self, course: &mut Course, job: &Job) -> Result<JobEvent, StepError> {
-        let bundle = verified(job)?;
-        course.gauge.begin_step(bundle.images.iter().map(|image| image.size).sum());
-        let (meter, cancel) = (&course.gauge.meter, &course.cancel);
-        course.proof = Some(self.parts.slots.read_back(job.target, bundle, meter, cancel).await?);
-        let record = self.record_of(job)?;
-        let saved = self.parts.store.put_slot_record(job.target, &record).await;
-        saved.map_err(|error| store_failure(&error))?;
-        Ok(JobEvent::ReadBackMatched)
-    }
-
-    fn record_of(&self, job: &Job) -> Result<SlotRecord, StepError> {
-        let bundle = verified(job)?;
-        let kernel = job.release.kernel.clone().or_else(|| bundle.kernel.clone());
-        let root = bundle.images.iter().find(|image| image.class == "rootfs").or(bundle.images.first());
-        Ok(SlotRecord {
-            version: bundle.version.clone(),
-            kernel: kernel.unwrap_or_else(|| "unknown".to_owned()),
-            image_bytes: bundle.images.iter().map(|image| image.size).sum(),
-            sha256: root.map(|image| image.sha256.clone()).unwrap_or_default(),
-            installed_at: self.parts.clock.now(),
-            good: true,
-        })
     }
 
     /// The last moment at which a moving crane stops the update: clearance first, then one commit.
@@ -146,7 +75,7 @@ impl Ota {
     }
 
     async fn restart(&self, course: &Course, job: &Job) -> Option<JobEvent> {
-        let text = format!("{}: restarting into {} on slot {}", job.id, job.release.version, job.target);
+        let text = format!("{}: restarting into {} on slot {}", job.id, job.work.version(), job.target);
         self.log(LogLevel::Info, "boot", text).await;
         tokio::time::sleep(FAREWELL).await;
         // Somebody may have cancelled, or the crane may have started, during the farewell.
@@ -190,6 +119,9 @@ impl Ota {
     async fn commit_boot(&self, job: &Job) -> Result<JobEvent, StepError> {
         let tries = self.parts.site.rollback_retries;
         self.parts.boot.commit(PermittedChange::commit(job.target, tries)).await?;
+        if matches!(job.work, Work::Rollback(_)) {
+            return Ok(JobEvent::BootCommitted);
+        }
         let now = self.parts.clock.now();
         let saved = self.parts.store.put_fact(Fact::LastOta, &now.to_string()).await;
         saved.map_err(|error| store_failure(&error))?;
@@ -237,7 +169,7 @@ impl Ota {
     /// While the boot environment cannot be written, the slot stays armed, and the job says so.
     async fn disarm(&self, job: &Job, percentage: f64, reason: String) -> Option<JobEvent> {
         let booted = self.parts.slots.booted();
-        let change = PermittedChange::disarm(job.target, booted, self.parts.site.rollback_retries);
+        let change = PermittedChange::stand_down(job, booted, self.parts.site.rollback_retries);
         match self.parts.boot.commit(change).await {
             Ok(_) => Some(JobEvent::Disarmed { percentage, reason }),
             Err(error) => {
@@ -247,18 +179,11 @@ impl Ota {
         }
     }
 
-    fn refuse_booted(&self, slot: SlotId) -> Result<(), StepError> {
+    pub(super) fn refuse_booted(&self, slot: SlotId) -> Result<(), StepError> {
         if slot == self.parts.slots.booted() {
             let message = format!("Slot {slot} is running and is never written.");
             return Err(StepError::failed(FailureCode::InstallFailed, message, "target is booted"));
         }
         Ok(())
     }
-}
-
-fn verified(job: &Job) -> Result<&ota_core::Bundle, StepError> {
-    job.bundle.as_ref().ok_or_else(|| {
-        let message = "The bundle has not been verified.";
-        StepError::failed(FailureCode::InstallFailed, message, "the job carries no bundle facts")
-    })
 }

@@ -1,0 +1,77 @@
+//! Making a job that brings its own bytes, or needs none: durable first, then at work.
+
+use ota_core::{
+    Actor, AuditAction, AuditEntry, Bundle, InstallOrder, Job, JobEvent, Operation, Phase, SlotId, Work,
+};
+use std::sync::Arc;
+
+use crate::{JobView, Ota, OtaError, safety::starter, updates::busy};
+
+/// What is ordered.
+pub(crate) struct NewJob {
+    pub work: Work,
+    pub target: SlotId,
+    /// What is known already to be in the target.
+    pub bundle: Option<Bundle>,
+    pub order: Option<InstallOrder>,
+    pub operation: Operation<'static>,
+    /// The phase whose verdict must be clear; none for what does not touch the machine's side of things.
+    pub phase: Option<Phase>,
+}
+
+impl Ota {
+    /// Starts the job. `entry` is what the audit log says of the attempt; the job becomes its subject.
+    ///
+    /// # Errors
+    /// The operation gate, the safety verdict, the store. None of them leaves a trace.
+    pub(crate) async fn start_job(
+        self: &Arc<Self>,
+        new: NewJob,
+        entry: &AuditEntry,
+    ) -> Result<JobView, OtaError> {
+        let mut desk = self.desk.lock().await;
+        ota_core::admit(&new.operation, &desk).map_err(busy)?;
+        if let Some(phase) = new.phase {
+            self.permit(phase, starter(&entry.actor, None))?;
+        }
+        let id = self.parts.store.next_job_id(new.work.kind()).await?;
+        let (now, from) = (self.parts.clock.now(), self.snapshot().running_version().to_owned());
+        let mut job = Job::new(id, new.work, new.target, from, entry.actor.clone(), now);
+        (job.order, job.bundle) = (new.order, new.bundle);
+        let effect =
+            job.apply(JobEvent::Start, now).map_err(|denied| OtaError::Internal(denied.to_string()))?;
+        let effect = effect.ok_or_else(|| OtaError::Internal("a new job has nothing to do".to_owned()))?;
+        self.audit(&entry.clone().about(job.id.as_str())).await?;
+        self.parts.store.save_jobs(&[&job], now, &[]).await?;
+        desk.push(job.clone());
+        if new.phase.is_some() {
+            self.bind_override(&job);
+        }
+        self.drive(job.id.clone(), effect);
+        self.announce(&job, &desk).await;
+        drop(desk);
+        Ok(self.view(&job))
+    }
+
+    /// The inactive slot, or the one that was named, which must be it.
+    ///
+    /// # Errors
+    /// [`OtaError::BadRequest`] for the running slot and for one that does not exist.
+    pub(crate) fn inactive_slot(&self, named: Option<&str>) -> Result<SlotId, OtaError> {
+        let booted = self.parts.slots.booted();
+        let Some(name) = named else { return Ok(booted.other()) };
+        match name.parse::<SlotId>() {
+            Ok(slot) if slot == booted => Err(OtaError::BadRequest(format!(
+                "Partition {slot} is running and is never written; the target is partition {}.",
+                booted.other()
+            ))),
+            Ok(slot) => Ok(slot),
+            Err(error) => Err(OtaError::BadRequest(format!("target_partition: {error}."))),
+        }
+    }
+}
+
+/// An attempt with the reason that somebody gave.
+pub(crate) fn attempt(actor: &Actor, action: AuditAction, reason: &str) -> AuditEntry {
+    AuditEntry::attempt(actor, action).because(reason)
+}

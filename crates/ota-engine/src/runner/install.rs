@@ -1,0 +1,160 @@
+//! From the bytes of a job into its slot: fetched, verified, written, compared.
+
+use ota_core::{
+    Bundle, FailureCode, Job, JobEvent, RestoreSource, SlotRecord, UploadedImage, Work, WriteGate,
+};
+use std::path::PathBuf;
+
+use super::{Course, wait::names};
+use crate::{
+    Ota,
+    ports::{ImageSource, KeptBundle, Meter, PermittedChange, StepError},
+    safety::asker,
+    slot_view::store_failure,
+};
+
+/// The image class that is the operating system itself.
+pub(crate) const ROOT_CLASS: &str = "rootfs";
+
+impl Ota {
+    pub(super) async fn fetch(&self, course: &Course, job: &Job) -> Result<JobEvent, StepError> {
+        let Work::Release(release) = &job.work else { return Err(nothing_to_fetch(job)) };
+        course.gauge.begin_step(release.target.length);
+        self.parts.fetcher.fetch(&release.target, &course.gauge.meter, &course.cancel).await?;
+        Ok(JobEvent::Fetched)
+    }
+
+    /// Where the images of the job are. A download's length is not the running step's, so it has a meter of its own.
+    async fn source(&self, course: &Course, job: &Job) -> Result<ImageSource, StepError> {
+        Ok(match &job.work {
+            Work::Release(release) => {
+                let (meter, cancel) = (Meter::default(), &course.cancel);
+                ImageSource::Bundle(self.parts.fetcher.fetch(&release.target, &meter, cancel).await?)
+            }
+            Work::Upload(image) => ImageSource::Bundle(self.uploaded(image).await?),
+            Work::Restore(restored) => match &restored.from {
+                RestoreSource::Snapshot { id } => ImageSource::Snapshot(id.clone()),
+                RestoreSource::Bundle { sha256 } => ImageSource::Bundle(self.kept(sha256).await?.path),
+                RestoreSource::Recovery { sha256 } => ImageSource::Bundle(self.recovery_file(sha256).await?),
+            },
+            Work::Rollback(_) | Work::Snapshot(_) => return Err(nothing_to_fetch(job)),
+        })
+    }
+
+    pub(super) async fn verify(&self, course: &Course, job: &Job) -> Result<JobEvent, StepError> {
+        let source = self.source(course, job).await?;
+        course.gauge.begin_step(job.work.length());
+        let (meter, cancel) = (&course.gauge.meter, &course.cancel);
+        let bundle = match source {
+            ImageSource::Bundle(path) => self.parts.bundles.verify(path, meter, cancel).await?,
+            ImageSource::Snapshot(id) => self.parts.snapshots.verify(&id, meter, cancel).await?,
+        };
+        require_version(job, &bundle)?;
+        self.parts.slots.check_fit(job.target, &bundle).await?;
+        Ok(JobEvent::Verified(bundle))
+    }
+
+    pub(super) async fn mark_target_bad(&self, job: &Job) -> Result<JobEvent, StepError> {
+        self.refuse_booted(job.target)?;
+        self.forget_proof();
+        self.parts.boot.commit(PermittedChange::mark_bad(job.target)).await?;
+        self.mark_record(job.target, false).await?;
+        Ok(JobEvent::MarkedBad)
+    }
+
+    pub(super) async fn write_slot(&self, course: &Course, job: &Job) -> Result<JobEvent, StepError> {
+        self.refuse_booted(job.target)?;
+        let (meter, cancel) = (&course.gauge.meter, &course.cancel);
+        let source = self.source(course, job).await?;
+        let bundle = verified(job)?;
+        let clearance = match self.clearance::<WriteGate>(asker(job)) {
+            Ok(clearance) => clearance,
+            Err(blocked) => return Ok(JobEvent::GateClosed { reasons: names(&blocked) }),
+        };
+        course.gauge.begin_step(bundle.image_bytes());
+        self.parts.slots.write(job.target, source, bundle, clearance, meter, cancel).await?;
+        Ok(JobEvent::Written)
+    }
+
+    /// Compares the slot with what the job knows of it: what it has written, or what was there before.
+    pub(super) async fn read_back(&self, course: &mut Course, job: &Job) -> Result<JobEvent, StepError> {
+        if matches!(job.work, Work::Rollback(_)) {
+            return self.prove_former(course, job).await;
+        }
+        let bundle = verified(job)?;
+        course.gauge.begin_step(bundle.image_bytes());
+        let (meter, cancel) = (&course.gauge.meter, &course.cancel);
+        course.proof = Some(self.parts.slots.read_back(job.target, bundle, meter, cancel).await?);
+        let record = self.record_of(job)?;
+        let saved = self.parts.store.put_slot_record(job.target, &record).await;
+        saved.map_err(|error| store_failure(&error))?;
+        Ok(JobEvent::ReadBackMatched)
+    }
+
+    fn record_of(&self, job: &Job) -> Result<SlotRecord, StepError> {
+        let bundle = verified(job)?;
+        let kernel = job.work.kernel().map(str::to_owned).or_else(|| bundle.kernel.clone());
+        let root = bundle.images.iter().find(|image| image.class == ROOT_CLASS).or(bundle.images.first());
+        Ok(SlotRecord {
+            version: bundle.version.clone(),
+            kernel: kernel.unwrap_or_else(|| "unknown".to_owned()),
+            image_bytes: bundle.image_bytes(),
+            sha256: root.map(|image| image.sha256.clone()).unwrap_or_default(),
+            installed_at: self.parts.clock.now(),
+            bundle: Some(bundle.clone()),
+            good: true,
+        })
+    }
+
+    /// The file of an uploaded image.
+    async fn uploaded(&self, image: &UploadedImage) -> Result<PathBuf, StepError> {
+        let gone = || {
+            let message =
+                format!("The uploaded image {} is not there any more. Upload it again.", image.name);
+            StepError::failed(FailureCode::InstallFailed, message, &image.sha256)
+        };
+        let images = self.parts.uploads.images().await?;
+        images.into_iter().find(|kept| kept.sha256 == image.sha256).map(|kept| kept.path).ok_or_else(gone)
+    }
+
+    /// The bundle that was kept under this hash.
+    async fn kept(&self, sha256: &str) -> Result<KeptBundle, StepError> {
+        let gone = || {
+            let message = "The bundle that was kept is not there any more.";
+            StepError::failed(FailureCode::InstallFailed, message, sha256)
+        };
+        let bundles = self.parts.kept.list().await?;
+        bundles.into_iter().find(|bundle| bundle.sha256 == sha256).ok_or_else(gone)
+    }
+
+    async fn recovery_file(&self, sha256: &str) -> Result<PathBuf, StepError> {
+        let gone = || {
+            let message = "The recovery image has been replaced meanwhile. Order the reset again.";
+            StepError::failed(FailureCode::InstallFailed, message, sha256)
+        };
+        let image = self.parts.uploads.recovery_image().await?;
+        image.filter(|image| image.sha256 == sha256).map(|image| image.path).ok_or_else(gone)
+    }
+}
+
+/// Who listed the image called it by a version; the signed one must be the same.
+fn require_version(job: &Job, bundle: &Bundle) -> Result<(), StepError> {
+    if bundle.version == job.work.version() {
+        return Ok(());
+    }
+    let message =
+        format!("This is called {}, but the signed bundle is {}.", job.work.version(), bundle.version);
+    Err(StepError::failed(FailureCode::InvalidImage, message, &job.id))
+}
+
+fn nothing_to_fetch(job: &Job) -> StepError {
+    let message = "This operation brings no image.";
+    StepError::failed(FailureCode::InstallFailed, message, job.work.kind().as_str())
+}
+
+pub(crate) fn verified(job: &Job) -> Result<&Bundle, StepError> {
+    job.bundle.as_ref().ok_or_else(|| {
+        let message = "The bundle has not been verified.";
+        StepError::failed(FailureCode::InstallFailed, message, "the job carries no bundle facts")
+    })
+}

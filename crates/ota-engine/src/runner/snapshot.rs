@@ -1,0 +1,83 @@
+//! Taking a snapshot: the one that a job is there for, or one of the running system before its slot is touched.
+
+use ota_core::{Job, JobEvent, JobId, JobKind, SlotId, Work};
+use std::time::Duration;
+
+use super::{Course, ROOT_CLASS};
+use crate::{
+    Ota,
+    ports::{Fact, LogLevel, NewSnapshot, StepError},
+    slot_view::store_failure,
+};
+
+impl Ota {
+    pub(super) async fn take_snapshot(&self, course: &Course, job: &Job) -> Result<JobEvent, StepError> {
+        let order = self.snapshot_order(job).await?;
+        let length = order.content.image_bytes();
+        course.gauge.begin_step(length);
+        let began = self.parts.clock.boot();
+        self.parts.snapshots.create(&order, &course.gauge.meter, &course.cancel).await?;
+        self.remember_speed(length, self.parts.clock.boot().saturating_sub(began)).await;
+        let text = format!("{}: snapshot of slot {} with {}", order.id, order.slot, order.content.version);
+        self.log(LogLevel::Info, "ota", text).await;
+        self.retain_snapshots(&order.id).await;
+        self.refresh_recovery().await;
+        Ok(JobEvent::SnapshotTaken(order.id))
+    }
+
+    async fn snapshot_order(&self, job: &Job) -> Result<NewSnapshot, StepError> {
+        let (id, name, description, slot) = match &job.work {
+            Work::Snapshot(order) => {
+                (job.id.clone(), order.name.clone(), order.description.clone(), job.target)
+            }
+            work => {
+                let id = self.parts.store.next_job_id(JobKind::Snapshot).await;
+                let id = id.map_err(|error| store_failure(&error))?;
+                let name = format!("before {}", work.version());
+                (id, name, format!("Taken by {}", job.id), self.parts.slots.booted())
+            }
+        };
+        let settings = self.snapshot().settings.as_ref().clone();
+        let content = self.recorded_content(slot).await?;
+        Ok(NewSnapshot { id, name, description, at: self.parts.clock.now(), slot, content, settings })
+    }
+
+    /// What the slot holds, by its record.
+    pub(crate) async fn recorded_content(&self, slot: SlotId) -> Result<ota_core::Bundle, StepError> {
+        let record = self.parts.store.slot_record(slot).await.map_err(|error| store_failure(&error))?;
+        let unknown = || {
+            let message =
+                format!("Nothing is known about what is in slot {slot}, so no snapshot can be taken.");
+            StepError::failed(ota_core::FailureCode::RecoveryFailed, message, "the slot has no record")
+        };
+        Ok(record.filter(|record| record.good).ok_or_else(unknown)?.content(ROOT_CLASS))
+    }
+
+    /// For the estimate of the next one. It is a convenience: what goes wrong with it is only logged.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an estimate"
+    )]
+    async fn remember_speed(&self, length: u64, took: Duration) {
+        let speed = (length as f64 / took.as_secs_f64().max(0.001)) as u64;
+        if let Err(error) = self.parts.store.put_fact(Fact::SnapshotSpeed, &speed.to_string()).await {
+            tracing::warn!(%error, "the speed of snapshots cannot be remembered");
+        }
+    }
+
+    /// Removes what is too much, but neither the new one nor what is being restored.
+    async fn retain_snapshots(&self, new: &JobId) {
+        let mut protected = self.snapshots_in_use().await;
+        protected.push(new.to_string());
+        match self.parts.snapshots.retain(&protected).await {
+            Ok(removed) if removed.is_empty() => {}
+            Ok(removed) => {
+                let text = format!("snapshots removed to make room: {}", removed.join(", "));
+                self.log(LogLevel::Info, "ota", text).await;
+            }
+            Err(error) => tracing::warn!(%error, "old snapshots cannot be removed"),
+        }
+    }
+}
