@@ -181,12 +181,10 @@ impl Writer<'_, '_> {
         let mut images: Vec<Image> = images.collect();
         let mut early = BTreeMap::new();
         let mut next = 0;
-        loop {
-            if progress.cancelled() {
-                return Err(Error::Cancelled);
-            }
-            // The channel closes when reader and workers are through.
-            let Ok(batch) = encoded.recv() else { return Ok(images) };
+        let stop = || if progress.cancelled() { Err(Error::Cancelled) } else { Ok(()) };
+        stop()?;
+        // The channel closes when reader and workers are through.
+        while let Ok(batch) = encoded.recv() {
             let batch = batch?;
             early.insert(batch.number, batch);
             while let Some(batch) = early.remove(&next) {
@@ -194,9 +192,11 @@ impl Writer<'_, '_> {
                 self.done += batch.bytes.len() as u64;
                 next += 1;
                 progress.report(self.done, self.total);
+                stop()?;
                 let _ = free.send(batch);
             }
         }
+        Ok(images)
     }
 
     fn write(&mut self, batch: &Batch, chunks: &mut Vec<Chunk>) -> Result<(), Error> {

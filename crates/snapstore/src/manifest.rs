@@ -192,3 +192,51 @@ fn get_chunks(fields: &mut Fields<'_>, length: u64, chunk_bytes: u32, packs: &[u
     }
     Some(chunks)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Manifest {
+        let stored = |offset, encoding| Chunk { hash: [7; 32], pack: 3, offset, stored: 500, encoding };
+        let chunks = vec![stored(0, Encoding::Raw), Chunk::ZERO, Chunk::ZERO, stored(500, Encoding::Zstd)];
+        let image = |name: &str, chunks: Vec<Chunk>| Image {
+            name: name.to_owned(),
+            length: chunks.len() as u64 * (64 << 10),
+            chunks,
+        };
+        let images = vec![image("a", chunks), image("b", Vec::new())];
+        let metadata = br#"{"n":0.1}"#.to_vec();
+        Manifest { id: "id".to_owned(), sequence: 9, chunk_bytes: 64 << 10, metadata, images }
+    }
+
+    /// Whoever can write files can also seal them: no field may be trusted for that.
+    #[test]
+    fn a_sealed_lie_is_an_error_or_a_manifest() {
+        let whole = sample().encode();
+        let options = Options { max_logical_bytes: 1 << 30, ..Options::default() };
+        assert_eq!(Manifest::decode("id", &whole, &options).unwrap(), sample());
+        let body = &whole[..whole.len() - SEAL_BYTES];
+        for at in 0..body.len() {
+            for value in [0, 1, 2, 0x7f, 0xff, body[at] ^ 0x10] {
+                let mut lie = body.to_vec();
+                lie[at] = value;
+                let seal = seal(&lie);
+                lie.extend_from_slice(&seal);
+                // Only fields that the root hash does not cover may differ: where chunks lie.
+                if let Ok(read) = Manifest::decode("id", &lie, &options) {
+                    assert_eq!(read.root(), sample().root());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_image_beyond_the_limit_is_not_even_counted() {
+        let mut large = sample();
+        large.images[0].length = 1 << 40;
+        large.images[0].chunks = vec![Chunk::ZERO; 1 << 24];
+        let error = Manifest::decode("id", &large.encode(), &Options::default()).unwrap_err();
+        assert!(matches!(error, Error::Damaged { damage: Damage::Manifest(_), .. }));
+    }
+}
