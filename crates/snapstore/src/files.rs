@@ -29,7 +29,7 @@ pub(crate) struct Listing {
 
 impl Files {
     pub fn open(path: &Path, options: Options) -> Result<Self, Error> {
-        fs::create_dir_all(path).map_err(while_("make the directory of the store"))?;
+        make_directory(path).map_err(while_("make the directory of the store"))?;
         let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock"));
         let lock = lock.map_err(while_("open the lock of the store"))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
@@ -150,6 +150,15 @@ impl Files {
         let stat = stat.map_err(|error| while_("ask for the free room")(error.into()))?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
+}
+
+/// Makes the directory and what is missing above it, each with its name on the disk.
+fn make_directory(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|above| !above.exists()).collect();
+    fs::create_dir_all(path)?;
+    let above = missing.into_iter().filter_map(Path::parent);
+    let above = above.map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
+    above.map(File::open).try_for_each(|above| above?.sync_all())
 }
 
 fn length(path: &Path) -> u64 {

@@ -236,3 +236,46 @@ fn leftovers_are_swept_and_strangers_stay() {
     assert_eq!(bench.names().len(), kept.len() + 1, "only the README of somebody else is left");
     store.verify("kept", &()).unwrap();
 }
+
+#[test]
+fn writers_wait_and_readers_read_meanwhile() {
+    let bench = Bench::new();
+    let store = Store::open(bench.directory().join("not/there/yet"), Options::default()).unwrap();
+    let bytes = Random(4).bytes(6 * MIB);
+    store.create(&bench.request("shared", &[("a", &bytes)]), &()).unwrap();
+    std::thread::scope(|scope| {
+        for writer in 0..2 {
+            let (store, bench, bytes) = (&store, &bench, &bytes);
+            scope.spawn(move || {
+                for round in 0..12 {
+                    let id = format!("w{writer}-{round}");
+                    // Parts of what is shared, so that removals move chunks which others read.
+                    let own = Random(writer * 100 + round + 1).bytes(MIB);
+                    let part = &bytes[..(round as usize % 6 + 1) * CHUNK];
+                    store.create(&bench.request(&id, &[("part", part), ("own", &own)]), &()).unwrap();
+                    assert!(read(store, &id, "own").unwrap() == own);
+                    if round == 5 && writer == 0 {
+                        store.remove("shared").unwrap();
+                    }
+                    if round % 3 != 0 {
+                        store.remove(&id).unwrap();
+                    }
+                }
+            });
+        }
+        scope.spawn(|| {
+            for _ in 0..40 {
+                for summary in whole(&store) {
+                    match store.verify(&summary.id, &()) {
+                        Ok(()) | Err(Error::NotFound(_)) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            }
+        });
+    });
+    assert_eq!(whole(&store).len(), 8);
+    for summary in whole(&store) {
+        store.verify(&summary.id, &()).unwrap();
+    }
+}
