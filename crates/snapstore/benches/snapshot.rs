@@ -1,5 +1,6 @@
-//! A snapshot beside `zstd -1`, a restore beside `dd`, a second snapshot beside the first. Ratios are of one round: what
-//! else runs on the machine then hits both. `cargo bench -p snapstore`; `SNAPSTORE_BENCH_MIB` (512) and
+//! A snapshot beside `zstd -1`, a restore beside `dd`, a second snapshot beside the first. Ratios are of one
+//! round: what else runs on the machine then hits both. `cargo bench -p snapstore`; `SNAPSTORE_BENCH_MIB`
+//! (512) and
 //! `SNAPSTORE_BENCH_CHUNK_KIB` (64) say how much and in what pieces.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -72,8 +73,8 @@ fn round(home: &Path, [image, changed]: [&PathBuf; 2], mib: usize, chunk_bytes: 
         store.read_image("second", "a", &|| false, write).unwrap();
         slot.sync_all().unwrap();
     };
-    // A disk takes the first write after a pause faster than the next, whosever it is: each is first and second, second and
-    // first.
+    // A disk takes the first write after a pause faster than the next, whosever it is: each is first and
+    // second, second and first.
     let write = |work: &dyn Fn()| {
         File::create(&slot).unwrap().set_len((mib * MIB) as u64).unwrap();
         time(work)

@@ -54,7 +54,8 @@ pub(crate) fn compressor() -> std::io::Result<Compressor<'static>> {
     Compressor::new(LEVEL)
 }
 
-/// Appends `bytes` to `out` compressed and says how long they became; `None` when that would not make them smaller.
+/// Appends `bytes` to `out` compressed and says how long they became; `None` when that would not make them
+/// smaller.
 pub(crate) fn compress(encoder: &mut Compressor<'_>, bytes: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     let start = out.len();
     // A target one byte shorter than the chunk makes zstd fail exactly when nothing is gained.
@@ -64,7 +65,8 @@ pub(crate) fn compress(encoder: &mut Compressor<'_>, bytes: &[u8], out: &mut Vec
     written
 }
 
-/// Fills `out` with the chunk that `stored` holds; `false` when that is not the chunk of this hash and length.
+/// Fills `out` with the chunk that `stored` holds; `false` when that is not the chunk of this hash and
+/// length.
 pub(crate) fn decode(decoder: &mut Decompressor<'_>, chunk: &Chunk, stored: &[u8], out: &mut [u8]) -> bool {
     let whole = match chunk.encoding {
         Encoding::Zero => {

@@ -14,8 +14,9 @@ use crate::pack::PackWriter;
 /// The living chunks of a pack: stored length by offset.
 type Alive = BTreeMap<u64, u32>;
 
-/// Removes unfinished files and packs that no manifest names; with `compact`, also rewrites packs of which less than half
-/// is alive. The caller holds the lock of writers; `names` is taken for writing whenever a file that readers may open goes.
+/// Removes unfinished files and packs that no manifest names; with `compact`, also rewrites packs of which
+/// less than half is alive. The caller holds the lock of writers; `names` is taken for writing whenever a
+/// file that readers may open goes.
 ///
 /// As long as a manifest is damaged, nobody knows which packs it needs, and all of them stay.
 pub(crate) fn collect(files: &Files, names: &RwLock<()>, compact: bool) -> Result<(), Error> {
@@ -54,8 +55,8 @@ fn alive(manifests: &[Manifest]) -> HashMap<u64, Alive> {
     alive
 }
 
-/// Moves the chunks of pack `from` into a new pack `to`. Stopped anywhere, every manifest names packs that are there: the
-/// new one is complete before the first manifest changes, and the old one goes after the last.
+/// Moves the chunks of pack `from` into a new pack `to`. Stopped anywhere, every manifest names packs that
+/// are there: the new one is complete before the first manifest changes, and the old one goes after the last.
 fn rewrite(
     files: &Files,
     names: &RwLock<()>,
@@ -89,8 +90,8 @@ fn rewrite(
     files.remove_pack(from)
 }
 
-/// Copies bytes as they are: a damaged chunk stays one that is found. Returns new offsets by old ones, or `None` when the
-/// pack ends too early.
+/// Copies bytes as they are: a damaged chunk stays one that is found. Returns new offsets by old ones, or
+/// `None` when the pack ends too early.
 fn copy(
     files: &Files,
     from: u64,

@@ -20,7 +20,8 @@ struct Known {
 }
 
 impl Known {
-    /// Chunks of damaged snapshots, and such that lie beyond the end of their pack, are not known: they are stored anew.
+    /// Chunks of damaged snapshots, and such that lie beyond the end of their pack, are not known: they are
+    /// stored anew.
     fn read(files: &Files) -> Result<Self, Error> {
         let listing = files.listing()?;
         let lengths: HashMap<u64, u64> =
@@ -44,7 +45,8 @@ pub(crate) fn next(packs: impl Iterator<Item = u64>) -> u64 {
     packs.max().map_or(0, |last| last.saturating_add(1))
 }
 
-/// Takes and publishes a snapshot. The caller holds the lock of writers and has checked the request, which gave `metadata`.
+/// Takes and publishes a snapshot. The caller holds the lock of writers and has checked the request, which
+/// gave `metadata`.
 pub(crate) fn create(
     files: &Files,
     request: &Request,

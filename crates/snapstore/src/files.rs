@@ -96,8 +96,8 @@ impl Files {
         Manifest::decode(id, &bytes, &self.options)
     }
 
-    /// Makes the snapshot exist, or replaces its manifest. The bytes of the packs that it names have been synced; their
-    /// names in the directory are synced here, before the rename.
+    /// Makes the snapshot exist, or replaces its manifest. The bytes of the packs that it names have been
+    /// synced; their names in the directory are synced here, before the rename.
     pub fn publish(&self, manifest: &Manifest) -> Result<(), Error> {
         let unfinished = self.path.join(format!("{}.tmp", manifest.id));
         let write = || {

@@ -1,9 +1,10 @@
 //! Snapshots of disk images: deduplicated, compressed, verified, safe from power cuts.
 //!
-//! An image is cut into chunks of a fixed length, since disks are changed in place. A chunk is known by its BLAKE3 hash and
-//! stored once, whatever snapshots hold it; zeros are not stored at all. [`Store::create`] reads images, [`Store::read_image`]
-//! gives one back and delivers no byte that was not checked. Memory does not grow with the bytes of the images; an index of
-//! about 100 bytes a chunk is held while one is made. The README has the format and the order of syncs.
+//! An image is cut into chunks of a fixed length, since disks are changed in place. A chunk is known by its
+//! BLAKE3 hash and stored once, whatever snapshots hold it; zeros are not stored at all. [`Store::create`]
+//! reads images, [`Store::read_image`] gives one back and delivers no byte that was not checked. Memory does
+//! not grow with the bytes of the images; an index of about 100 bytes a chunk is held while one is made. The
+//! README has the format and the order of syncs.
 //!
 //! ```no_run
 //! use std::io::Write;

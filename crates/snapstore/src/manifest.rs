@@ -55,7 +55,8 @@ impl Manifest {
         serde_json::from_slice(&self.metadata).unwrap_or_default()
     }
 
-    /// Names the content: what the snapshot says and holds, not where its chunks lie. Compaction does not change it.
+    /// Names the content: what the snapshot says and holds, not where its chunks lie. Compaction does not
+    /// change it.
     pub fn root(&self) -> Hash {
         let mut text = Vec::new();
         text.extend_from_slice(&self.sequence.to_le_bytes());
@@ -98,8 +99,8 @@ impl Manifest {
         out
     }
 
-    /// Reads the manifest of snapshot `id`; [`Error::Damaged`] when a bit of it is wrong, it belongs to another snapshot, or
-    /// claims more than `options` allow.
+    /// Reads the manifest of snapshot `id`; [`Error::Damaged`] when a bit of it is wrong, it belongs to
+    /// another snapshot, or claims more than `options` allow.
     pub fn decode(id: &str, bytes: &[u8], options: &Options) -> Result<Self, Error> {
         let damaged = |what| Error::Damaged { snapshot: id.to_owned(), damage: Damage::Manifest(what) };
         let body = bytes.len().checked_sub(SEAL_BYTES).and_then(|length| bytes.split_at_checked(length));

@@ -14,7 +14,8 @@ const WRITE_BYTES: usize = 1 << 20;
 /// After so many the disk is told to start, and the free room is looked at.
 const STEP_BYTES: u64 = 8 << 20;
 
-/// A pack that no manifest names yet. Its file is made with the first byte, thus a snapshot of known chunks has none.
+/// A pack that no manifest names yet. Its file is made with the first byte, thus a snapshot of known chunks
+/// has none.
 pub(crate) struct PackWriter<'a> {
     files: &'a Files,
     pub number: u64,
@@ -64,8 +65,8 @@ impl<'a> PackWriter<'a> {
         Ok(())
     }
 
-    /// Dirty pages are sent to the disk now, while there is still something to compute, and not all in the last sync. It is
-    /// an advice: a file system without write-back ignores it.
+    /// Dirty pages are sent to the disk now, while there is still something to compute, and not all in the
+    /// last sync. It is an advice: a file system without write-back ignores it.
     fn step(&mut self) -> Result<(), Error> {
         if let Some(file) = &self.file {
             let length = NonZeroU64::new(self.written - self.started);

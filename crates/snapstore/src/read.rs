@@ -33,7 +33,8 @@ struct Piece {
     failure: Option<Error>,
 }
 
-/// A free buffer and the number of the next piece are taken together, so the piece that the consumer waits for has one.
+/// A free buffer and the number of the next piece are taken together, so the piece that the consumer waits
+/// for has one.
 struct Tickets {
     free: Receiver<Vec<u8>>,
     next: usize,

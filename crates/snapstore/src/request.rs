@@ -17,11 +17,11 @@ pub const MAX_NAME: usize = 64;
 /// A store's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Most bytes that the images of one snapshot may have together, 64 GiB by default. It bounds what a manifest may
-    /// claim, and with it the memory that reading one takes: about 64 bytes for each chunk.
+    /// Most bytes that the images of one snapshot may have together, 64 GiB by default. It bounds what a
+    /// manifest may claim, and with it the memory that reading one takes: about 64 bytes for each chunk.
     pub max_logical_bytes: u64,
-    /// Length of the chunks of new snapshots: a power of two from 16 KiB to 1 MiB, 64 KiB by default. Snapshots with
-    /// chunks of another length stay readable, but share nothing with these.
+    /// Length of the chunks of new snapshots: a power of two from 16 KiB to 1 MiB, 64 KiB by default.
+    /// Snapshots with chunks of another length stay readable, but share nothing with these.
     pub chunk_bytes: u32,
 }
 

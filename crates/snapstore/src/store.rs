@@ -30,7 +30,8 @@ pub struct Retained {
     pub within: bool,
 }
 
-/// Snapshots in a directory. Share it by reference: whoever writes waits for the writer before, readers wait for nobody.
+/// Snapshots in a directory. Share it by reference: whoever writes waits for the writer before, readers wait
+/// for nobody.
 #[derive(Debug)]
 pub struct Store {
     files: Files,
@@ -41,11 +42,13 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store in `directory`, which is made when it is missing, and removes what interrupted operations left.
+    /// Opens the store in `directory`, which is made when it is missing, and removes what interrupted
+    /// operations left.
     ///
     /// # Errors
     ///
-    /// [`Error::InUse`] while another `Store` has it open, [`Error::Invalid`] for options out of bounds, [`Error::Io`].
+    /// [`Error::InUse`] while another `Store` has it open, [`Error::Invalid`] for options out of bounds,
+    /// [`Error::Io`].
     pub fn open(directory: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         options.check()?;
         let files = Files::open(directory.as_ref(), options)?;
@@ -54,12 +57,13 @@ impl Store {
         Ok(store)
     }
 
-    /// Takes a snapshot. It exists, and is on the disk, exactly when this returns `Ok`; otherwise nothing is left of it.
+    /// Takes a snapshot. It exists, and is on the disk, exactly when this returns `Ok`; otherwise nothing is
+    /// left of it.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`], [`Error::Exists`], [`Error::NoSpace`], [`Error::Cancelled`], [`Error::Source`] when an image
-    /// cannot be read, [`Error::Io`].
+    /// [`Error::Invalid`], [`Error::Exists`], [`Error::NoSpace`], [`Error::Cancelled`], [`Error::Source`]
+    /// when an image cannot be read, [`Error::Io`].
     pub fn create(&self, request: &Request, progress: &dyn Progress) -> Result<Summary, Error> {
         let metadata = request.check(self.files.options())?;
         let _writer = self.writer();
@@ -99,8 +103,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`] at the first chunk that is not what was stored, [`Error::NotFound`], [`Error::Cancelled`],
-    /// [`Error::Io`].
+    /// [`Error::Damaged`] at the first chunk that is not what was stored, [`Error::NotFound`],
+    /// [`Error::Cancelled`], [`Error::Io`].
     pub fn verify(&self, id: &str, progress: &dyn Progress) -> Result<(), Error> {
         let opened = self.opened(id)?;
         let total = opened.manifest.logical_bytes();
@@ -115,13 +119,14 @@ impl Store {
         Ok(())
     }
 
-    /// Hands an image to `sink`, in order and in pieces of at most a MiB. Each was checked before; `sink` hears nothing of
-    /// what follows a failure. `cancelled` is asked once a piece. The snapshot may be removed meanwhile.
+    /// Hands an image to `sink`, in order and in pieces of at most a MiB. Each was checked before; `sink`
+    /// hears nothing of what follows a failure. `cancelled` is asked once a piece. The snapshot may be
+    /// removed meanwhile.
     ///
     /// # Errors
     ///
-    /// What `sink` returned, or [`Error::Damaged`], [`Error::NotFound`], [`Error::NoImage`], [`Error::Cancelled`],
-    /// [`Error::Io`].
+    /// What `sink` returned, or [`Error::Damaged`], [`Error::NotFound`], [`Error::NoImage`],
+    /// [`Error::Cancelled`], [`Error::Io`].
     pub fn read_image<E: From<Error>>(
         &self,
         id: &str,
@@ -135,8 +140,9 @@ impl Store {
         opened.stream(image, cancelled, &mut sink)
     }
 
-    /// Removes a snapshot, damaged or not, and what only it needed. Where packs are left with less than half of their bytes
-    /// in use, they are rewritten; a disk too full for that is no failure, the next removal or [`sweep`](Self::sweep) does it.
+    /// Removes a snapshot, damaged or not, and what only it needed. Where packs are left with less than half
+    /// of their bytes in use, they are rewritten; a disk too full for that is no failure, the next removal or
+    /// [`sweep`](Self::sweep) does it.
     ///
     /// # Errors
     ///
@@ -200,7 +206,8 @@ impl Store {
         Opened::new(&self.files, id)
     }
 
-    // What the locks guard is on the disk and consistent at any point, so a poisoned one is as good as another.
+    // What the locks guard is on the disk and consistent at any point, so a poisoned one is as good as
+    // another.
 
     fn writer(&self) -> MutexGuard<'_, ()> {
         self.writers.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,5 @@
-//! A process that creates and removes is killed at any moment: what was published is whole, nothing else stays.
+//! A process that creates and removes is killed at any moment: what was published is whole, nothing else
+//! stays.
 #![allow(clippy::unwrap_used)]
 
 mod common;

@@ -1,4 +1,5 @@
-//! Any order of operations against a model: what the model has can be read bit for bit, and nothing else is there.
+//! Any order of operations against a model: what the model has can be read bit for bit, and nothing else is
+//! there.
 #![allow(clippy::unwrap_used)]
 
 mod common;
