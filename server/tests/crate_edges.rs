@@ -4,7 +4,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who may use whom. Dependencies of tests are free.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("app", &["ota-api", "ota-core", "ota-engine"]),
     ("frontend", &["app"]),
     ("gateway-ota", &["app", "ota-api", "ota-core", "ota-engine", "ota-platform", "ota-store"]),
@@ -15,6 +15,7 @@ const EDGES: [(&str, &[&str]); 11] = [
     ("ota-publish", &["raucb"]),
     ("ota-store", &["ota-core", "ota-engine"]),
     ("raucb", &[]),
+    ("snapstore", &[]),
     ("uboot-env", &[]),
 ];
 
