@@ -11,7 +11,7 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("ota-api", &["ota-core"]),
     ("ota-core", &[]),
     ("ota-engine", &["ota-core"]),
-    ("ota-platform", &["ota-core", "ota-engine", "raucb", "uboot-env"]),
+    ("ota-platform", &["ota-core", "ota-engine", "raucb", "snapstore", "uboot-env"]),
     ("ota-publish", &["raucb"]),
     ("ota-store", &["ota-core", "ota-engine"]),
     ("raucb", &[]),

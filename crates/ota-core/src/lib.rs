@@ -10,6 +10,7 @@ mod boot;
 mod gate;
 mod job;
 mod job_id;
+mod label;
 mod pin;
 mod progress;
 mod release;
@@ -31,6 +32,7 @@ pub use job::{
     SnapshotOrder, Strategy, UploadedImage, Work,
 };
 pub use job_id::{InvalidJobId, JobId};
+pub use label::file_label;
 pub use pin::{PinKind, UnknownPin, WeakPin, check_new_pin, wait_after_tries};
 pub use progress::{overall_percentage, percentage};
 pub use release::{InvalidRelease, Release, Severity, TargetFile, UpdateKind, version_order};

@@ -29,6 +29,10 @@ pub enum OtaError {
     TargetRuns { job: JobId, slot: SlotId },
     #[error("Job {job} cannot be cancelled: {reason}.")]
     TooLateToCancel { job: JobId, reason: String },
+    #[error("There is no verified image “{0}” with this checksum. Upload and verify it first.")]
+    UnknownImage(String),
+    #[error("Another uploaded image is being verified. Try again when that has ended.")]
+    Verifying,
     #[error("There is no snapshot “{0}”.")]
     UnknownSnapshot(String),
     #[error("There is neither a snapshot nor a kept bundle of {0} on this gateway.")]
@@ -76,10 +80,11 @@ impl OtaError {
         match self {
             Self::UnknownUpdate(_)
             | Self::UnknownJob(_)
+            | Self::UnknownImage(_)
             | Self::UnknownSnapshot(_)
             | Self::NothingToRestore(_) => "not_found",
             Self::BadRequest(_) => "bad_request",
-            Self::Busy { .. } => "busy",
+            Self::Busy { .. } | Self::Verifying => "busy",
             Self::Blocked(_) => "blocked",
             Self::NotDownloaded { .. }
             | Self::TargetRuns { .. }

@@ -28,6 +28,7 @@ mod slot_view;
 mod snapshot;
 mod snapshots;
 mod updates;
+mod upload;
 
 pub use check::CheckStarted;
 pub use error::{OpenError, OtaError};
@@ -42,3 +43,4 @@ pub use site::{Parts, Site};
 pub use snapshot::{CheckState, JobView, SlotView, Snapshot};
 pub use snapshots::SnapshotCommand;
 pub use updates::DownloadOrder;
+pub use upload::{DeployOrder, UploadsView};

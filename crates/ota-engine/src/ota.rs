@@ -52,6 +52,8 @@ pub struct Ota {
     pub(crate) checked: Notify,
     pub(crate) first_check_done: AtomicBool,
     pub(crate) reconciled: AtomicBool,
+    /// One upload is looked at at a time.
+    pub(crate) verify_lane: tokio::sync::Mutex<()>,
     /// What is known about the bytes of the other slot.
     pub(crate) scrub: Mutex<Scrub>,
     pub(crate) stop: CancellationToken,
@@ -85,6 +87,7 @@ impl Ota {
             checked: Notify::new(),
             first_check_done: AtomicBool::new(false),
             reconciled: AtomicBool::new(false),
+            verify_lane: tokio::sync::Mutex::default(),
             scrub: Mutex::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -93,6 +96,7 @@ impl Ota {
         ota.override_ended_by_restart().await?;
         ota.show_newest_job().await?;
         ota.refresh_recovery().await;
+        ota.refresh_uploads().await;
         ota.refresh_slots(&ota.desk.lock().await).await;
         Ok(ota)
     }
@@ -122,6 +126,7 @@ impl Ota {
             force: Arc::default(),
             job: None,
             recovery: Arc::default(),
+            uploads: Arc::default(),
             last_failures: Arc::new(Self::failures(&store.recent_jobs(REMEMBERED_JOBS).await?)),
             resources: parts.telemetry.resources(),
         })
@@ -147,6 +152,7 @@ impl Ota {
         self.tasks.spawn(Arc::clone(self).reconcile());
         self.tasks.spawn(Arc::clone(self).check_on_schedule());
         self.tasks.spawn(Arc::clone(self).scrub_on_schedule());
+        self.tasks.spawn(Arc::clone(self).expire_uploads());
     }
 
     /// Ends all work at its next safe point. Jobs stay as they are and go on at the next start.

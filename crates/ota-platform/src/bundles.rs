@@ -72,26 +72,45 @@ impl RaucBundles {
         Ok(policy)
     }
 
-    fn verify_blocking(&self, path: &Path, length: u64, control: &Control) -> Result<Bundle, StepError> {
-        let policy = self.policy().map_err(|error| {
+    /// With why it is not for this gateway; where `strict`, that ends it before the long pass.
+    fn verify_blocking(
+        &self,
+        path: &Path,
+        length: u64,
+        strict: bool,
+        control: &Control,
+    ) -> Result<(Bundle, Option<String>), StepError> {
+        let mut policy = self.policy().map_err(|error| {
             let message =
                 "The keyring of this gateway cannot be used, so no update can be verified. Install it again.";
             StepError::failed(FailureCode::SignatureFailed, message, crate::causes::causes(&error))
         })?;
+        if !strict {
+            policy.compatible = None;
+        }
         let bundle = raucb::Bundle::open(path, &policy).map_err(refused)?;
         // Cheap, and before the long pass: nobody waits for a version that may not run.
-        self.check_version(&bundle.manifest().version)?;
+        let floor = self.check_version(&bundle.manifest().version);
+        if strict {
+            floor.clone()?;
+        }
         let images = images(bundle.manifest())?;
         let scale = Scale { length, reported: AtomicU64::new(0), control };
         let verified = bundle.verify(&scale).map_err(refused)?;
         let manifest = verified.manifest();
-        Ok(Bundle {
+        let foreign = (manifest.compatible != self.config.compatible).then(|| {
+            let (found, model) = (&manifest.compatible, &self.config.compatible);
+            format!("it is built for {found}, and this gateway is a {model}.")
+        });
+        let old = floor.err().and_then(|error| error.failure()).map(|failure| failure.message);
+        let bundle = Bundle {
             version: manifest.version.clone(),
             compatible: manifest.compatible.clone(),
             kernel: kernel(manifest),
             signer: verified.signer().subject.clone(),
             images,
-        })
+        };
+        Ok((bundle, foreign.or(old)))
     }
 
     fn check_version(&self, version: &str) -> Result<(), StepError> {
@@ -121,7 +140,20 @@ impl Bundles for RaucBundles {
     ) -> Result<Bundle, StepError> {
         let metadata = tokio::fs::metadata(&path).await.map_err(|source| unreadable(&source))?;
         let (this, length) = (self.clone(), metadata.len());
-        metered(length, meter, cancel, move |control| this.verify_blocking(&path, length, control)).await
+        let work = move |control: &Control| this.verify_blocking(&path, length, true, control);
+        Ok(metered(length, meter, cancel, work).await?.0)
+    }
+
+    async fn examine(
+        &self,
+        path: PathBuf,
+        meter: &Meter,
+        cancel: &CancellationToken,
+    ) -> Result<(Bundle, Option<String>), StepError> {
+        let metadata = tokio::fs::metadata(&path).await.map_err(|source| unreadable(&source))?;
+        let (this, length) = (self.clone(), metadata.len());
+        metered(length, meter, cancel, move |control| this.verify_blocking(&path, length, false, control))
+            .await
     }
 }
 

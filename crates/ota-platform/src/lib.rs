@@ -5,14 +5,18 @@ mod boot;
 mod bundles;
 mod causes;
 mod clock;
+mod facts;
 mod fetch;
 mod health;
 mod http;
+mod kept;
 mod reboot;
 mod repository;
 mod sensors;
 mod slots;
+mod snapshots;
 mod telemetry;
+mod uploads;
 
 pub use boot::{
     CommissionError, DEFAULT_LOCK_FILE, FlagScheme, UbootConfig, UbootEnvironment, boot_variables, commission,
@@ -21,6 +25,7 @@ pub use bundles::{KeyringError, Purpose, RaucBundles, TrustConfig};
 pub use clock::SystemClock;
 pub use fetch::{FetchConfig, Patience, ResumableFetcher};
 pub use health::{ExecutableCheck, ExecutableCheckConfig, HttpCheck, HttpCheckConfig};
+pub use kept::{BundleShelf, KeptBundlesConfig};
 pub use reboot::{BootModelConfig, ModelError, ModelReboot, SystemdReboot, SystemdRebootConfig, power_on};
 pub use repository::{RepositoryConfig, TufRepository};
 pub use sensors::{
@@ -30,4 +35,6 @@ pub use sensors::{
     parse_broker,
 };
 pub use slots::{CmdlineError, DeviceSlots, ROOT_CLASS, SlotsConfig, booted_slot};
+pub use snapshots::{SlotSnapshots, SnapshotsConfig};
 pub use telemetry::{SystemTelemetry, TelemetryError};
+pub use uploads::{UploadDirectory, UploadsConfig};

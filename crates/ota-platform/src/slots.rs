@@ -7,6 +7,7 @@ mod fault;
 mod filesystem;
 mod guard;
 mod identity;
+mod mark;
 mod read_back;
 mod write;
 mod writer;
@@ -19,11 +20,13 @@ use crate::causes::causes;
 use async_trait::async_trait;
 use guard::Guard;
 use ota_core::{Bundle, BySlot, Clearance, FailureCode, ImageFacts, SlotId, WriteGate};
-use ota_engine::ports::{Meter, ReadBack, SlotUsage, Slots, StepError};
+use ota_engine::ports::{ImageSource, Meter, ReadBack, SlotUsage, Slots, StepError};
 use raucb::Policy;
+use snapstore::Store;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +42,10 @@ pub struct SlotsConfig {
     pub cmdline: PathBuf,
     /// Who may sign what is written. The bundle is authenticated again when it is opened for writing.
     pub policy: Policy,
+    /// The systems are mounted for writing and change what they were installed as.
+    pub writable: bool,
+    /// Where snapshots are written from.
+    pub snapshots: Arc<Store>,
 }
 
 /// The slots behind the engine's port.
@@ -47,6 +54,8 @@ pub struct DeviceSlots {
     places: BySlot<BTreeMap<String, PathBuf>>,
     booted: SlotId,
     policy: Policy,
+    writable: bool,
+    snapshots: Option<Arc<Store>>,
 }
 
 /// One image and where it goes.
@@ -63,7 +72,8 @@ impl DeviceSlots {
     /// [`CmdlineError`] when the command line does not say it.
     pub fn open(config: SlotsConfig) -> Result<Self, CmdlineError> {
         let booted = booted_slot(&config.cmdline)?;
-        Ok(Self::seen_from(booted, config.places, config.policy))
+        let (writable, snapshots) = (config.writable, Some(config.snapshots));
+        Ok(Self { writable, snapshots, ..Self::seen_from(booted, config.places, config.policy) })
     }
 
     /// The slots as a system sees them that runs from `booted`. For a gateway that no slot of it has ever started, where
@@ -74,7 +84,7 @@ impl DeviceSlots {
         places: BySlot<BTreeMap<String, PathBuf>>,
         policy: Policy,
     ) -> Self {
-        Self { places, booted, policy }
+        Self { places, booted, policy, writable: false, snapshots: None }
     }
 
     /// Where each image of `bundle` goes. A bundle without a root image would leave a slot that cannot start.
@@ -132,7 +142,7 @@ impl Slots for DeviceSlots {
     async fn write(
         &self,
         slot: SlotId,
-        path: PathBuf,
+        source: ImageSource,
         bundle: &Bundle,
         _clearance: Clearance<WriteGate>,
         meter: &Meter,
@@ -141,9 +151,16 @@ impl Slots for DeviceSlots {
         let guard = self.guard();
         guard.check_slot(slot)?;
         let assignments = self.assign(slot, bundle)?;
-        let policy = self.policy.clone();
+        let (policy, store) = (self.policy.clone(), self.snapshots.clone());
         metered(total(&assignments), meter, cancel, move |control| {
-            write::write(slot, &path, &policy, &assignments, &guard, control)
+            let target = write::Target { slot, guard: &guard, control };
+            match (source, store) {
+                (ImageSource::Bundle(path), _) => write::bundle(&path, &policy, &assignments, &target),
+                (ImageSource::Snapshot(id), Some(store)) => {
+                    write::snapshot(&id, &store, &assignments, &target)
+                }
+                (ImageSource::Snapshot(_), None) => Err(fault::no_snapshots()),
+            }
         })
         .await
     }
@@ -162,6 +179,27 @@ impl Slots for DeviceSlots {
         })
         .await
     }
+
+    fn judged_by_record(&self, slot: SlotId) -> Option<ReadBack> {
+        self.writable.then(|| ReadBack::proven(slot))
+    }
+
+    async fn write_mark(&self, slot: SlotId) -> Result<String, StepError> {
+        let places: Vec<_> = self.places.get(slot).values().cloned().collect();
+        blocking(move || {
+            let mark =
+                |place: &PathBuf| mark::of(place).map_err(|error| fault::unusable(place, "look at", &error));
+            let marks: Result<Vec<_>, _> = places.iter().map(mark).collect();
+            Ok(marks?.join(" "))
+        })
+        .await
+    }
+}
+
+/// Bytes of a slot's place.
+pub(crate) fn length(place: &Path) -> Result<u64, StepError> {
+    let size = open(place)?;
+    device::size(&size).map_err(|error| fault::unusable(place, "measure", &error))
 }
 
 fn total(assignments: &[Assignment]) -> u64 {

@@ -56,10 +56,6 @@ pub enum RestoreSource {
     Bundle {
         sha256: String,
     },
-    /// The recovery image, by the SHA-256 of its file.
-    Recovery {
-        sha256: String,
-    },
 }
 
 /// The system in the other slot.

@@ -44,4 +44,15 @@ pub trait Bundles: Send + Sync {
         meter: &Meter,
         cancel: &CancellationToken,
     ) -> Result<Bundle, StepError>;
+
+    /// Verifies `path` as completely, but takes what is not meant for this gateway: with why it is not.
+    ///
+    /// # Errors
+    /// `InvalidImage` for what is malformed, `SignatureFailed` for what is not trusted.
+    async fn examine(
+        &self,
+        path: PathBuf,
+        meter: &Meter,
+        cancel: &CancellationToken,
+    ) -> Result<(Bundle, Option<String>), StepError>;
 }

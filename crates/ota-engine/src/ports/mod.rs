@@ -32,4 +32,4 @@ pub use snapshots::{NewSnapshot, SnapshotFacts, Snapshots};
 pub use step::StepError;
 pub use store::{Catalog, Fact, LogEntry, LogLevel, LogPage, Store, StoreError, UnknownLevel};
 pub use telemetry::{ResourceUse, Telemetry};
-pub use uploads::{StoredImage, Uploads};
+pub use uploads::{Body, BrokenBody, ReceivedFile, StoredImage, UploadFault, Uploads};

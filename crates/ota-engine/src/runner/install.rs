@@ -35,7 +35,6 @@ impl Ota {
             Work::Restore(restored) => match &restored.from {
                 RestoreSource::Snapshot { id } => ImageSource::Snapshot(id.clone()),
                 RestoreSource::Bundle { sha256 } => ImageSource::Bundle(self.kept(sha256).await?.path),
-                RestoreSource::Recovery { sha256 } => ImageSource::Bundle(self.recovery_file(sha256).await?),
             },
             Work::Rollback(_) | Work::Snapshot(_) => return Err(nothing_to_fetch(job)),
         })
@@ -125,15 +124,6 @@ impl Ota {
         };
         let bundles = self.parts.kept.list().await?;
         bundles.into_iter().find(|bundle| bundle.sha256 == sha256).ok_or_else(gone)
-    }
-
-    async fn recovery_file(&self, sha256: &str) -> Result<PathBuf, StepError> {
-        let gone = || {
-            let message = "The recovery image has been replaced meanwhile. Order the reset again.";
-            StepError::failed(FailureCode::InstallFailed, message, sha256)
-        };
-        let image = self.parts.uploads.recovery_image().await?;
-        image.filter(|image| image.sha256 == sha256).map(|image| image.path).ok_or_else(gone)
     }
 }
 

@@ -35,6 +35,10 @@ pub(super) fn no_place(slot: SlotId, class: &str) -> StepError {
     )
 }
 
+pub(super) fn no_snapshots() -> StepError {
+    install("Snapshots cannot be restored here.", "the slots were opened without a store of snapshots")
+}
+
 /// # Errors
 /// `InsufficientSpace` when the image is larger than `size` bytes.
 pub(super) fn require_fit(slot: SlotId, image: &ImageFacts, size: u64) -> Result<(), StepError> {

@@ -8,16 +8,34 @@ use crate::blocking::Control;
 use ota_core::SlotId;
 use ota_engine::ports::StepError;
 use raucb::{Bundle, Policy, Progress, VerifiedBundle};
+use snapstore::Store;
 use std::path::Path;
 
-/// Writes every image and waits until it is on the device.
-pub(super) fn write(
-    slot: SlotId,
+/// Where it goes, and who says that it may.
+pub(super) struct Target<'a> {
+    pub slot: SlotId,
+    pub guard: &'a Guard,
+    pub control: &'a Control,
+}
+
+impl Target<'_> {
+    /// Opens the place of an image, which is not the running one and large enough.
+    fn open(&self, assignment: &Assignment) -> Result<SlotWriter, StepError> {
+        let place = &assignment.place;
+        let writer = SlotWriter::open(place).map_err(|error| fault::unusable(place, "open", &error))?;
+        self.guard.check_open(self.slot, place, &writer)?;
+        let size = writer.size().map_err(|error| fault::unusable(place, "measure", &error))?;
+        fault::require_fit(self.slot, &assignment.image, size)?;
+        Ok(writer)
+    }
+}
+
+/// Writes every image of a bundle and waits until it is on the device.
+pub(super) fn bundle(
     path: &Path,
     policy: &Policy,
     assignments: &[Assignment],
-    guard: &Guard,
-    control: &Control,
+    target: &Target<'_>,
 ) -> Result<(), StepError> {
     let refused = |error: raucb::Error| fault::bundle(path, &error);
     let bundle = Bundle::open(path, policy).map_err(refused)?;
@@ -26,12 +44,44 @@ pub(super) fn write(
     // until the slot was read back.
     let bundle = bundle.verify_on_read().map_err(refused)?;
     for assignment in assignments {
-        let place = &assignment.place;
-        let writer = SlotWriter::open(place).map_err(|error| fault::unusable(place, "open", &error))?;
-        guard.check_open(slot, place, &writer)?;
-        let size = writer.size().map_err(|error| fault::unusable(place, "measure", &error))?;
-        fault::require_fit(slot, &assignment.image, size)?;
-        copy(path, &bundle, assignment, writer, control)?;
+        copy(path, &bundle, assignment, target.open(assignment)?, target.control)?;
+    }
+    Ok(())
+}
+
+/// What reading a snapshot and writing a slot can meet.
+enum Met {
+    Store(snapstore::Error),
+    Device(WriteFault),
+}
+
+impl From<snapstore::Error> for Met {
+    fn from(error: snapstore::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Writes every image of a snapshot and waits until it is on the device. Every chunk is compared with its hash on the way.
+pub(super) fn snapshot(
+    id: &str,
+    store: &Store,
+    assignments: &[Assignment],
+    target: &Target<'_>,
+) -> Result<(), StepError> {
+    for assignment in assignments {
+        let mut writer = target.open(assignment)?;
+        let (image, control) = (&assignment.image, target.control);
+        let of_device = |fault: &WriteFault| fault::write(&assignment.place, fault.offset, &fault.error);
+        let copied = store.read_image(id, &image.class, &|| control.is_cancelled(), |part| {
+            control.add(part.len() as u64);
+            writer.push(part).map_err(Met::Device)
+        });
+        copied.map_err(|met| match met {
+            Met::Store(error) => crate::snapshots::failed(&error),
+            Met::Device(fault) => of_device(&fault),
+        })?;
+        writer.finish().map_err(|fault| of_device(&fault))?;
+        control.check()?;
     }
     Ok(())
 }

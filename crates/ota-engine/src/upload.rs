@@ -1,0 +1,220 @@
+//! Section 3: images that a person brings, and putting one into the other slot.
+
+use ota_core::{
+    Actor, AuditAction, AuditEntry, AuditOutcome, Bundle, InstallOrder, JobState, Operation, Phase,
+    UploadedImage, Work, file_label,
+};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Change, Event, JobView, Ota, OtaError,
+    new_job::NewJob,
+    ports::{LogLevel, Meter, ReceivedFile, StepError, StoredImage},
+};
+
+/// Time between two looks for images whose time is over.
+const ROUND: Duration = Duration::from_secs(600);
+/// Characters of the version that an uploader gives.
+const LONGEST_LABEL: usize = 64;
+
+/// Which uploaded image is to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeployOrder {
+    pub filename: String,
+    /// Hexadecimal.
+    pub sha256: String,
+    /// The label or the signed version where given.
+    pub version: Option<String>,
+    /// Must be the inactive slot where given.
+    pub target: Option<String>,
+    pub install: InstallOrder,
+}
+
+/// What can be deployed, and the room for more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UploadsView {
+    /// Newest first.
+    pub images: Vec<StoredImage>,
+    /// Bytes.
+    pub room: u64,
+}
+
+impl Ota {
+    /// Verifies a file that has come in and keeps it for a deployment. One at a time.
+    ///
+    /// # Errors
+    /// What the verifier finds; then nothing is kept. [`OtaError::Verifying`] while another one is looked at.
+    pub async fn verify_upload(
+        self: &Arc<Self>,
+        file: ReceivedFile,
+        name: &str,
+        label: Option<String>,
+        actor: &Actor,
+    ) -> Result<StoredImage, OtaError> {
+        let name = file_label(name);
+        let entry = AuditEntry::attempt(actor, AuditAction::UploadVerify).about(name.as_str());
+        let verified = self.try_verify(&file, name, label, &entry).await;
+        match &verified {
+            Ok(image) => {
+                let detail =
+                    format!("{} is verified, signed by {}", image.bundle.version, image.bundle.signer);
+                self.audit_result(&entry.with_outcome(AuditOutcome::Succeeded).saying(detail)).await;
+                self.refresh_uploads().await;
+            }
+            Err(error) => {
+                self.parts.uploads.discard(&file).await;
+                self.audit_error(entry, error).await;
+            }
+        }
+        verified
+    }
+
+    async fn try_verify(
+        &self,
+        file: &ReceivedFile,
+        name: String,
+        label: Option<String>,
+        entry: &AuditEntry,
+    ) -> Result<StoredImage, OtaError> {
+        let label = label.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty());
+        let bad = |label: &String| label.chars().count() > LONGEST_LABEL || label.contains(char::is_control);
+        if label.as_ref().is_some_and(bad) {
+            let message = format!("version must be one line of at most {LONGEST_LABEL} characters.");
+            return Err(OtaError::BadRequest(message));
+        }
+        let _lane = self.verify_lane.try_lock().map_err(|_| OtaError::Verifying)?;
+        let detail = format!("sha256:{}, {} bytes", file.sha256, file.size);
+        self.audit(&entry.clone().saying(detail)).await?;
+        let (meter, cancel) = (Meter::default(), self.stop.child_token());
+        let (bundle, unfit) = self.examine(file, &meter, &cancel).await?;
+        let until = self.parts.clock.now() + self.parts.uploads.keeps_for();
+        let image = StoredImage {
+            path: file.path.clone(),
+            name,
+            label,
+            size: file.size,
+            sha256: file.sha256.clone(),
+            bundle,
+            unfit,
+            kept_until: until,
+        };
+        Ok(self.parts.uploads.keep(file, &image).await?)
+    }
+
+    /// The facts of the file, and why it cannot be deployed here where it cannot.
+    async fn examine(
+        &self,
+        file: &ReceivedFile,
+        meter: &Meter,
+        cancel: &CancellationToken,
+    ) -> Result<(Bundle, Option<String>), StepError> {
+        let (bundle, unfit) = self.parts.bundles.examine(file.path.clone(), meter, cancel).await?;
+        if unfit.is_some() {
+            return Ok((bundle, unfit));
+        }
+        let target = self.parts.slots.booted().other();
+        let unfit = match self.parts.slots.check_fit(target, &bundle).await {
+            Ok(()) => None,
+            Err(error) => error.failure().map(|failure| failure.message),
+        };
+        Ok((bundle, unfit))
+    }
+
+    /// Puts an uploaded image into the inactive slot.
+    ///
+    /// # Errors
+    /// [`OtaError::UnknownImage`], [`OtaError::Unfit`], the operation gate, the safety verdict.
+    pub async fn deploy(self: &Arc<Self>, order: DeployOrder, actor: &Actor) -> Result<JobView, OtaError> {
+        let entry = AuditEntry::attempt(actor, AuditAction::Deploy).saying(file_label(&order.filename));
+        let started = async {
+            self.must_be_up()?;
+            let target = self.inactive_slot(order.target.as_deref())?;
+            let image = self.deployable(&order).await?;
+            let new = NewJob {
+                work: Work::Upload(image),
+                target,
+                bundle: None,
+                order: Some(order.install),
+                operation: Operation::ChangeSlot,
+                phase: Some(Phase::Start),
+            };
+            self.start_job(new, &entry).await
+        };
+        let started = started.await;
+        if let Err(error) = &started {
+            self.audit_error(entry, error).await;
+        }
+        started
+    }
+
+    async fn deployable(&self, order: &DeployOrder) -> Result<UploadedImage, OtaError> {
+        let name = file_label(&order.filename);
+        let images = self.parts.uploads.images().await?;
+        let found = images.into_iter().find(|image| image.sha256 == order.sha256 && image.name == name);
+        let image = found.ok_or(OtaError::UnknownImage(name))?;
+        if let Some(version) = &order.version
+            && *version != image.bundle.version
+            && image.label.as_ref() != Some(version)
+        {
+            let (is, version) = (&image.bundle.version, version.chars().take(64).collect::<String>());
+            return Err(OtaError::BadRequest(format!("{} is version {is}, not {version}.", image.name)));
+        }
+        if let Some(reason) = image.unfit {
+            return Err(OtaError::Unfit(format!("{} cannot be deployed here: {reason}", image.name)));
+        }
+        Ok(UploadedImage {
+            name: image.name,
+            label: image.label,
+            version: image.bundle.version,
+            length: image.size,
+            sha256: image.sha256,
+        })
+    }
+
+    /// Hashes of the uploaded images that open jobs read.
+    async fn images_in_use(&self) -> Vec<String> {
+        let desk = self.desk.lock().await;
+        let used = desk.iter().filter(|job| !matches!(job.state, JobState::Downloaded));
+        used.filter_map(|job| match &job.work {
+            Work::Upload(image) => Some(image.sha256.clone()),
+            _ => None,
+        })
+        .collect()
+    }
+
+    /// Removes images whose time is over, again and again.
+    pub(crate) async fn expire_uploads(self: Arc<Self>) {
+        loop {
+            let in_use = self.images_in_use().await;
+            match self.parts.uploads.expire(self.parts.clock.now(), &in_use).await {
+                Ok(false) => {}
+                Ok(true) => {
+                    self.log(LogLevel::Info, "ota", "uploaded images that were kept long enough are removed")
+                        .await;
+                    self.refresh_uploads().await;
+                }
+                Err(error) => tracing::warn!(%error, "old uploads cannot be removed"),
+            }
+            if self.stop.run_until_cancelled(tokio::time::sleep(ROUND)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Reads again what can be deployed.
+    pub(crate) async fn refresh_uploads(&self) {
+        let read = async {
+            let images = self.parts.uploads.images().await?;
+            Ok::<_, StepError>(UploadsView { images, room: self.parts.uploads.room().await? })
+        };
+        match read.await {
+            Ok(view) => {
+                let view = Arc::new(view);
+                self.update(|snapshot| snapshot.uploads = Arc::clone(&view));
+                self.tell(Event::Changed(Change::Uploads));
+            }
+            Err(error) => tracing::error!(%error, "what was uploaded cannot be read"),
+        }
+    }
+}
