@@ -18,9 +18,11 @@ use ota_api::{
     auth::Role,
     monitor::{LogLine, Monitor, Progress},
     page::PageData,
+    recovery::Recovery,
     safety::Safety,
     status::Status,
     updates::{CheckSummary, Update},
+    upload::Uploads,
     ws::{SystemStatus, Topic},
 };
 
@@ -65,6 +67,8 @@ struct State {
     check: CheckSummary,
     settings: Settings,
     safety: Safety,
+    recovery: Recovery,
+    uploads: Uploads,
     monitor: Monitor,
     job: Option<Progress>,
     job_age: u64,
@@ -91,6 +95,8 @@ pub struct Live {
     pub check: Part<CheckSummary>,
     pub settings: Part<Settings>,
     pub safety: Part<Safety>,
+    pub recovery: Part<Recovery>,
+    pub uploads: Part<Uploads>,
     pub monitor: Part<Monitor>,
     pub job: Part<Option<Progress>>,
     /// Seconds since `job` arrived: running times go on between two messages.
@@ -137,6 +143,8 @@ impl Live {
             check: live.check,
             settings: data.settings,
             safety: data.safety,
+            recovery: live.recovery,
+            uploads: live.uploads,
             monitor: live.monitor,
             job: live.job,
             job_age: 0,
@@ -154,7 +162,7 @@ impl Live {
             unheard: true,
             queue: resync::Queue::default(),
         });
-        parts!(state: system, updates, check, settings, safety, monitor, job, job_age, logs, log_level, link, restart,
+        parts!(state: system, updates, check, settings, safety, recovery, uploads, monitor, job, job_age, logs, log_level, link, restart,
             ready, ordering, message, announcement, question, restart_after, audit, unheard, queue)
     }
 
@@ -313,7 +321,8 @@ const fn wanted(topic: Topic) -> Wanted {
         Topic::Updates => Wanted::UPDATES,
         Topic::Settings => Wanted::SETTINGS,
         Topic::Safety => Wanted::SAFETY,
-        Topic::Recovery | Topic::Uploads | Topic::DebugBundles => Wanted::default(),
+        Topic::Recovery => Wanted::RECOVERY,
+        Topic::Uploads => Wanted::UPLOADS,
         Topic::All => Wanted::ALL,
     }
 }

@@ -10,11 +10,15 @@ use jiff::Timestamp;
 use ota_core::{
     Actor, AuditAction, AuditEntry, BootSelection, Bundle, BySlot, Clearance, SlotId, SlotRecord,
 };
-use ota_engine::ports::{Bundles, Fact, Meter, Slots, StepError, Store, StoreError};
+use ota_engine::ports::{
+    Bundles, Fact, ImageSource, KeptBundles, Meter, Slots, StepError, Store, StoreError,
+};
 use ota_platform::{CommissionError, DeviceSlots, ROOT_CLASS, RaucBundles, commission, power_on};
 use ota_store::SqliteStore;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
@@ -107,6 +111,7 @@ async fn perform(config: &Config, order: &Order, store: &SqliteStore) -> Result<
     for (slot, path, bundle) in &verified {
         done.push(fill(config, &bundles, *slot, path, bundle).await?);
         store.put_slot_record(*slot, &record(bundle)?).await?;
+        keep(config, *slot, path, bundle).await?;
     }
     done.extend(prepare_environment(config, order)?);
     if config.boot.reboot == RebootBy::Model && !config.boot.cmdline.exists() {
@@ -190,7 +195,14 @@ async fn fill(
         return Err(ProvisionError::Running(slot));
     }
     slots
-        .write(slot, path.to_owned(), bundle, Clearance::for_commissioning(), &meter, &cancel)
+        .write(
+            slot,
+            ImageSource::Bundle(path.to_owned()),
+            bundle,
+            Clearance::for_commissioning(),
+            &meter,
+            &cancel,
+        )
         .await
         .map_err(failed)?;
     slots.read_back(slot, bundle, &meter, &cancel).await.map_err(failed)?;
@@ -207,8 +219,34 @@ fn record(bundle: &Bundle) -> Result<SlotRecord, ProvisionError> {
         image_bytes: bundle.images.iter().fold(0, |sum, image| sum.saturating_add(image.size)),
         sha256: root.sha256.clone(),
         installed_at: now(),
+        bundle: Some(bundle.clone()),
         good: true,
     })
+}
+
+/// What the factory installed can be restored.
+async fn keep(config: &Config, slot: SlotId, path: &Path, bundle: &Bundle) -> Result<(), ProvisionError> {
+    let shelf = wiring::kept(config)?;
+    let file = path.to_owned();
+    let sha256 = tokio::task::spawn_blocking(move || sha256(&file)).await;
+    let sha256 = sha256.map_err(|_| ProvisionError::Interrupted)?;
+    let sha256 = sha256.map_err(WiringError::io("cannot read the bundle", path))?;
+    shelf
+        .keep(path, &sha256, bundle, now(), &[])
+        .await
+        .map_err(|source| ProvisionError::Bundle { slot, source })
+}
+
+fn sha256(path: &Path) -> io::Result<String> {
+    let (mut hash, mut file) = (Sha256::new(), File::open(path)?);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let count = file.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(hex::encode(hash.finalize()));
+        }
+        hash.update(buffer.get(..count).unwrap_or_default());
+    }
 }
 
 /// Timestamps are kept in whole seconds.

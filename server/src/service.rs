@@ -149,6 +149,7 @@ fn options(config: &Config, tls: bool) -> Options {
     Options {
         allowed_hosts: config.server.allowed_hosts.clone(),
         tls,
+        upload_idle: Duration::from_secs(config.uploads.idle_seconds),
         ..Options::new(config.server.site.clone())
     }
 }

@@ -138,11 +138,16 @@ pub fn parts(config: &Config, database: &SqliteStore, address: SocketAddr) -> Re
     let policy = bundles.policy().map_err(failed("cannot verify bundles"))?;
     let (metadata_url, targets_url) =
         (url(&config.repository.metadata_url)?, url(&config.repository.targets_url)?);
+    let snapshots =
+        platform::SlotSnapshots::open(snapshots(config)).map_err(failed("cannot use the snapshots"))?;
     let slots = platform::DeviceSlots::open(platform::SlotsConfig {
         places: places(config),
         cmdline: config.boot.cmdline.clone(),
         policy,
+        writable: config.slots.writable,
+        snapshots: snapshots.store(),
     });
+    let uploads = platform::UploadDirectory::open(uploads(config)).map_err(failed("cannot take uploads"))?;
     let fetch = platform::FetchConfig {
         targets_url: targets_url.clone(),
         staging: config.data_dir.join("staging"),
@@ -167,6 +172,9 @@ pub fn parts(config: &Config, database: &SqliteStore, address: SocketAddr) -> Re
         fetcher: Arc::new(platform::ResumableFetcher::new(fetch).map_err(failed("cannot download"))?),
         bundles: Arc::new(bundles),
         slots: Arc::new(slots.map_err(failed("cannot tell which slot runs"))?),
+        snapshots: Arc::new(snapshots),
+        kept: Arc::new(kept(config)?),
+        uploads: Arc::new(uploads),
         boot: Arc::new(boot.map_err(failed("cannot find the boot environment"))?),
         reboot: reboot(config)?,
         sensors: sensors::start(config, &metadata_url, &clock)?,
@@ -175,6 +183,41 @@ pub fn parts(config: &Config, database: &SqliteStore, address: SocketAddr) -> Re
         ),
         clock,
     })
+}
+
+/// Bytes of a megabyte in the configuration.
+const MEGABYTE: u64 = 1_000_000;
+
+fn snapshots(config: &Config) -> platform::SnapshotsConfig {
+    platform::SnapshotsConfig {
+        directory: config.data_dir.join("snapshots"),
+        places: places(config),
+        writable: config.slots.writable,
+        count: usize::try_from(config.snapshots.keep).unwrap_or(usize::MAX),
+        bytes: config.snapshots.most_megabytes.saturating_mul(MEGABYTE),
+        keep_free: config.snapshots.keep_free_megabytes.saturating_mul(MEGABYTE),
+    }
+}
+
+fn uploads(config: &Config) -> platform::UploadsConfig {
+    platform::UploadsConfig {
+        directory: config.data_dir.join("uploads"),
+        quota: config.uploads.quota_megabytes.saturating_mul(MEGABYTE),
+        longest: config.uploads.longest_megabytes.saturating_mul(MEGABYTE),
+        keep: Duration::from_secs(u64::from(config.uploads.keep_hours) * 3600),
+    }
+}
+
+/// The bundles that are kept for a restore.
+///
+/// # Errors
+/// When their directory cannot be used.
+pub fn kept(config: &Config) -> Result<platform::BundleShelf, WiringError> {
+    let shelf = platform::KeptBundlesConfig {
+        directory: config.data_dir.join("bundles"),
+        count: usize::try_from(config.bundles.keep).unwrap_or(usize::MAX),
+    };
+    platform::BundleShelf::open(shelf).map_err(failed("cannot keep bundles"))
 }
 
 fn site(config: &Config) -> Site {
@@ -189,6 +232,7 @@ fn site(config: &Config) -> Site {
         version_floor: config.trust.version_floor.clone(),
         check_interval: Duration::from_secs(u64::from(config.repository.check_interval_hours) * 3600),
         clear_for: Duration::from_secs(safety.clear_for_seconds),
+        scrub_interval: Duration::from_secs(u64::from(config.slots.scrub_hours) * 3600),
         overrides: OverridePolicy {
             lasts: Duration::from_secs(safety.overrides.seconds),
             second_person: safety.overrides.second_person,

@@ -9,12 +9,15 @@ mod context;
 #[cfg(feature = "ssr")]
 pub mod convert;
 mod monitor;
+mod recovery;
 mod rest;
 mod safety;
 mod settings;
+mod snapshot;
 mod status;
 mod strict_json;
 mod updates;
+mod upload;
 
 pub use audit::{GetAudit, get_audit};
 pub use client::GatewayClient;
@@ -25,9 +28,12 @@ pub use convert::{page_data, server_message};
 pub use monitor::{
     Cancel, GetLogs, GetMonitor, GetProgress, Install, cancel, get_logs, get_monitor, get_progress, install,
 };
+pub use recovery::{GetRecovery, Restore, Rollback, get_recovery, restore, rollback};
 pub use rest::Rest;
 pub use safety::{GetSafety, OverrideSafety, get_safety, override_safety};
 pub use settings::{GetSettings, get_settings};
+pub use snapshot::{CreateSnapshot, DeleteSnapshot, create_snapshot, delete_snapshot};
 pub use status::{GetStatus, OrderReboot, get_status, order_reboot};
 pub use strict_json::{StrictJson, StrictJsonEncoding};
 pub use updates::{CheckUpdates, GetUpdates, StartDownload, check_updates, get_updates, start_download};
+pub use upload::{Deploy, GetUploads, deploy, get_uploads};

@@ -11,10 +11,10 @@ use super::{GatewayClient, Rest, StrictJson};
 
 /// How far a job is.
 #[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "progress", protocol = Rest<GetUrl>)]
-pub async fn get_progress(job_id: Option<String>) -> ApiResult<Progress> {
+pub async fn get_progress(job_id: Option<String>, snapshot_id: Option<String>) -> ApiResult<Progress> {
     let request = super::context::request()?;
-    let Some(job_id) = job_id else {
-        return Err(super::convert::bad_request("The query needs job_id, the id of an update job."));
+    let Some(job_id) = job_id.or(snapshot_id) else {
+        return Err(super::convert::bad_request("The query needs job_id or snapshot_id."));
     };
     let id = super::convert::job_id(&job_id)?;
     let job = request.ota.progress(&id).await.map_err(super::convert::refusal)?;

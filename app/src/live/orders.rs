@@ -121,6 +121,7 @@ fn download(update_id: String, version: String, install: bool) -> DownloadReques
         verify_signature: true,
         install_after: install,
         reboot_after: install,
+        create_snapshot: false,
     }
 }
 

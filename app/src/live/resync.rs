@@ -12,7 +12,7 @@ const LOG_LINES: u32 = 100;
 
 /// Parts of the page's data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Wanted(u8);
+pub struct Wanted(u16);
 
 impl Wanted {
     pub const STATUS: Self = Self(1);
@@ -23,11 +23,22 @@ impl Wanted {
     pub const JOB: Self = Self(1 << 5);
     pub const LOGS: Self = Self(1 << 6);
     pub const MONITOR_AND_JOB: Self = Self(Self::MONITOR.0 | Self::JOB.0);
-    pub const ALL: Self = Self((1 << 7) - 1);
+    pub const RECOVERY: Self = Self(1 << 7);
+    pub const UPLOADS: Self = Self(1 << 8);
+    pub const ALL: Self = Self((1 << 9) - 1);
 
     /// In the order in which they are read: the monitor names the job.
-    const EACH: [Self; 7] =
-        [Self::MONITOR, Self::JOB, Self::STATUS, Self::SAFETY, Self::UPDATES, Self::SETTINGS, Self::LOGS];
+    const EACH: [Self; 9] = [
+        Self::MONITOR,
+        Self::JOB,
+        Self::STATUS,
+        Self::SAFETY,
+        Self::UPDATES,
+        Self::SETTINGS,
+        Self::RECOVERY,
+        Self::UPLOADS,
+        Self::LOGS,
+    ];
 
     #[must_use]
     pub const fn contains(self, part: Self) -> bool {
@@ -115,13 +126,15 @@ async fn read_part(live: Live, part: Wanted) -> Result<(), ApiError> {
             live.check.set(updates.check);
             live.updates.set(updates.updates);
         }
+        Wanted::RECOVERY => live.recovery.set(api::get_recovery().await?.data),
+        Wanted::UPLOADS => live.uploads.set(api::get_uploads().await?.data),
         Wanted::SETTINGS => live.settings.set(api::get_settings().await?.data),
         Wanted::SAFETY => live.set_safety(api::get_safety().await?.data),
         Wanted::MONITOR => live.monitor.set(api::get_monitor().await?.data),
         Wanted::JOB => {
             let known = live.job.peek(|j| j.as_ref().map(|j| j.job_id.clone()));
             if let Some(id) = live.monitor.peek(|m| m.job_id.clone()).or(known) {
-                live.set_job(Some(api::get_progress(Some(id)).await?.data));
+                live.set_job(Some(api::get_progress(Some(id), None).await?.data));
             }
         }
         _ => {

@@ -58,10 +58,6 @@ pub fn action(name: &str) -> String {
         "snapshot_delete" => "Snapshot deleted",
         "restore" => "Restore",
         "rollback_order" => "Rollback ordered",
-        "factory_reset" => "Factory reset",
-        "recovery_upload" => "Recovery image uploaded",
-        "debug_bundle" => "Debug bundle",
-        "setup" => "First-run set-up",
         other => other,
     };
     words.to_owned()

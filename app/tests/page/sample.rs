@@ -204,7 +204,6 @@ fn live() -> LiveData {
         job: None,
         recovery: ota_api::recovery::Recovery::default(),
         uploads: ota_api::upload::Uploads::default(),
-        debug_bundles: Vec::new(),
         logs: [
             ("12:01:07", "info", "ota", "Download of v5.0.5 continues at 295 MB"),
             ("12:00:58", "warning", "download", "The connection was lost; trying again in 2 s"),

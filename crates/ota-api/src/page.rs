@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Settings,
     auth::Role,
-    debug::DebugBundle,
     monitor::{LogLine, Monitor, Progress},
     recovery::Recovery,
     safety::Safety,
@@ -42,6 +41,4 @@ pub struct LiveData {
     pub logs: Vec<LogLine>,
     pub recovery: Recovery,
     pub uploads: Uploads,
-    /// Newest first.
-    pub debug_bundles: Vec<DebugBundle>,
 }

@@ -12,12 +12,8 @@ pub struct Recovery {
     pub snapshots: Vec<Snapshot>,
     /// Bundles that the gateway has kept, newest first.
     pub bundles: Vec<KeptBundle>,
-    /// What a factory reset writes; null where there is none.
-    pub recovery_image: Option<RecoveryImage>,
     /// Why a rollback is not possible; null when it is.
     pub rollback_refused: Option<String>,
-    /// A factory reset has been ordered and happens at the next start.
-    pub reset_pending: bool,
 }
 
 /// A bundle that was installed here and can be restored.
@@ -29,17 +25,6 @@ pub struct KeptBundle {
     /// `sha256:` and 64 lower-case hexadecimal digits.
     pub checksum: String,
     pub kept_since: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecoveryImage {
-    pub filename: String,
-    /// The version in its signed manifest.
-    pub version: String,
-    pub size: String,
-    pub size_bytes: u64,
-    pub checksum: String,
-    pub uploaded_at: String,
 }
 
 /// `POST recovery/rollback`.
@@ -97,42 +82,4 @@ pub struct RestoreStarted {
     pub source: String,
     /// Addition.
     pub progress_url: String,
-}
-
-/// `POST recovery/factory`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FactoryRequest {
-    /// The factory-reset PIN.
-    pub pin: String,
-    /// Must be true.
-    pub confirm: bool,
-    /// False: settings, users and PINs. True: everything but the audit log.
-    pub wipe_data: bool,
-    /// At least ten characters, recorded in the audit log.
-    pub reason: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FactoryStarted {
-    /// `started`.
-    pub status: String,
-    /// `factory_reset`.
-    pub operation: String,
-    /// `hh:mm:ss`.
-    pub estimated_duration: String,
-}
-
-/// `POST recovery/upload`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecoveryUploaded {
-    pub uploaded: bool,
-    pub filename: String,
-    /// `2.5 GB`.
-    pub size: String,
-    pub size_bytes: u64,
-    /// Addition: `sha256:` and 64 lower-case hexadecimal digits.
-    pub checksum: String,
-    /// Addition: the version in the signed manifest.
-    pub version: String,
 }

@@ -7,19 +7,12 @@ pub const LOGOUT: &str = "/api/v1/auth/logout";
 /// The audit log, for operators and administrators.
 pub const AUDIT: &str = "/api/v1/ota/audit";
 pub const AUDIT_EXPORT: &str = "/api/v1/ota/audit/export";
-/// Images that a person brings, as `multipart/form-data`.
+/// An image that a person brings, as `multipart/form-data`.
 pub const UPLOAD_VERIFY: &str = "/api/v1/ota/upload/verify";
-pub const RECOVERY_UPLOAD: &str = "/api/v1/ota/recovery/upload";
-/// Uploads in parts: begun here, and gone on with under `/{upload_id}`.
-pub const UPLOAD_PARTS: &str = "/api/v1/ota/upload/parts";
-/// Debug bundles, `/{file}` behind it.
-pub const DEBUG_DOWNLOAD: &str = "/api/v1/ota/debug/download";
 pub const WEB_SOCKET: &str = "/api/v1/ota/ws";
 /// The page.
 pub const PAGE: &str = "/ota-system-updates";
 pub const LOGIN_PAGE: &str = "/login";
-/// First-run set-up, until it is done.
-pub const SETUP_PAGE: &str = "/setup";
 
 /// Header that names the gateway a request is meant for.
 pub const GATEWAY_ID_HEADER: &str = "x-gateway-id";
@@ -36,10 +29,4 @@ pub fn progress_url(job_id: &str) -> String {
 #[must_use]
 pub fn snapshot_progress_url(snapshot_id: &str) -> String {
     format!("{BASE}/progress?snapshot_id={snapshot_id}")
-}
-
-/// Where a debug bundle is downloaded.
-#[must_use]
-pub fn debug_download_url(bundle_id: &str) -> String {
-    format!("{DEBUG_DOWNLOAD}/{bundle_id}.tar.gz")
 }

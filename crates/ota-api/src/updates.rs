@@ -96,6 +96,9 @@ pub struct DownloadRequest {
     /// Addition, with `install_after`: restart into the new system as soon as the machine is still.
     #[serde(default)]
     pub reboot_after: bool,
+    /// Addition, with `install_after`: take a snapshot of the running system before the slot is touched.
+    #[serde(default)]
+    pub create_snapshot: bool,
 }
 
 const fn yes() -> bool {

@@ -44,7 +44,6 @@ pub enum Topic {
     Recovery,
     /// Verified images.
     Uploads,
-    DebugBundles,
     /// The receiver fell behind and lost messages: everything is to be read again.
     All,
 }

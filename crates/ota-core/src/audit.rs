@@ -56,17 +56,10 @@ pub enum AuditAction {
     Restore,
     /// The return to the other slot was ordered.
     RollbackOrder,
-    /// A reset to the factory's state was ordered, or carried out.
-    FactoryReset,
-    /// The recovery image was replaced.
-    RecoveryUpload,
-    DebugBundle,
-    /// First-run set-up.
-    Setup,
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 26] = [
         Self::Login,
         Self::LoginFailed,
         Self::Logout,
@@ -93,10 +86,6 @@ impl AuditAction {
         Self::SnapshotDelete,
         Self::Restore,
         Self::RollbackOrder,
-        Self::FactoryReset,
-        Self::RecoveryUpload,
-        Self::DebugBundle,
-        Self::Setup,
     ];
 
     #[must_use]
@@ -128,10 +117,6 @@ impl AuditAction {
             Self::SnapshotDelete => "snapshot_delete",
             Self::Restore => "restore",
             Self::RollbackOrder => "rollback_order",
-            Self::FactoryReset => "factory_reset",
-            Self::RecoveryUpload => "recovery_upload",
-            Self::DebugBundle => "debug_bundle",
-            Self::Setup => "setup",
         }
     }
 }

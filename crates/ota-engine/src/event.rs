@@ -28,5 +28,4 @@ pub enum Change {
     Safety,
     Recovery,
     Uploads,
-    DebugBundles,
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Change, Event, JobView, Ota, OtaError,
     new_job::NewJob,
-    ports::{LogLevel, Meter, ReceivedFile, StepError, StoredImage},
+    ports::{Body, LogLevel, Meter, ReceivedFile, StepError, StoredImage, UploadFault},
 };
 
 /// Time between two looks for images whose time is over.
@@ -41,6 +41,19 @@ pub struct UploadsView {
 }
 
 impl Ota {
+    /// Takes in a file of `length` bytes, where that is known.
+    ///
+    /// # Errors
+    /// [`UploadFault`]; nothing is left of it then, nor when the returned future is dropped.
+    pub async fn receive_upload(&self, length: Option<u64>, body: Body) -> Result<ReceivedFile, UploadFault> {
+        self.parts.uploads.receive(length, body).await
+    }
+
+    /// Drops a file that came with something else that cannot be taken.
+    pub async fn discard_upload(&self, file: &ReceivedFile) {
+        self.parts.uploads.discard(file).await;
+    }
+
     /// Verifies a file that has come in and keeps it for a deployment. One at a time.
     ///
     /// # Errors

@@ -64,7 +64,7 @@ fn object(config: &Config, status: &Status) -> Value {
         "last_ota": status.last_ota,
         "job": status.job.as_ref().map(|job| json!({
             "id": job.id,
-            "version": job.release.version,
+            "version": job.work.version(),
             "target": job.target,
             "state": job.state,
             "ended_at": job.ended_at,
@@ -100,7 +100,9 @@ fn print(config: &Config, status: &Status) {
         let state = state.unwrap_or("unknown");
         output::line(format!(
             "Last job   {}: {} into slot {}, {state}",
-            job.id, job.release.version, job.target
+            job.id,
+            job.work.version(),
+            job.target
         ));
     }
 }

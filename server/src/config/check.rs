@@ -65,6 +65,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     slots_and_boot(&mut checker, config);
     trust_and_repository(&mut checker, config);
     health(&mut checker, config);
+    storage(&mut checker, config);
     safety(&mut checker, &config.safety);
     let filter = tracing_subscriber::EnvFilter::builder().parse(&config.log.level);
     checker.require(
@@ -150,6 +151,23 @@ fn trust_and_repository(checker: &mut Checker, config: &Config) {
     checker.url("repository.targets_url", &repository.targets_url);
     checker.path("repository.root", &repository.root);
     checker.within("repository.check_interval_hours", repository.check_interval_hours.into(), 1, 24 * 31);
+}
+
+fn storage(checker: &mut Checker, config: &Config) {
+    /// Megabytes of a petabyte: nobody has more, and bytes of it are no overflow.
+    const MOST: u64 = 1_000_000_000;
+    let crate::config::model::Uploads { keep_hours, longest_megabytes, quota_megabytes, idle_seconds } =
+        config.uploads;
+    checker.within("uploads.keep_hours", keep_hours.into(), 1, 24 * 366);
+    checker.within("uploads.longest_megabytes", longest_megabytes, 1, MOST);
+    checker.within("uploads.quota_megabytes", quota_megabytes, 1, MOST);
+    checker.within("uploads.idle_seconds", idle_seconds, 1, 3600);
+    let snapshots = &config.snapshots;
+    checker.within("snapshots.keep", snapshots.keep.into(), 1, 1000);
+    checker.within("snapshots.most_megabytes", snapshots.most_megabytes, 1, MOST);
+    checker.within("snapshots.keep_free_megabytes", snapshots.keep_free_megabytes, 0, MOST);
+    checker.within("bundles.keep", config.bundles.keep.into(), 0, 100);
+    checker.within("slots.scrub_hours", config.slots.scrub_hours.into(), 1, 24 * 366);
 }
 
 fn health(checker: &mut Checker, config: &Config) {

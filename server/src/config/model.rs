@@ -19,6 +19,9 @@ pub struct Config {
     pub trust: Trust,
     pub repository: Repository,
     pub health: Health,
+    pub uploads: Uploads,
+    pub snapshots: Snapshots,
+    pub bundles: Bundles,
     pub safety: Safety,
     pub log: Log,
 }
@@ -34,6 +37,9 @@ impl Default for Config {
             trust: Trust::default(),
             repository: Repository::default(),
             health: Health::default(),
+            uploads: Uploads::default(),
+            snapshots: Snapshots::default(),
+            bundles: Bundles::default(),
             safety: Safety::default(),
             log: Log::default(),
         }
@@ -101,14 +107,76 @@ fn default_site() -> PathBuf {
     beside.filter(|path| path.is_dir()).unwrap_or_else(|| "/usr/share/gateway-ota/site".into())
 }
 
+/// Images that people bring.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Uploads {
+    /// How long a verified image is kept.
+    pub keep_hours: u32,
+    /// Of one image.
+    pub longest_megabytes: u64,
+    /// Of all images together.
+    pub quota_megabytes: u64,
+    /// A sender that is silent for so long has gone away.
+    pub idle_seconds: u64,
+}
+
+impl Default for Uploads {
+    fn default() -> Self {
+        Self { keep_hours: 72, longest_megabytes: 8_000, quota_megabytes: 16_000, idle_seconds: 60 }
+    }
+}
+
+/// Snapshots of slots.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Snapshots {
+    /// Snapshots that stay; older ones go when a new one has been taken.
+    pub keep: u32,
+    /// Bytes of the disk that they may take together.
+    pub most_megabytes: u64,
+    /// Bytes of the disk that no snapshot may use.
+    pub keep_free_megabytes: u64,
+}
+
+impl Default for Snapshots {
+    fn default() -> Self {
+        Self { keep: 8, most_megabytes: 16_000, keep_free_megabytes: 64 }
+    }
+}
+
+/// Bundles that were installed, kept for a restore.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Bundles {
+    /// Bundles that stay.
+    pub keep: u32,
+}
+
+impl Default for Bundles {
+    fn default() -> Self {
+        Self { keep: 3 }
+    }
+}
+
 /// The two slot groups.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Slots {
     #[serde(rename = "A")]
     pub a: Slot,
     #[serde(rename = "B")]
     pub b: Slot,
+    /// The systems are mounted for writing: their bytes change as soon as they run, and nobody can compare them.
+    pub writable: bool,
+    /// How old a comparison of an untouched slot may be that a rollback relies on; the other slot is compared as often.
+    pub scrub_hours: u32,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self { a: Slot::default(), b: Slot::default(), writable: false, scrub_hours: 24 }
+    }
 }
 
 /// The place of each image class.

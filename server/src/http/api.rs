@@ -1,6 +1,6 @@
 //! The documented routes: every server function, the WebSocket, and what does not exist.
 
-use super::{AppState, audit, envelope, guards, peer};
+use super::{AppState, audit, envelope, guards, peer, upload};
 use crate::{auth::Live, ws};
 use app::api::RequestContext;
 use axum::{
@@ -8,7 +8,7 @@ use axum::{
     extract::{Request, State},
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{MethodFilter, any, get, on},
+    routing::{MethodFilter, any, get, on, post},
 };
 use http::{HeaderName, HeaderValue, Method, header};
 use leptos::context::provide_context;
@@ -27,6 +27,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
     }
     let guarded = functions
         .layer(from_fn(guards::json_body))
+        .route(routes::UPLOAD_VERIFY, post(upload::verify))
         .route("/api/{*rest}", any(not_found))
         .route("/api", any(not_found))
         .method_not_allowed_fallback(guards::method_not_allowed)

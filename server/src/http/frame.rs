@@ -9,8 +9,12 @@ use axum::{
 };
 use futures::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use ota_api::ErrorCode;
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use ota_api::{ErrorCode, routes};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -26,7 +30,12 @@ pub(super) async fn frame(State(state): State<AppState>, request: Request, next:
         if let Err(refused) = guards::host(&state, &request) {
             return refused;
         }
-        let limited = tokio::time::timeout(state.options.request_timeout, next.run(request));
+        // An image may come over a slow line for hours; its handler has a limit for silence.
+        let limit = match path.as_str() {
+            routes::UPLOAD_VERIFY => Duration::MAX,
+            _ => state.options.request_timeout,
+        };
+        let limited = tokio::time::timeout(limit, next.run(request));
         match AssertUnwindSafe(limited).catch_unwind().await {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => envelope::reject(ErrorCode::RequestTimeout, "The gateway did not finish in time."),

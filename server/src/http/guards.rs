@@ -164,6 +164,12 @@ fn ordered(path: &str) -> Option<AuditAction> {
         "/cancel" => Some(AuditAction::Cancel),
         "/reboot" => Some(AuditAction::Reboot),
         "/safety/override" => Some(AuditAction::OverrideEnable),
+        "/snapshot" => Some(AuditAction::Snapshot),
+        "/snapshot/delete" => Some(AuditAction::SnapshotDelete),
+        "/upload/verify" => Some(AuditAction::UploadVerify),
+        "/upload/deploy" => Some(AuditAction::Deploy),
+        "/recovery/rollback" => Some(AuditAction::RollbackOrder),
+        "/recovery/restore" => Some(AuditAction::Restore),
         _ => None,
     }
 }

@@ -16,6 +16,7 @@ mod page;
 mod peer;
 mod recent_logs;
 mod state;
+mod upload;
 
 pub(crate) use envelope::respond;
 pub(crate) use guards::{origin_is_ours, recognize};

@@ -22,6 +22,8 @@ pub struct Options {
     pub site: PathBuf,
     /// Longest time that a request may take.
     pub request_timeout: Duration,
+    /// Longest time that an upload may be silent.
+    pub upload_idle: Duration,
     pub lifetimes: Lifetimes,
 }
 
@@ -33,6 +35,7 @@ impl Options {
             tls: false,
             site,
             request_timeout: Duration::from_secs(90),
+            upload_idle: Duration::from_secs(60),
             lifetimes: Lifetimes::default(),
         }
     }

@@ -16,4 +16,5 @@ mod repository;
 mod rollback;
 #[path = "../support/mod.rs"]
 mod support;
+mod ways_back;
 mod whole_way;

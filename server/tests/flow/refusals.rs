@@ -32,7 +32,14 @@ async fn each_bad_request_has_its_code() {
         ("install", json!({"job_id": "OTA-JOB-9999X"}), 404, "NOT_FOUND"),
         ("cancel", json!({"job_id": "OTA-JOB-9999X"}), 404, "NOT_FOUND"),
         ("cancel", json!({"job_id": "../../etc/passwd"}), 404, "NOT_FOUND"),
-        ("snapshot", json!({"name": "x"}), 404, "NOT_FOUND"),
+        ("snapshot", json!({"name": ""}), 400, "BAD_REQUEST"),
+        ("snapshot", json!({"name": "x", "partition": "C"}), 400, "BAD_REQUEST"),
+        ("snapshot/delete", json!({"snapshot_id": "snap-999"}), 404, "NOT_FOUND"),
+        ("recovery/restore", json!({"version": "v0.0.1"}), 404, "NOT_FOUND"),
+        ("recovery/restore", json!({"version": "v5.0.4", "target_partition": "A"}), 400, "BAD_REQUEST"),
+        ("recovery/rollback", json!({"action": "rollback_to_a", "reason": "x"}), 409, "OTA_ROLLBACK_FAILED"),
+        ("recovery/rollback", json!({"action": "rollback_to_c", "reason": "x"}), 400, "BAD_REQUEST"),
+        ("recovery/factory", json!({}), 404, "NOT_FOUND"),
     ];
     for (path, body, status, code) in cases {
         refused(&gateway, path, body, status, code).await;

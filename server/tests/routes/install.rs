@@ -32,7 +32,6 @@ async fn what_this_gateway_does_not_offer_is_refused_and_nothing_happens() {
     let gateway = Gateway::ready().await;
     let id = downloaded(&gateway).await;
     for (body, part) in [
-        (json!({ "job_id": id, "create_snapshot": true }), "create_snapshot"),
         (json!({ "job_id": id, "strategy": "in_place" }), "in_place"),
         (json!({ "job_id": id, "strategy": "rolling" }), "rolling"),
         (json!({ "job_id": id, "strategy": "magic" }), "“strategy” cannot be used"),

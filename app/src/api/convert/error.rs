@@ -13,10 +13,20 @@ const STARTING_RETRY: u32 = 2;
 pub fn refusal(error: OtaError) -> ApiError {
     let message = error.to_string();
     match error {
-        OtaError::UnknownUpdate(_) | OtaError::UnknownJob(_) => ApiError::new(ErrorCode::NotFound, message),
+        OtaError::UnknownUpdate(_)
+        | OtaError::UnknownJob(_)
+        | OtaError::UnknownImage(_)
+        | OtaError::UnknownSnapshot(_)
+        | OtaError::NothingToRestore(_) => ApiError::new(ErrorCode::NotFound, message),
         OtaError::BadRequest(_) => ApiError::new(ErrorCode::BadRequest, message),
         OtaError::Busy { holder, state } => ApiError::new(ErrorCode::OtaOperationInProgress, message)
             .with_details(json!({ "job_id": holder, "state": state })),
+        OtaError::Verifying => ApiError::new(ErrorCode::OtaOperationInProgress, message)
+            .with_details(json!({ "job_id": null, "state": "verifying" })),
+        OtaError::Unrestorable { state, .. } => {
+            ApiError::conflict(ErrorCode::OtaRecoveryFailed, message, state)
+        }
+        OtaError::NoWayBack { state, .. } => ApiError::conflict(ErrorCode::OtaRollbackFailed, message, state),
         OtaError::Starting => ApiError::new(ErrorCode::OtaOperationInProgress, message).with_details(
             json!({ "job_id": null, "state": "starting", "retry_after_seconds": STARTING_RETRY }),
         ),
@@ -59,6 +69,8 @@ pub(super) const fn code(code: FailureCode) -> ErrorCode {
         FailureCode::InsufficientSpace => ErrorCode::OtaInsufficientSpace,
         FailureCode::DownloadFailed => ErrorCode::OtaDownloadFailed,
         FailureCode::InstallFailed => ErrorCode::OtaInstallFailed,
+        FailureCode::RollbackFailed => ErrorCode::OtaRollbackFailed,
+        FailureCode::RecoveryFailed => ErrorCode::OtaRecoveryFailed,
     }
 }
 

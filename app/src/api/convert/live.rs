@@ -5,8 +5,6 @@ use ota_api::{
     auth::Role,
     human,
     page::{LiveData, PageData},
-    recovery::Recovery,
-    upload::Uploads,
     ws::{LiveResources, ServerMessage, SystemStatus, Topic, UpdateProgress},
 };
 use ota_core::Assessment;
@@ -16,8 +14,8 @@ use ota_engine::{
 };
 
 use super::{
-    check_summary, instant, log_line, monitor, monitor::doing, progress, safety, safety::constraint, status,
-    updates,
+    check_summary, instant, log_line, monitor, monitor::doing, progress, recovery, safety,
+    safety::constraint, status, updates, uploads,
 };
 
 /// Everything that the first paint shows, from one moment of the gateway.
@@ -42,9 +40,8 @@ pub fn page_data(
             monitor: monitor(snapshot),
             job: snapshot.job.as_deref().map(progress),
             logs: logs.entries.iter().map(log_line).collect(),
-            recovery: Recovery::default(),
-            uploads: Uploads::default(),
-            debug_bundles: Vec::new(),
+            recovery: recovery(snapshot),
+            uploads: uploads(snapshot),
         },
     }
 }
@@ -65,7 +62,6 @@ pub fn server_message(event: &Event, snapshot: &Snapshot, now: Timestamp) -> Ser
                 Change::Safety => Topic::Safety,
                 Change::Recovery => Topic::Recovery,
                 Change::Uploads => Topic::Uploads,
-                Change::DebugBundles => Topic::DebugBundles,
             },
         },
     }
@@ -81,7 +77,7 @@ pub fn shown_job(snapshot: &Snapshot, now: Timestamp) -> Option<ServerMessage> {
 pub fn update_progress(view: &JobView, now: Timestamp) -> ServerMessage {
     ServerMessage::UpdateProgress(UpdateProgress {
         job_id: view.job.id.to_string(),
-        status: view.job.state.name().to_owned(),
+        status: view.job.status().to_owned(),
         progress: human::tenths(view.figures.percentage),
         current_operation: view.job.current_operation(),
         speed: human::speed(view.figures.speed),

@@ -4,9 +4,12 @@ mod audit;
 mod error;
 mod live;
 mod monitor;
+mod recovery;
 mod safety;
+mod snapshot;
 mod status;
 mod updates;
+mod upload;
 
 pub use audit::{audit_page, audit_query};
 pub use error::refusal;
@@ -14,9 +17,12 @@ pub use live::{page_data, server_message, shown_job, system_status, update_progr
 pub use monitor::{
     cancelled, install_command, install_started, log_line, log_query, logs, monitor, progress,
 };
+pub use recovery::{recovery, restore_order, restore_started, rollback_order, rollback_started};
 pub use safety::{blocking, forbidden_override, override_order, override_state, safety};
+pub use snapshot::{snapshot_command, snapshot_started};
 pub use status::{reboot_started, status};
 pub use updates::{check_started, check_summary, download_order, download_started, updates};
+pub use upload::{deploy_order, deploy_started, uploads, verified_image};
 
 use jiff::Timestamp;
 use ota_api::{ApiError, ErrorCode};

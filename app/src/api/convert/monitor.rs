@@ -5,7 +5,7 @@ use ota_api::{
         ProgressFigures, Resources, UpdateName,
     },
 };
-use ota_core::{Job, JobState};
+use ota_core::{FailureCode, InstallOrder, Job, JobState};
 use ota_engine::{
     InstallCommand, JobView, Snapshot,
     ports::{LogEntry, LogLevel, LogPage},
@@ -25,11 +25,11 @@ pub fn progress(view: &JobView) -> Progress {
         _ => (Vec::new(), None),
     };
     Progress {
-        status: job.state.name().to_owned(),
+        status: job.status().to_owned(),
         job_id: job.id.to_string(),
-        kind: "update".to_owned(),
+        kind: job.work.kind().as_str().to_owned(),
         progress: figures(view),
-        update: UpdateName { id: job.release.id.clone(), version: job.release.version.clone() },
+        update: UpdateName { id: job.work.release_id().to_owned(), version: job.work.version().to_owned() },
         elapsed_time: human::hours(view.elapsed.as_secs()),
         elapsed_seconds: view.elapsed.as_secs(),
         target_partition: job.target,
@@ -41,7 +41,7 @@ pub fn progress(view: &JobView) -> Progress {
         waiting_for,
         held_before,
         trial_seconds_left: view.trial_left.map(|left| left.as_secs()),
-        snapshot_id: None,
+        snapshot_id: job.snapshot.as_ref().map(ToString::to_string),
         outcome: outcome(job),
         started_at: instant(job.created_at),
         ended_at: job.ended_at.map(instant),
@@ -84,15 +84,18 @@ fn cancel_refused(state: &JobState) -> Option<String> {
 }
 
 fn outcome(job: &Job) -> Option<Outcome> {
-    let version = &job.release.version;
+    let version = job.work.version();
     let (code, message) = match &job.state {
+        JobState::Completed => {
+            (None, format!("The snapshot of {version} on partition {} is complete.", job.target))
+        }
         JobState::Committed => {
             (None, format!("{version} runs from partition {} and is confirmed.", job.target))
         }
         JobState::Cancelled { reason, .. } => (None, format!("Cancelled: {reason}")),
         JobState::Failed { failure } => (Some(error::code(failure.code)), failure.message.clone()),
         JobState::RolledBack { reason } => (
-            Some(ota_api::ErrorCode::OtaInstallFailed),
+            Some(error::code(job.work.failure_code(FailureCode::InstallFailed))),
             format!("{version} was rolled back to {}: {reason}", job.from_version),
         ),
         _ => return None,
@@ -106,7 +109,8 @@ fn outcome(job: &Job) -> Option<Outcome> {
 /// An id that no job can have.
 pub fn install_command(request: &InstallRequest) -> Result<InstallCommand, ApiError> {
     let InstallRequest { strategy, reboot_after, create_snapshot, .. } = *request;
-    Ok(InstallCommand { job: job_id(&request.job_id)?, strategy, reboot_after, create_snapshot })
+    let order = InstallOrder { reboot_after, create_snapshot };
+    Ok(InstallCommand { job: job_id(&request.job_id)?, strategy, order })
 }
 
 /// The answer of `POST install`.
@@ -114,7 +118,7 @@ pub fn install_command(request: &InstallRequest) -> Result<InstallCommand, ApiEr
 pub fn install_started(view: &JobView, request: &InstallRequest) -> InstallStarted {
     InstallStarted {
         job_id: view.job.id.to_string(),
-        status: view.job.state.name().to_owned(),
+        status: view.job.status().to_owned(),
         strategy: request.strategy,
         target_partition: view.job.target,
         reboot_after: request.reboot_after,
@@ -127,7 +131,7 @@ pub fn install_started(view: &JobView, request: &InstallRequest) -> InstallStart
 pub fn cancelled(view: &JobView) -> Cancelled {
     Cancelled {
         job_id: view.job.id.to_string(),
-        status: view.job.state.name().to_owned(),
+        status: view.job.status().to_owned(),
         progress_at_cancel: human::tenths(view.figures.percentage),
     }
 }
@@ -183,7 +187,7 @@ pub fn monitor(snapshot: &Snapshot) -> Monitor {
 pub(super) fn doing(snapshot: &Snapshot) -> (String, String) {
     let busy = snapshot.open_job().filter(|view| !is_resting(&view.job.state));
     match busy {
-        Some(view) => (view.job.state.name().to_owned(), view.job.current_operation()),
+        Some(view) => (view.job.status().to_owned(), view.job.current_operation()),
         None if snapshot.check.running => ("checking".to_owned(), "checking_for_updates".to_owned()),
         None => ("idle".to_owned(), "none".to_owned()),
     }

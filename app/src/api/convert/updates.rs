@@ -76,10 +76,12 @@ pub fn check_started(started: ota_engine::CheckStarted, snapshot: &Snapshot) -> 
 /// # Errors
 /// A restart that is ordered without the installation before it.
 pub fn download_order(request: DownloadRequest) -> Result<DownloadOrder, ApiError> {
-    if request.reboot_after && !request.install_after {
-        return Err(bad_request("reboot_after has a meaning only together with install_after."));
+    let DownloadRequest { install_after, reboot_after, create_snapshot, .. } = request;
+    if (reboot_after || create_snapshot) && !install_after {
+        let message = "reboot_after and create_snapshot have a meaning only together with install_after.";
+        return Err(bad_request(message));
     }
-    let install = request.install_after.then_some(InstallOrder { reboot_after: request.reboot_after });
+    let install = install_after.then_some(InstallOrder { reboot_after, create_snapshot });
     Ok(DownloadOrder {
         update_id: request.update_id,
         version: request.version,
@@ -95,16 +97,16 @@ pub fn download_started(view: &JobView) -> DownloadStarted {
     let job = &view.job;
     let status = match &job.state {
         JobState::Queued => "downloading",
-        state => state.name(),
+        _ => job.status(),
     };
     DownloadStarted {
         job_id: job.id.to_string(),
         status: status.to_owned(),
         update: DownloadedUpdate {
-            id: job.release.id.clone(),
-            version: job.release.version.clone(),
-            size: human::size(job.release.target.length),
-            size_bytes: job.release.target.length,
+            id: job.work.release_id().to_owned(),
+            version: job.work.version().to_owned(),
+            size: human::size(job.work.length()),
+            size_bytes: job.work.length(),
         },
         target_partition: job.target,
         progress_url: routes::progress_url(job.id.as_str()),

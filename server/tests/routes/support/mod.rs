@@ -7,13 +7,18 @@ pub use client::{Answer, Call};
 pub use world::{CLOCK_PANICS, SIZE, World};
 
 use http::Method;
-use ota_core::{ConstraintId, OverridePolicy, PinKind, Role, SlotId, SlotRecord};
+use ota_core::{BySlot, ConstraintId, OverridePolicy, PinKind, Role, SlotId, SlotRecord};
 use ota_engine::{Ota, Parts, Site, ports::Store};
+use ota_platform::{
+    BundleShelf, KeptBundlesConfig, SlotSnapshots, SnapshotsConfig, UploadDirectory, UploadsConfig,
+};
 use ota_store::{SqliteStore, User};
 use server::{
     auth::Lifetimes,
     http::{AppState, Options, router},
 };
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -21,6 +26,8 @@ use tempfile::TempDir;
 pub const GATEWAY: &str = "GW-3920A9";
 pub const PASSWORD: &str = "demo-gateway";
 pub const PIN: &str = "739281";
+/// SHA-256 of [`SIZE`] zeros: what the slots' files hold.
+const ZEROS: &str = "3b6a07d0d404fab4e23b6d34bc6696a6a312dd92821332385e5af7c01c421351";
 
 pub struct Gateway {
     pub directory: TempDir,
@@ -95,7 +102,7 @@ impl Gateway {
         change: impl FnOnce(&mut Options),
     ) -> Self {
         let world = Arc::new(world);
-        let ota = Ota::open(parts(&world, &store, site)).await.unwrap();
+        let ota = Ota::open(parts(&world, &store, site, directory.path())).await.unwrap();
         let site = directory.path().join("site");
         world::build_site(&site);
         let mut options = Options::new(site);
@@ -172,6 +179,7 @@ fn site() -> Site {
         version_floor: None,
         check_interval: Duration::from_secs(8 * 3600),
         clear_for: Duration::ZERO,
+        scrub_interval: Duration::from_secs(24 * 3600),
         constraints: ConstraintId::ALL.map(|id| (id, true)).into(),
         overrides: OverridePolicy {
             lasts: Duration::from_secs(900),
@@ -182,8 +190,34 @@ fn site() -> Site {
     }
 }
 
-fn parts(world: &Arc<World>, store: &SqliteStore, site: Site) -> Parts {
+/// Snapshots, kept bundles and uploads are the product's own, in the gateway's directory.
+fn parts(world: &Arc<World>, store: &SqliteStore, site: Site, directory: &Path) -> Parts {
+    let place = |slot: SlotId| {
+        let path = directory.join(format!("{slot}.img"));
+        if !path.exists() {
+            std::fs::File::create(&path).unwrap().set_len(SIZE).unwrap();
+        }
+        BTreeMap::from([("rootfs".to_owned(), path)])
+    };
+    let snapshots = SnapshotsConfig {
+        directory: directory.join("snapshots"),
+        places: BySlot { a: place(SlotId::A), b: place(SlotId::B) },
+        writable: false,
+        count: 3,
+        bytes: u64::MAX,
+        keep_free: 0,
+    };
+    let uploads = UploadsConfig {
+        directory: directory.join("uploads"),
+        quota: 8 << 20,
+        longest: 4 << 20,
+        keep: Duration::from_secs(3600),
+    };
+    let kept = KeptBundlesConfig { directory: directory.join("bundles"), count: 2 };
     Parts {
+        snapshots: Arc::new(SlotSnapshots::open(snapshots).unwrap()),
+        kept: Arc::new(BundleShelf::open(kept).unwrap()),
+        uploads: Arc::new(UploadDirectory::open(uploads).unwrap()),
         site: Arc::new(site),
         clock: world.clone(),
         store: Arc::new(store.clone()),
@@ -214,7 +248,8 @@ async fn provision(store: &SqliteStore) {
             version: version.into(),
             kernel: "6.1.33-LTS".into(),
             image_bytes: 64 << 20,
-            sha256: "00".repeat(32),
+            sha256: ZEROS.to_owned(),
+            bundle: None,
             installed_at: jiff::Timestamp::UNIX_EPOCH,
             good: true,
         };

@@ -6,8 +6,8 @@ use ota_core::{
     RebootGate, Release, Severity, SlotId, TargetFile, UpdateKind, WriteGate,
 };
 use ota_engine::ports::{
-    BootEnvironment, Bundles, Clock, Fetcher, Meter, PermittedChange, ReadBack, Reboot, Repository,
-    RepositoryError, ResourceUse, Sensors, SlotUsage, Slots, StepError, Telemetry,
+    BootEnvironment, Bundles, Clock, Fetcher, ImageSource, Meter, PermittedChange, ReadBack, Reboot,
+    Repository, RepositoryError, ResourceUse, Sensors, SlotUsage, Slots, StepError, Telemetry,
 };
 use std::{
     path::{Path, PathBuf},
@@ -39,6 +39,10 @@ pub struct World {
     /// The gateway has been started from slot B.
     pub runs_from_b: AtomicBool,
     pub repository_down: AtomicBool,
+    /// A slot is not what was written to it.
+    pub slots_differ: AtomicBool,
+    /// Times that a slot was compared.
+    pub compared: AtomicU32,
     pub crane_moves: AtomicBool,
     pub network_down: AtomicBool,
     /// The crane starts as soon as slot B is next.
@@ -66,6 +70,8 @@ impl World {
             boot_read_only: AtomicBool::new(false),
             runs_from_b: AtomicBool::new(false),
             repository_down: AtomicBool::new(false),
+            slots_differ: AtomicBool::new(false),
+            compared: AtomicU32::new(0),
             crane_moves: AtomicBool::new(false),
             network_down: AtomicBool::new(false),
             crane_starts_when_armed: AtomicBool::new(false),
@@ -172,10 +178,28 @@ impl Fetcher for World {
 
 #[async_trait]
 impl Bundles for World {
+    async fn examine(
+        &self,
+        path: PathBuf,
+        meter: &Meter,
+        cancel: &CancellationToken,
+    ) -> Result<(Bundle, Option<String>), StepError> {
+        let bundle = self.verify(path, meter, cancel).await?;
+        let foreign = bundle.version.starts_with("foreign").then(|| "it is built for Other.".to_owned());
+        Ok((bundle, foreign))
+    }
     async fn verify(&self, path: PathBuf, _: &Meter, _: &CancellationToken) -> Result<Bundle, StepError> {
         let image = ImageFacts { class: "rootfs".into(), size: SIZE, sha256: "11".repeat(32) };
+        // An uploaded file says in its first line what it is; a download is known by its name.
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        if text.starts_with("unsigned") {
+            let message = "Nobody whom this gateway trusts has signed the update.";
+            return Err(StepError::failed(FailureCode::SignatureFailed, message, "as ordered"));
+        }
+        let named = text.lines().next().map(str::to_owned);
+        let stem = || path.file_stem().unwrap().to_string_lossy().into_owned();
         Ok(Bundle {
-            version: path.file_stem().unwrap().to_string_lossy().into_owned(),
+            version: named.unwrap_or_else(stem),
             compatible: "Univa-GW-Pro".into(),
             kernel: None,
             signer: "CN=signer".into(),
@@ -198,7 +222,7 @@ impl Slots for World {
     async fn write(
         &self,
         slot: SlotId,
-        _: PathBuf,
+        _: ImageSource,
         _: &Bundle,
         _: Clearance<WriteGate>,
         meter: &Meter,
@@ -220,7 +244,18 @@ impl Slots for World {
         _: &Meter,
         _: &CancellationToken,
     ) -> Result<ReadBack, StepError> {
+        if self.slots_differ.load(Ordering::Relaxed) {
+            let message = "The slot does not hold what was written to it.";
+            return Err(StepError::failed(FailureCode::InstallFailed, message, "as ordered"));
+        }
+        self.compared.fetch_add(1, Ordering::Relaxed);
         Ok(ReadBack::proven(slot))
+    }
+    fn judged_by_record(&self, _: SlotId) -> Option<ReadBack> {
+        None
+    }
+    async fn write_mark(&self, _: SlotId) -> Result<String, StepError> {
+        Ok("untouched".to_owned())
     }
 }
 

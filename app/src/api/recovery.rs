@@ -1,0 +1,41 @@
+//! Section 5: every way back.
+
+use leptos::server;
+use ota_api::{
+    ApiResult,
+    recovery::{Recovery, RestoreRequest, RestoreStarted, RollbackRequest, RollbackStarted},
+};
+use server_fn::codec::GetUrl;
+
+use super::{GatewayClient, Rest, StrictJson};
+
+/// What can be gone back to.
+#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "recovery", protocol = Rest<GetUrl>)]
+pub async fn get_recovery() -> ApiResult<Recovery> {
+    let snapshot = super::context::request()?.ota.snapshot();
+    Ok(ota_api::Reply::ok(super::convert::recovery(&snapshot), "Recovery options retrieved successfully"))
+}
+
+/// Makes the other slot, as it is, next.
+#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "recovery/rollback", protocol = Rest<StrictJson>)]
+pub async fn rollback(#[server(flatten)] request: RollbackRequest) -> ApiResult<RollbackStarted> {
+    let super::RequestContext { ota, actor, .. } = super::context::request()?;
+    let order = super::convert::rollback_order(&request)?;
+    let job = ota.rollback(&order, &actor).await.map_err(super::convert::refusal)?;
+    let data = super::convert::rollback_started(&job, &request);
+    let message = if data.status == "completed" {
+        "Rollback executed successfully"
+    } else {
+        "Rollback started: the slot is being checked"
+    };
+    Ok(ota_api::Reply::ok(data, message))
+}
+
+/// Brings a version back into the inactive slot.
+#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "recovery/restore", protocol = Rest<StrictJson>)]
+pub async fn restore(#[server(flatten)] request: RestoreRequest) -> ApiResult<RestoreStarted> {
+    let super::RequestContext { ota, actor, .. } = super::context::request()?;
+    let order = super::convert::restore_order(request);
+    let job = ota.start_restore(order, &actor).await.map_err(super::convert::refusal)?;
+    Ok(ota_api::Reply::ok(super::convert::restore_started(&job), "OS restoration started"))
+}

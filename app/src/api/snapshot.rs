@@ -1,0 +1,30 @@
+//! Section 1: snapshots.
+
+use leptos::server;
+use ota_api::{
+    ApiResult,
+    snapshot::{DeleteSnapshotRequest, SnapshotDeleted, SnapshotRequest, SnapshotStarted},
+};
+
+use super::{GatewayClient, Rest, StrictJson};
+
+/// Starts taking a snapshot.
+#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "snapshot", protocol = Rest<StrictJson>)]
+pub async fn create_snapshot(#[server(flatten)] request: SnapshotRequest) -> ApiResult<SnapshotStarted> {
+    let super::RequestContext { ota, actor, .. } = super::context::request()?;
+    let command = super::convert::snapshot_command(request);
+    let (job, estimated) = ota.start_snapshot(command, &actor).await.map_err(super::convert::refusal)?;
+    Ok(ota_api::Reply::ok(super::convert::snapshot_started(&job, estimated), "Snapshot creation started"))
+}
+
+/// Removes a snapshot.
+#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "snapshot/delete", protocol = Rest<StrictJson>)]
+pub async fn delete_snapshot(
+    #[server(flatten)] request: DeleteSnapshotRequest,
+) -> ApiResult<SnapshotDeleted> {
+    let super::RequestContext { ota, actor, .. } = super::context::request()?;
+    let snapshot_id = request.snapshot_id;
+    ota.delete_snapshot(&snapshot_id, &actor).await.map_err(super::convert::refusal)?;
+    let data = SnapshotDeleted { snapshot_id, status: "deleted".to_owned() };
+    Ok(ota_api::Reply::ok(data, "Snapshot deleted"))
+}
