@@ -150,7 +150,11 @@ impl Snapshots for SlotSnapshots {
         let store = self.store();
         metered(total, meter, cancel, move |control| {
             let progress = Reported { control, done: AtomicU64::new(0) };
-            store.create(&request, &progress).map(drop).map_err(|error| failed(&error))
+            match store.create(&request, &progress) {
+                // The process was killed after it was complete and before that was noted. An id is used once, and what is there is whole.
+                Err(Error::Exists(_)) => Ok(()),
+                created => created.map(drop).map_err(|error| failed(&error)),
+            }
         })
         .await
     }

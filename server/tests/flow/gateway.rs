@@ -176,6 +176,19 @@ impl Gateway {
         self.call_as(token, Method::POST, path, Some(body)).await.expect("the gateway answers")
     }
 
+    /// Uploads an image as a form and returns the answer.
+    pub async fn upload(&self, name: &str, image: Vec<u8>) -> (StatusCode, Value) {
+        let head = format!(
+            "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+        );
+        let body = [head.as_bytes(), &image, b"\r\n--B--\r\n"].concat();
+        let url = format!("http://{}/api/v1/ota/upload/verify", self.address);
+        let call = self.client.post(url).header("x-gateway-id", ID).bearer_auth(&self.token);
+        let call = call.header("content-type", "multipart/form-data; boundary=B").body(body);
+        let answer = call.send().await.unwrap();
+        (answer.status(), answer.json().await.unwrap())
+    }
+
     /// The data of a success.
     #[track_caller]
     pub fn data((status, body): (StatusCode, Value)) -> Value {
