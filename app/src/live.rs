@@ -11,6 +11,7 @@ mod part;
 mod resync;
 #[cfg(feature = "hydrate")]
 mod socket;
+mod upload;
 
 use leptos::prelude::{StoredValue, WithValue};
 use ota_api::{
@@ -34,6 +35,7 @@ pub use part::Part;
 pub use resync::{Wanted, leave, want};
 #[cfg(feature = "hydrate")]
 pub use socket::start;
+pub use upload::{Upload, cancel_upload, choose_file, start_upload};
 
 use crate::{
     rules::{self, Facts},
@@ -82,6 +84,9 @@ struct State {
     announcement: String,
     question: Option<Order>,
     restart_after: bool,
+    snapshot_first: bool,
+    input: String,
+    upload: Upload,
     audit: AuditList,
     unheard: bool,
     queue: resync::Queue,
@@ -117,6 +122,11 @@ pub struct Live {
     pub question: Part<Option<Order>>,
     /// The dialog's choice: restart by itself after the installation.
     pub restart_after: Part<bool>,
+    /// The dialog's choice: take a snapshot before the slot is touched.
+    pub snapshot_first: Part<bool>,
+    /// What is typed into the dialog.
+    pub input: Part<String>,
+    pub upload: Part<Upload>,
     pub audit: Part<AuditList>,
     /// The first connection has been opened, and nothing was heard yet.
     unheard: Part<bool>,
@@ -158,12 +168,15 @@ impl Live {
             announcement: String::new(),
             question: None,
             restart_after: true,
+            snapshot_first: true,
+            input: String::new(),
+            upload: Upload::default(),
             audit: AuditList::default(),
             unheard: true,
             queue: resync::Queue::default(),
         });
         parts!(state: system, updates, check, settings, safety, recovery, uploads, monitor, job, job_age, logs, log_level, link, restart,
-            ready, ordering, message, announcement, question, restart_after, audit, unheard, queue)
+            ready, ordering, message, announcement, question, restart_after, snapshot_first, input, upload, audit, unheard, queue)
     }
 
     /// What the user of this page may do.

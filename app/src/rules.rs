@@ -6,9 +6,10 @@ use ota_api::{
     monitor::Progress,
     safety::{Constraint, Safety},
     updates::Update,
+    upload::VerifiedImage,
 };
 
-use crate::strings::words;
+use crate::{live::Upload, strings::words};
 
 /// What the answers depend on.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +38,8 @@ pub struct Facts {
 /// The job that holds the operation gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    pub version: String,
+    /// What it does: `update to v5.0.5`.
+    pub name: String,
     /// As a label: `installing`.
     pub state: &'static str,
     /// It waits for a restart by hand: a download beside it is possible, writing a slot is not.
@@ -104,6 +106,48 @@ pub fn restart(facts: &Facts) -> Refusal {
     operate(facts).or_else(|| blocked(&facts.blocking_restart))
 }
 
+/// Taking a snapshot.
+#[must_use]
+pub fn take_snapshot(facts: &Facts) -> Refusal {
+    operate(facts).or_else(|| facts.holder.as_ref().filter(|h| !h.only_slots).map(occupied))
+}
+
+/// Bringing something into the other slot that is on the gateway already.
+#[must_use]
+pub fn change_slot(facts: &Facts) -> Refusal {
+    operate(facts).or_else(|| facts.holder.as_ref().map(occupied)).or_else(|| blocked(&facts.blocking))
+}
+
+/// Making the other slot next as it is; `refused` by the gateway.
+#[must_use]
+pub fn rollback(refused: Option<&str>, facts: &Facts) -> Refusal {
+    operate(facts)
+        .or_else(|| refused.map(sentence))
+        .or_else(|| facts.holder.as_ref().map(occupied))
+        .or_else(|| blocked(&facts.blocking_restart))
+}
+
+/// Uploading the chosen file.
+#[must_use]
+pub fn upload(upload: &Upload, facts: &Facts) -> Refusal {
+    let running = || upload.running.then(|| "An image is being uploaded.".to_owned());
+    let none = || upload.file.is_empty().then(|| "Choose an image file first.".to_owned());
+    operate(facts).or_else(running).or_else(none)
+}
+
+/// Deploying a verified image.
+#[must_use]
+pub fn deploy(image: &VerifiedImage, facts: &Facts) -> Refusal {
+    let unfit = || {
+        image
+            .compatibility
+            .reason
+            .as_deref()
+            .map(|reason| sentence(&format!("not for this gateway: {reason}")))
+    };
+    operate(facts).or_else(unfit).or_else(|| change_slot(facts))
+}
+
 /// Overriding safety constraints.
 #[must_use]
 pub fn override_safety(facts: &Facts) -> Refusal {
@@ -115,10 +159,9 @@ pub fn override_safety(facts: &Facts) -> Refusal {
 /// The job that keeps others out, if `job` does.
 #[must_use]
 pub fn holder(job: &Progress) -> Option<Holder> {
-    let holds =
-        !matches!(job.status.as_str(), "downloaded") && job.outcome.is_none() && job.ended_at.is_none();
+    let holds = job.status != "downloaded" && job.outcome.is_none() && job.ended_at.is_none();
     holds.then(|| Holder {
-        version: job.update.version.clone(),
+        name: lowered(&words::job_name(job)),
         state: words::job_state(job).0,
         only_slots: job.status == "awaiting_reboot",
     })
@@ -145,7 +188,7 @@ fn incompatible(update: &Update) -> Refusal {
 }
 
 fn occupied(holder: &Holder) -> String {
-    format!("Another operation runs: the update to {} is {}.", holder.version, holder.state)
+    format!("Another operation runs: the {} is {}.", holder.name, holder.state)
 }
 
 fn blocked(names: &[String]) -> Refusal {
@@ -154,6 +197,12 @@ fn blocked(names: &[String]) -> Refusal {
 
 fn too_late() -> String {
     "The new system has been started already: it is confirmed or rolled back by itself.".to_owned()
+}
+
+/// `text` as it stands within a sentence.
+fn lowered(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters).collect()
 }
 
 /// `text` with a capital at its start and a full stop at its end.

@@ -66,6 +66,7 @@ pub mod status {
     pub const RUNNING: &str = "running now";
     pub const NEXT_BOOT: &str = "starts next";
     pub const ROLLBACK: &str = "Automatic rollback";
+    pub const SNAPSHOT: &str = "Snapshot";
 }
 
 pub mod updates {
@@ -98,7 +99,27 @@ pub mod upload {
     pub const FORMAT_VALUE: &str = "signed RAUC verity bundle (.raucb)";
     pub const MODEL: &str = "Must be made for";
     pub const SPACE: &str = "Largest image the slot holds";
-    pub const LATER: &str = "This version of the software does not take images through the page.";
+    pub const FILE: &str = "Image file: choose it, or drop it here";
+    pub const LABEL: &str = "Version label (optional)";
+    pub const VERIFY: &str = "Verify & Prepare Deployment";
+    pub const PROGRESS: &str = "Upload";
+    pub const VERIFYING: &str = "The gateway verifies the image.";
+    pub const CANCEL: &str = "Cancel Upload";
+    pub const CANCELLED: &str = "The upload was cancelled. Nothing of it was kept.";
+    pub const BROKEN: &str = "The upload broke off. Nothing of it was kept; start it again.";
+    pub const DONE: &str = "The image is verified and can be deployed.";
+    pub const DEPLOY: &str = "Deploy";
+    pub const VERIFIED: &str = "Verified images";
+    pub const NONE: &str = "No image was uploaded.";
+    pub const NAME: &str = "Image";
+    pub const VERSION: &str = "Signed version";
+    pub const KERNEL: &str = "Kernel";
+    pub const SIZE: &str = "Size";
+    pub const SIGNER: &str = "Signed by";
+    pub const HARDWARE: &str = "Hardware";
+    pub const CHECKSUM: &str = "Checksum";
+    pub const KEPT: &str = "Kept until";
+    pub const ACTIONS: &str = "Deployment";
 }
 
 pub mod settings {
@@ -122,8 +143,20 @@ pub mod recovery {
     pub const SLOT: &str = "Slot";
     pub const VERSION: &str = "Version";
     pub const STATE: &str = "State";
-    pub const LATER: &str = "This version of the software rolls back by itself only: not on request, and it neither restores \
-                             snapshots nor resets to factory state.";
+    pub const ROLL_BACK: &str = "Execute Rollback";
+    pub const RESTORE: &str = "Restore";
+    pub const RESTORE_NOW: &str = "Start Restore";
+    pub const DELETE: &str = "Delete";
+    pub const SOURCES: &str = "What can be restored into the other slot";
+    pub const NOTHING: &str =
+        "Nothing is kept that could be restored. Take a snapshot under System Information.";
+    pub const SOURCE: &str = "Source";
+    pub const KEPT_BUNDLE: &str = "installed bundle";
+    pub const TAKEN: &str = "Kept since";
+    pub const SIZE: &str = "Size";
+    pub const RESTORES: &str = "Restores";
+    pub const ACTIONS: &str = "Actions";
+    pub const LATER: &str = "This version of the software cannot be reset to factory state through the page.";
 }
 
 pub mod safety {
@@ -227,6 +260,16 @@ pub mod orders {
             (Order::Cancel { .. }, false) => "The update was not cancelled",
             (Order::EndOverride, true) => "The override is over",
             (Order::EndOverride, false) => "The override was not ended",
+            (Order::TakeSnapshot { .. }, true) => "The snapshot is being taken",
+            (Order::TakeSnapshot { .. }, false) => "The snapshot was not taken",
+            (Order::DeleteSnapshot { .. }, true) => "The snapshot is deleted",
+            (Order::DeleteSnapshot { .. }, false) => "The snapshot was not deleted",
+            (Order::Restore { .. }, true) => "The restore has started",
+            (Order::Restore { .. }, false) => "The restore was not started",
+            (Order::Rollback { .. }, true) => "The former system starts next",
+            (Order::Rollback { .. }, false) => "The rollback was not executed",
+            (Order::Deploy { .. }, true) => "The deployment has started",
+            (Order::Deploy { .. }, false) => "The deployment was not started",
             (Order::Restart { .. }, true) => "The gateway restarts",
             (Order::Restart { .. }, false) => "The gateway was not restarted",
         }

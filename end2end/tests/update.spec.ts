@@ -50,7 +50,7 @@ test('a download waits for its installation, and the restart for a person', asyn
   const monitor = page.locator('#monitor');
   await monitor.getByRole('button', { name: 'Install', exact: true }).click({ timeout: 60_000 });
   const dialog = page.getByRole('dialog');
-  await dialog.getByRole('checkbox').uncheck();
+  await dialog.getByRole('checkbox', { name: /Restart by itself/ }).uncheck();
   await dialog.getByRole('button', { name: 'Install', exact: true }).click();
 
   const restart = monitor.getByRole('button', { name: 'Restart Now' });

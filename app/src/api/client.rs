@@ -47,7 +47,7 @@ where
 
 /// The id of the gateway that rendered this page, from the page itself.
 #[cfg(feature = "hydrate")]
-fn gateway_id() -> String {
+pub(crate) fn gateway_id() -> String {
     use ota_api::status::Status;
     use std::sync::OnceLock;
 

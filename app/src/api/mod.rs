@@ -21,6 +21,8 @@ mod upload;
 
 pub use audit::{GetAudit, get_audit};
 pub use client::GatewayClient;
+#[cfg(feature = "hydrate")]
+pub(crate) use client::gateway_id;
 #[cfg(feature = "ssr")]
 pub use context::RequestContext;
 #[cfg(feature = "ssr")]

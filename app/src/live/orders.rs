@@ -2,10 +2,13 @@
 
 use leptos::task::spawn_local;
 use ota_api::{
-    ApiError, ErrorCode, Strategy,
+    ApiError, ErrorCode, SlotId, Strategy,
     monitor::{CancelRequest, InstallRequest},
+    recovery::{RestoreRequest, RollbackRequest},
     safety::OverrideRequest,
+    snapshot::{DeleteSnapshotRequest, SnapshotRequest},
     updates::DownloadRequest,
+    upload::DeployRequest,
 };
 use serde_json::Value;
 
@@ -23,6 +26,7 @@ pub enum Order {
     InstallUpdate {
         id: String,
         version: String,
+        snapshot: bool,
     },
     DownloadUpdate {
         id: String,
@@ -32,6 +36,7 @@ pub enum Order {
         job_id: String,
         version: String,
         reboot_after: bool,
+        snapshot: bool,
     },
     Cancel {
         job_id: String,
@@ -42,6 +47,32 @@ pub enum Order {
         version: String,
     },
     EndOverride,
+    /// Of the running system.
+    TakeSnapshot {
+        name: String,
+    },
+    DeleteSnapshot {
+        id: String,
+        name: String,
+    },
+    Restore {
+        version: String,
+        /// None: from the bundle that was kept.
+        snapshot: Option<String>,
+    },
+    Rollback {
+        to: SlotId,
+        version: String,
+        reason: String,
+    },
+    /// An uploaded image into the other slot.
+    Deploy {
+        name: String,
+        version: String,
+        checksum: String,
+        reboot_after: bool,
+        snapshot: bool,
+    },
 }
 
 /// What an order came to.
@@ -87,15 +118,16 @@ pub fn perform(live: Live, order: Order) {
 async fn send(order: &Order) -> Result<String, ApiError> {
     match order.clone() {
         Order::Check => api::check_updates(true, false).await.map(|r| r.message),
-        Order::InstallUpdate { id, version } => {
-            api::start_download(download(id, version, true)).await.map(|r| r.message)
+        Order::InstallUpdate { id, version, snapshot } => {
+            let request = DownloadRequest { create_snapshot: snapshot, ..download(id, version, true) };
+            api::start_download(request).await.map(|r| r.message)
         }
         Order::DownloadUpdate { id, version } => {
             api::start_download(download(id, version, false)).await.map(|r| r.message)
         }
-        Order::InstallDownloaded { job_id, reboot_after, .. } => {
+        Order::InstallDownloaded { job_id, reboot_after, snapshot, .. } => {
             let strategy = Strategy::Seamless;
-            let request = InstallRequest { job_id, strategy, reboot_after, create_snapshot: false };
+            let request = InstallRequest { job_id, strategy, reboot_after, create_snapshot: snapshot };
             api::install(request).await.map(|r| r.message)
         }
         Order::Cancel { job_id, .. } => {
@@ -108,6 +140,37 @@ async fn send(order: &Order) -> Result<String, ApiError> {
             let reason = overriding::END_REASON.to_owned();
             let request = OverrideRequest { enable: false, pin: None, reason, constraints: None };
             api::override_safety(request).await.map(|r| r.message)
+        }
+        Order::TakeSnapshot { name } => {
+            let request = SnapshotRequest { name, description: String::new(), partition: None };
+            api::create_snapshot(request).await.map(|r| r.message)
+        }
+        Order::DeleteSnapshot { id, .. } => {
+            api::delete_snapshot(DeleteSnapshotRequest { snapshot_id: id }).await.map(|r| r.message)
+        }
+        Order::Restore { version, snapshot } => {
+            let request = RestoreRequest {
+                version,
+                target_partition: None,
+                snapshot_id: snapshot,
+                reboot_after: false,
+            };
+            api::restore(request).await.map(|r| r.message)
+        }
+        Order::Rollback { to, reason, .. } => {
+            let action = if to == SlotId::A { "rollback_to_a" } else { "rollback_to_b" }.to_owned();
+            api::rollback(RollbackRequest { action, reason }).await.map(|r| r.message)
+        }
+        Order::Deploy { name, checksum, reboot_after, snapshot, .. } => {
+            let request = DeployRequest {
+                filename: name,
+                version: None,
+                target_partition: None,
+                checksum,
+                reboot_after,
+                create_snapshot: snapshot,
+            };
+            api::deploy(request).await.map(|r| r.message)
         }
     }
 }
@@ -136,11 +199,11 @@ const fn after(order: &Order) -> Wanted {
 fn show_success(live: Live, order: &Order, done: String) {
     match order {
         Order::Restart { version } => live.restart.set(Restart::Announced { version: version.clone() }),
-        Order::Check | Order::Cancel { .. } | Order::EndOverride => {
+        Order::Check | Order::Cancel { .. } | Order::EndOverride | Order::DeleteSnapshot { .. } => {
             let title = text::title(order, true);
             live.message.set(Some(Message { tone: Tone::Good, title, text: done, items: Vec::new() }));
         }
-        Order::InstallUpdate { .. } | Order::DownloadUpdate { .. } | Order::InstallDownloaded { .. } => {
+        _ => {
             live.announcement.set(done);
             show_monitor();
         }
@@ -192,7 +255,8 @@ mod tests {
         let error = ApiError::new(ErrorCode::OtaUpdateBlocked, "Updates are blocked.").with_details(json!({
             "constraints": [{"constraint": "crane_motion", "reason": "The crane moves."}]
         }));
-        let order = Order::InstallUpdate { id: "update-001".into(), version: "v5.0.5".into() };
+        let order =
+            Order::InstallUpdate { id: "update-001".into(), version: "v5.0.5".into(), snapshot: false };
         let message = failure(&order, &error);
         assert_eq!(message.text, "Updates are blocked.");
         assert_eq!(message.items.first().map(String::as_str), Some("Crane motion: The crane moves."));

@@ -1,39 +1,183 @@
 //! Section 5: the way back.
 
 use leptos::prelude::*;
-use ota_api::status::{Partition, Status};
+use ota_api::{
+    recovery::Recovery,
+    status::{Partition, Status},
+};
 
 use crate::{
-    live::Live,
+    live::{Live, Order, ask},
+    rules,
     strings::{recovery as t, words},
-    ui::{Fact, Section, StateWord, text},
+    ui::{ActionButton, Fact, Section, StateWord, Why, flag, text, word},
 };
+
+/// The table's columns.
+const COLUMNS: [&str; 6] = [t::VERSION, t::SOURCE, t::TAKEN, t::SIZE, t::RESTORES, t::ACTIONS];
 
 #[component]
 pub fn RecoverySection(live: Live) -> impl IntoView {
     let of = move |read: fn(&Status) -> String| text(move || live.system.with(read));
-    let state = move || live.system.with(|s| words::slot_health(s.partitions.inactive.status));
     view! {
         <Section index=4>
             <div class="groups">
-                <article class="card">
-                    <header><h3>{t::ROLLBACK}</h3><StateWord state/></header>
-                    <p>{of(|s| words::way_back(&s.partitions.inactive))}</p>
-                    <dl class="facts">
-                        <Fact label=t::SLOT value=of(|s| s.partitions.inactive.id.to_string())/>
-                        <Fact label=t::VERSION value=of(|s| version(&s.partitions.inactive))/>
-                    </dl>
-                </article>
+                <Former live/>
                 <article class="card">
                     <h3>{t::AUTOMATIC}</h3>
                     <p>{of(words::rollback_rule)}</p>
                 </article>
             </div>
+            <Sources live/>
             <p class="later">{t::LATER}</p>
         </Section>
     }
 }
 
-fn version(slot: &Partition) -> String {
-    slot.version.clone()
+/// The system in the other slot, and going back to it.
+#[component]
+fn Former(live: Live) -> impl IntoView {
+    let of = move |read: fn(&Partition) -> String| {
+        text(move || live.system.with(|s| read(&s.partitions.inactive)))
+    };
+    let state = move || live.system.with(|s| words::slot_health(s.partitions.inactive.status));
+    let reason =
+        move || live.recovery.with(|r| rules::rollback(r.rollback_refused.as_deref(), &live.facts()));
+    let press = move || {
+        let (to, version) =
+            live.system.peek(|s| (s.partitions.inactive.id, s.partitions.inactive.version.clone()));
+        ask(live, Order::Rollback { to, version, reason: String::new() });
+    };
+    view! {
+        <article class="card">
+            <header><h3>{t::ROLLBACK}</h3><StateWord state/></header>
+            <p>{of(words::way_back)}</p>
+            <dl class="facts">
+                <Fact label=t::SLOT value=of(|slot| slot.id.to_string())/>
+                <Fact label=t::VERSION value=of(|slot| slot.version.clone())/>
+            </dl>
+            <div class="action">
+                <ActionButton
+                    live
+                    label=word(|| t::ROLL_BACK)
+                    class="danger"
+                    described_by="rollback-why".to_owned()
+                    reason
+                    press
+                />
+                <Why id="rollback-why".to_owned() reason/>
+            </div>
+        </article>
+    }
+}
+
+/// Something that can be restored.
+#[derive(Clone)]
+struct Source {
+    version: String,
+    /// Id and name of a snapshot; none for a bundle that was kept.
+    snapshot: Option<(String, String)>,
+    since: String,
+    size: String,
+    restores: String,
+    damaged: Option<String>,
+}
+
+/// Snapshots first, then bundles.
+fn sources(recovery: &Recovery) -> Vec<Source> {
+    let snapshots = recovery.snapshots.iter().map(|snapshot| Source {
+        version: snapshot.version.clone(),
+        snapshot: Some((snapshot.id.clone(), snapshot.name.clone())),
+        since: snapshot.created_at.clone(),
+        size: snapshot.size.clone(),
+        restores: snapshot.restores.clone(),
+        damaged: snapshot.damaged.clone(),
+    });
+    let bundles = recovery.bundles.iter().map(|bundle| Source {
+        version: bundle.version.clone(),
+        snapshot: None,
+        since: bundle.kept_since.clone(),
+        size: bundle.size.clone(),
+        restores: t::KEPT_BUNDLE.to_owned(),
+        damaged: None,
+    });
+    snapshots.chain(bundles).collect()
+}
+
+#[component]
+fn Sources(live: Live) -> impl IntoView {
+    let none = move || live.recovery.with(|r| r.snapshots.is_empty() && r.bundles.is_empty());
+    let rows = move || {
+        let sources = live.recovery.with(sources);
+        sources.into_iter().enumerate().map(|(row, source)| view! { <Row live row source/> }).collect_view()
+    };
+    view! {
+        <h3>{t::RESTORE}</h3>
+        <p class="empty" hidden=flag(move || !none())>{t::NOTHING}</p>
+        <table class="stack" role="table" hidden=flag(none)>
+            <caption class="visually-hidden">{t::SOURCES}</caption>
+            <thead role="rowgroup">
+                <tr role="row">
+                    {COLUMNS.map(|name| view! { <th role="columnheader" scope="col">{name}</th> }).into_iter().collect_view()}
+                </tr>
+            </thead>
+            <tbody role="rowgroup">{rows}</tbody>
+        </table>
+    }
+}
+
+#[component]
+fn Row(live: Live, row: usize, source: Source) -> impl IntoView {
+    let why = format!("restore-{row}-why");
+    let shown = match &source.snapshot {
+        Some((id, name)) => format!("{id}: {name}"),
+        None => t::KEPT_BUNDLE.to_owned(),
+    };
+    let (damaged, snapshot) = (source.damaged.clone(), source.snapshot.clone());
+    let reason = {
+        let damaged = StoredValue::new(source.damaged.clone());
+        move || damaged.get_value().or_else(|| rules::change_slot(&live.facts()))
+    };
+    let order = Order::Restore {
+        version: source.version.clone(),
+        snapshot: snapshot.as_ref().map(|(id, _)| id.clone()),
+    };
+    let delete = move || rules::take_snapshot(&live.facts());
+    view! {
+        <tr role="row">
+            <th role="rowheader" scope="row">{source.version}</th>
+            <td role="cell" data-label=t::SOURCE>{shown.clone()}</td>
+            <td role="cell" data-label=t::TAKEN>{words::moment(&source.since)}</td>
+            <td role="cell" data-label=t::SIZE>{source.size}</td>
+            <td role="cell" data-label=t::RESTORES>{damaged.unwrap_or(source.restores)}</td>
+            <td role="cell" class="row-actions">
+                <div class="actions">
+                    <ActionButton
+                        live
+                        label=word(|| t::RESTORE_NOW)
+                        about=shown.clone()
+                        described_by=why.clone()
+                        reason
+                        press=move || ask(live, order.clone())
+                    />
+                    {snapshot
+                        .map(|(id, name)| {
+                            view! {
+                                <ActionButton
+                                    live
+                                    label=word(|| t::DELETE)
+                                    about=shown
+                                    described_by=why.clone()
+                                    reason=delete
+                                    press=move || {
+                                        ask(live, Order::DeleteSnapshot { id: id.clone(), name: name.clone() })
+                                    }
+                                />
+                            }
+                        })}
+                </div>
+                <Why id=format!("restore-{row}-why") reason/>
+            </td>
+        </tr>
+    }
 }

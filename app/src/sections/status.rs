@@ -7,14 +7,16 @@ use ota_api::{
 };
 
 use crate::{
-    live::Live,
+    live::{Live, Order, ask},
+    rules,
     strings::{self, status as t, words},
-    ui::{Fact, Section, StateWord, flag, text, word},
+    ui::{ActionButton, Fact, Section, StateWord, Why, flag, text, word},
 };
 
 #[component]
 pub fn StatusSection(live: Live) -> impl IntoView {
     let of = move |read: fn(&Status) -> String| text(move || live.system.with(read));
+    let reason = move || rules::take_snapshot(&live.facts());
     view! {
         <Section index=0>
             <dl class="cards facts">
@@ -30,6 +32,18 @@ pub fn StatusSection(live: Live) -> impl IntoView {
                 />
                 <Fact label=t::ROLLBACK value=of(words::rollback_rule)/>
             </dl>
+            <div class="actions">
+                <div class="action">
+                    <ActionButton
+                        live
+                        label=word(|| t::SNAPSHOT)
+                        described_by="snapshot-why".to_owned()
+                        reason
+                        press=move || ask(live, Order::TakeSnapshot { name: String::new() })
+                    />
+                    <Why id="snapshot-why".to_owned() reason/>
+                </div>
+            </div>
             <h3>{t::PARTITIONS}</h3>
             <div class="slots">
                 <Slot live id=SlotId::A/>

@@ -122,7 +122,11 @@ fn Buttons(live: Live, update: Offer) -> impl IntoView {
     let (id, version) = (update.id.clone(), update.version.clone());
     let order = move |install: bool| {
         let (id, version) = (id.clone(), version.clone());
-        if install { Order::InstallUpdate { id, version } } else { Order::DownloadUpdate { id, version } }
+        if install {
+            Order::InstallUpdate { id, version, snapshot: true }
+        } else {
+            Order::DownloadUpdate { id, version }
+        }
     };
     let (install, download) = (order.clone(), order);
     let about = update.version.clone();

@@ -18,8 +18,15 @@ pub struct Question {
     pub refuse: &'static str,
     /// Offers the choice between a restart by itself and one by hand.
     pub asks_about_restart: bool,
+    /// Offers to take a snapshot first.
+    pub asks_about_snapshot: bool,
+    /// Label of the text that has to be typed.
+    pub asks_for: Option<&'static str>,
 }
 
+pub const SNAPSHOT_CHOICE: &str = "Take a snapshot of the running system first";
+pub const REASON: &str = "Reason";
+pub const NAME: &str = "Name of the snapshot";
 pub const RESTART_CHOICE: &str = "Restart by itself as soon as the safety constraints allow it";
 
 /// The question before `order`; none for what needs no question.
@@ -32,6 +39,11 @@ pub fn question(order: &Order, target: SlotId, running: &str) -> Option<Question
         Order::InstallDownloaded { version, .. } => Some(install_downloaded(version, target, running)),
         Order::Cancel { version, .. } => Some(cancel(version, target, running)),
         Order::Restart { version } => Some(restart(version, target, running)),
+        Order::TakeSnapshot { .. } => Some(take_snapshot(target, running)),
+        Order::DeleteSnapshot { id, name } => Some(delete_snapshot(id, name, running)),
+        Order::Restore { version, snapshot } => Some(restore(version, snapshot.as_deref(), target, running)),
+        Order::Rollback { to, version, .. } => Some(rollback(version, *to, running)),
+        Order::Deploy { name, version, .. } => Some(deploy(name, version, target, running)),
     }
 }
 
@@ -43,6 +55,8 @@ fn base(title: String, version: &str, running: &str) -> Question {
         confirm: "",
         refuse: "Not Now",
         asks_about_restart: false,
+        asks_about_snapshot: false,
+        asks_for: None,
     }
 }
 
@@ -56,6 +70,7 @@ fn install_update(version: &str, target: SlotId, running: &str) -> Question {
         format!("If {version} does not pass its health checks, {running} comes back by itself."),
     ];
     q.confirm = super::updates::INSTALL;
+    q.asks_about_snapshot = true;
     q
 }
 
@@ -78,7 +93,7 @@ fn install_downloaded(version: &str, target: SlotId, running: &str) -> Question 
         ),
     ];
     q.confirm = super::monitor::INSTALL;
-    q.asks_about_restart = true;
+    (q.asks_about_restart, q.asks_about_snapshot) = (true, true);
     q
 }
 
@@ -105,5 +120,70 @@ fn restart(version: &str, target: SlotId, running: &str) -> Question {
         format!("If {version} does not pass its health checks, {running} comes back by itself."),
     ];
     q.confirm = super::monitor::RESTART;
+    q
+}
+
+fn take_snapshot(target: SlotId, running: &str) -> Question {
+    let mut q = base("Take a snapshot?".to_owned(), running, running);
+    q.facts = vec![("Of", format!("slot {} with {running}, and the settings", target.other()))];
+    q.effects = vec![
+        "What is in the slot is kept on the gateway's disk, and can be restored into the other slot later."
+            .to_owned(),
+        "The gateway keeps running. What another snapshot has already takes no room again.".to_owned(),
+    ];
+    (q.confirm, q.asks_for) = (super::status::SNAPSHOT, Some(NAME));
+    q
+}
+
+fn delete_snapshot(id: &str, name: &str, running: &str) -> Question {
+    let mut q = base(format!("Delete the snapshot “{name}”?"), running, running);
+    q.facts = vec![("Snapshot", id.to_owned())];
+    q.effects = vec!["It can no longer be restored.".to_owned()];
+    (q.confirm, q.refuse) = (super::recovery::DELETE, "Keep It");
+    q
+}
+
+fn restore(version: &str, snapshot: Option<&str>, target: SlotId, running: &str) -> Question {
+    let mut q = base(format!("Restore {version}?"), version, running);
+    let source =
+        snapshot.map_or_else(|| "the bundle that was kept".to_owned(), |id| format!("snapshot {id}"));
+    q.facts.push(("From", source));
+    q.facts.push(("Target", format!("slot {target}, which is overwritten")));
+    q.effects = vec![
+        format!(
+            "Every byte is verified first. The gateway keeps running {running} while the slot is written."
+        ),
+        format!(
+            "{version} starts at the next restart, which you order. If it does not pass its health checks, {running} comes back by itself."
+        ),
+    ];
+    q.confirm = super::recovery::RESTORE_NOW;
+    q
+}
+
+fn rollback(version: &str, to: SlotId, running: &str) -> Question {
+    let mut q = base(format!("Roll back to {version}?"), version, running);
+    q.facts.push(("Target", format!("slot {to} starts next, as it is")));
+    q.effects = vec![
+        "The slot is compared with what was installed in it; nothing is written to it.".to_owned(),
+        format!(
+            "{version} starts at the next restart, which you order. If it does not pass its health checks, {running} comes back by itself."
+        ),
+    ];
+    (q.confirm, q.asks_for) = (super::recovery::ROLL_BACK, Some(REASON));
+    q
+}
+
+fn deploy(name: &str, version: &str, target: SlotId, running: &str) -> Question {
+    let mut q = base(format!("Deploy {name}?"), version, running);
+    q.facts.push(("Target", format!("slot {target}, which is overwritten")));
+    q.effects = vec![
+        format!("The image is verified again and written while the gateway keeps running {running}."),
+        format!(
+            "If {version} does not pass its health checks after the restart, {running} comes back by itself."
+        ),
+    ];
+    q.confirm = super::upload::DEPLOY;
+    (q.asks_about_restart, q.asks_about_snapshot) = (true, true);
     q
 }

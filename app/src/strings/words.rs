@@ -195,6 +195,11 @@ pub fn job_state(job: &Progress) -> (&'static str, Tone) {
         "awaiting_reboot" if restarts_by_itself(job) => ("restarting", Tone::Busy),
         "awaiting_reboot" => ("waiting for the restart", Tone::Warn),
         "trial" => ("on trial", Tone::Busy),
+        "deploying" => ("deploying", Tone::Busy),
+        "restoring" => ("restoring", Tone::Busy),
+        "checking" => ("being checked", Tone::Busy),
+        "creating" => ("being taken", Tone::Busy),
+        "completed" => ("completed", Tone::Good),
         "committed" => ("installed", Tone::Good),
         "cancelled" => ("cancelled", Tone::Neutral),
         "failed" => ("failed", Tone::Bad),
@@ -217,6 +222,7 @@ pub fn step(job: &Progress) -> String {
         "queued" => "Waiting to start".to_owned(),
         "downloading" => "Downloading the bundle".to_owned(),
         "verifying" => "Verifying signature and content".to_owned(),
+        "creating_snapshot" => "Taking the snapshot".to_owned(),
         "waiting_for_reboot" => "Waiting for the restart".to_owned(),
         "waiting_for_safety" => "Waiting for safety constraints".to_owned(),
         "health_checks" => "Running the health checks".to_owned(),
@@ -234,7 +240,13 @@ pub fn step(job: &Progress) -> String {
 pub fn job_sentence(job: &Progress) -> String {
     let (version, slot, from) = (&job.update.version, job.target_partition, &job.from_version);
     match job.status.as_str() {
-        "queued" => "The update starts in a moment.".to_owned(),
+        "queued" => "The operation starts in a moment.".to_owned(),
+        "creating" => format!("What is in slot {slot} is kept. The gateway keeps running {from}."),
+        "checking" => format!("Slot {slot} is compared with what was installed in it."),
+        "deploying" | "restoring" => {
+            format!("{version} is verified and goes into slot {slot}. The gateway keeps running {from}.")
+        }
+        "completed" if job.kind == "snapshot" => format!("{version} of slot {slot} can be restored."),
         "downloading" => {
             format!("The bundle comes from the update server. The gateway keeps running {from}.")
         }
@@ -252,18 +264,31 @@ pub fn job_sentence(job: &Progress) -> String {
                 "{version} starts from slot {slot} at the next restart. Restart the gateway when it suits."
             )
         }
-        "awaiting_reboot" => format!("Slot {slot} is written and proven and is being made the next one."),
+        "awaiting_reboot" => format!("Slot {slot} is proven and is being made the next one."),
         "trial" if job.progress.current_operation == "rolling_back" => {
             format!("{version} failed a health check. The gateway goes back to {from}.")
         }
         "trial" => format!("Running {version} on slot {slot}. It stays if it passes its health checks."),
-        "committed" => {
+        "committed" | "completed" => {
             format!("Running {version} on slot {slot}. It passed its health checks and is confirmed.")
         }
-        "cancelled" => format!("The update to {version} was cancelled. The gateway runs {from}, unchanged."),
-        "failed" => format!("The update to {version} failed. The gateway runs {from}, unchanged."),
+        "cancelled" => format!("{} was cancelled. The gateway runs {from}, unchanged.", job_name(job)),
+        "failed" => format!("{} failed. The gateway runs {from}, unchanged.", job_name(job)),
         "rolled_back" => format!("{version} did not prove itself. The gateway runs {from} again."),
         other => other.replace('_', " "),
+    }
+}
+
+/// What is done, at the beginning of a sentence or as a heading.
+#[must_use]
+pub fn job_name(job: &Progress) -> String {
+    let version = &job.update.version;
+    match job.kind.as_str() {
+        "deploy" => format!("Deployment of {version}"),
+        "restore" => format!("Restore of {version}"),
+        "rollback" => format!("Rollback to {version}"),
+        "snapshot" => format!("Snapshot of {version}"),
+        _ => format!("{} to {version}", super::monitor::JOB),
     }
 }
 
@@ -300,6 +325,8 @@ pub const fn advice(code: ErrorCode) -> Option<&'static str> {
             "Check the network and the update server, then start again: what has arrived is kept."
         }
         ErrorCode::OtaInstallFailed => "Read the log below, then start the update again.",
+        ErrorCode::OtaRollbackFailed => "Restore a version instead: from a snapshot or from a kept bundle.",
+        ErrorCode::OtaRecoveryFailed => "Use another snapshot or bundle, and read the log below.",
         ErrorCode::OtaOperationInProgress => "Wait until it has ended, or cancel it.",
         ErrorCode::Forbidden => "Ask somebody whose role allows it.",
         ErrorCode::TooManyRequests => "Wait a moment, then try again.",
@@ -490,8 +517,5 @@ fn scaled(value: f64) -> u64 {
 /// Heading of the job's card.
 #[must_use]
 pub fn job_title(job: Option<&Progress>) -> String {
-    job.map_or_else(
-        || super::monitor::IDLE.to_owned(),
-        |job| format!("{} to {}", super::monitor::JOB, job.update.version),
-    )
+    job.map_or_else(|| super::monitor::IDLE.to_owned(), job_name)
 }

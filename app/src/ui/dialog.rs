@@ -5,7 +5,7 @@ use leptos::{html, prelude::*};
 use super::{flag, text};
 use crate::{
     live::{Live, Order, perform},
-    strings::questions::{Question, RESTART_CHOICE, question},
+    strings::questions::{Question, RESTART_CHOICE, SNAPSHOT_CHOICE, question},
 };
 
 /// Asks about the order in `live.question`, and performs it when the answer is yes.
@@ -16,6 +16,8 @@ pub fn ConfirmDialog(live: Live) -> impl IntoView {
         let Some(dialog) = dialog.get() else { return };
         if live.question.with(Option::is_some) {
             live.restart_after.set(true);
+            live.snapshot_first.set(true);
+            live.input.set(String::new());
             _ = dialog.show_modal();
         } else {
             dialog.close();
@@ -30,8 +32,12 @@ pub fn ConfirmDialog(live: Live) -> impl IntoView {
     let confirm = move |_| {
         if let Some(order) = live.question.peek(Option::clone) {
             live.question.set(None);
-            perform(live, with_choice(order, live.restart_after.peek(|choice| *choice)));
+            perform(live, with_choices(live, order));
         }
+    };
+    // What has to be typed is not typed yet.
+    let untyped = move || {
+        asked().is_some_and(|q| q.asks_for.is_some()) && live.input.with(|input| input.trim().is_empty())
     };
     view! {
         <dialog
@@ -51,11 +57,29 @@ pub fn ConfirmDialog(live: Live) -> impl IntoView {
                 />
                 {RESTART_CHOICE}
             </label>
+            <label class="choice" hidden=flag(move || !asked().is_some_and(|q| q.asks_about_snapshot))>
+                <input
+                    type="checkbox"
+                    prop:checked=flag(move || live.snapshot_first.get())
+                    on:change=move |event| live.snapshot_first.set(event_target_checked(&event))
+                />
+                {SNAPSHOT_CHOICE}
+            </label>
+            <label class="asked" hidden=flag(move || !asked().is_some_and(|q| q.asks_for.is_some()))>
+                {part(|q| q.asks_for.unwrap_or_default().to_owned())}
+                <input
+                    type="text"
+                    maxlength="64"
+                    autocomplete="off"
+                    prop:value=text(move || live.input.get())
+                    on:input=move |event| live.input.set(event_target_value(&event))
+                />
+            </label>
             <div class="actions end">
                 <button type="button" class="button" on:click=move |_| live.question.set(None)>
                     {part(|q| q.refuse.to_owned())}
                 </button>
-                <button type="button" class="button primary" on:click=confirm>
+                <button type="button" class="button primary" disabled=flag(untyped) on:click=confirm>
                     {part(|q| q.confirm.to_owned())}
                 </button>
             </div>
@@ -63,13 +87,20 @@ pub fn ConfirmDialog(live: Live) -> impl IntoView {
     }
 }
 
-fn with_choice(order: Order, restart: bool) -> Order {
-    match order {
-        Order::InstallDownloaded { job_id, version, .. } => {
-            Order::InstallDownloaded { job_id, version, reboot_after: restart }
+/// The order with what was chosen and typed.
+fn with_choices(live: Live, mut order: Order) -> Order {
+    let (restart, keep) =
+        (live.restart_after.peek(|choice| *choice), live.snapshot_first.peek(|choice| *choice));
+    match &mut order {
+        Order::InstallUpdate { snapshot, .. } => *snapshot = keep,
+        Order::InstallDownloaded { reboot_after, snapshot, .. }
+        | Order::Deploy { reboot_after, snapshot, .. } => (*reboot_after, *snapshot) = (restart, keep),
+        Order::TakeSnapshot { name: typed } | Order::Rollback { reason: typed, .. } => {
+            *typed = live.input.peek(String::clone);
         }
-        other => other,
+        _ => {}
     }
+    order
 }
 
 fn facts(question: &Question) -> impl IntoView + use<> {

@@ -26,7 +26,17 @@ fn ended(job: &Progress) -> bool {
 
 /// Bytes are on their way: into staging or into the slot.
 fn moves(job: &Progress) -> bool {
-    matches!(job.status.as_str(), "queued" | "downloading" | "verifying" | "installing")
+    matches!(
+        job.status.as_str(),
+        "queued"
+            | "downloading"
+            | "verifying"
+            | "installing"
+            | "deploying"
+            | "restoring"
+            | "checking"
+            | "creating"
+    )
 }
 
 /// One card for all of a job's life: what does not belong to its present state is hidden.
@@ -63,7 +73,7 @@ pub fn JobPanel(live: Live) -> impl IntoView {
 #[component]
 fn Outcome(live: Live) -> impl IntoView {
     view! {
-        <div hidden=flag(move || !has(live, |j| j.outcome.is_some() && j.status != "committed"))>
+        <div hidden=flag(move || !has(live, |j| j.outcome.is_some() && !matches!(j.status.as_str(), "committed" | "completed")))>
             <p>{of(live, |j| j.outcome.as_ref().map(|o| o.message.clone()).unwrap_or_default())}</p>
             <p class="advice">{of(live, |j| words::outcome_advice(j).unwrap_or_default().to_owned())}</p>
         </div>
@@ -160,6 +170,7 @@ static INSTALL: Choice = Choice {
         job_id: j.job_id.clone(),
         version: j.update.version.clone(),
         reboot_after: true,
+        snapshot: true,
     },
 };
 
