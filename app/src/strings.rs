@@ -98,7 +98,7 @@ pub mod upload {
     pub const FORMAT: &str = "Accepted format";
     pub const FORMAT_VALUE: &str = "signed RAUC verity bundle (.raucb)";
     pub const MODEL: &str = "Must be made for";
-    pub const SPACE: &str = "Largest image the slot holds";
+    pub const SPACE: &str = "Longest upload that fits now";
     pub const FILE: &str = "Image file: choose it, or drop it here";
     pub const LABEL: &str = "Version label (optional)";
     pub const VERIFY: &str = "Verify & Prepare Deployment";

@@ -98,7 +98,7 @@ fn sources(recovery: &Recovery) -> Vec<Source> {
         snapshot: None,
         since: bundle.kept_since.clone(),
         size: bundle.size.clone(),
-        restores: t::KEPT_BUNDLE.to_owned(),
+        restores: bundle.restores.clone(),
         damaged: None,
     });
     snapshots.chain(bundles).collect()

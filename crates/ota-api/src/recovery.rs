@@ -25,6 +25,9 @@ pub struct KeptBundle {
     /// `sha256:` and 64 lower-case hexadecimal digits.
     pub checksum: String,
     pub kept_since: String,
+    /// Bytes that it would write into a slot.
+    pub restores: String,
+    pub restores_bytes: u64,
 }
 
 /// `POST recovery/rollback`.

@@ -26,6 +26,8 @@ fn kept_bundle(kept: &ota_engine::ports::KeptBundle) -> KeptBundle {
         size_bytes: kept.length,
         checksum: format!("sha256:{}", kept.sha256),
         kept_since: instant(kept.since),
+        restores: human::size(kept.bundle.image_bytes()),
+        restores_bytes: kept.bundle.image_bytes(),
     }
 }
 
