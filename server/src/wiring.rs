@@ -145,7 +145,7 @@ pub fn parts(config: &Config, database: &SqliteStore, address: SocketAddr) -> Re
         cmdline: config.boot.cmdline.clone(),
         policy,
         writable: config.slots.writable,
-        snapshots: snapshots.store(),
+        snapshots: Some(snapshots.store()),
     });
     let uploads = platform::UploadDirectory::open(uploads(config)).map_err(failed("cannot take uploads"))?;
     let fetch = platform::FetchConfig {

@@ -31,8 +31,6 @@ pub enum OtaError {
     TooLateToCancel { job: JobId, reason: String },
     #[error("There is no verified image “{0}” with this checksum. Upload and verify it first.")]
     UnknownImage(String),
-    #[error("Another uploaded image is being verified. Try again when that has ended.")]
-    Verifying,
     #[error("There is no snapshot “{0}”.")]
     UnknownSnapshot(String),
     #[error("There is neither a snapshot nor a kept bundle of {0} on this gateway.")]
@@ -84,7 +82,7 @@ impl OtaError {
             | Self::UnknownSnapshot(_)
             | Self::NothingToRestore(_) => "not_found",
             Self::BadRequest(_) => "bad_request",
-            Self::Busy { .. } | Self::Verifying => "busy",
+            Self::Busy { .. } => "busy",
             Self::Blocked(_) => "blocked",
             Self::NotDownloaded { .. }
             | Self::TargetRuns { .. }

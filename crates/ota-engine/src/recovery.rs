@@ -201,11 +201,10 @@ impl Ota {
         let Some(bundle) = &job.bundle else { return };
         let kept = async {
             let (path, sha256) = match &job.work {
-                Work::Release(release) => {
-                    let (meter, cancel) = (crate::ports::Meter::default(), self.stop.child_token());
-                    let path = self.parts.fetcher.fetch(&release.target, &meter, &cancel).await?;
-                    (path, &release.target.sha256)
-                }
+                Work::Release(release) => match self.parts.fetcher.staged(&release.target).await? {
+                    Some(path) => (path, &release.target.sha256),
+                    None => return Ok(()),
+                },
                 Work::Upload(image) => {
                     let images = self.parts.uploads.images().await?;
                     match images.into_iter().find(|kept| kept.sha256 == image.sha256) {

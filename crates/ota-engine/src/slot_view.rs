@@ -1,6 +1,6 @@
 //! How the slots stand, from the boot environment, the records and the open jobs.
 
-use ota_core::{BootSelection, BySlot, Job, JobState, SlotHealth, SlotId, SlotRecord};
+use ota_core::{BootSelection, BySlot, InstallStep, Job, JobState, SlotHealth, SlotId, SlotRecord, Work};
 use std::sync::Arc;
 
 use crate::{Change, Event, Ota, SlotView, ports::StepError};
@@ -91,7 +91,11 @@ fn inactive_health(
     record: Option<&SlotRecord>,
     open: &[Job],
 ) -> SlotHealth {
-    let writing = |job: &Job| job.target == slot && matches!(job.state, JobState::Installing { .. });
+    let writing = |job: &Job| {
+        let writes = !matches!(job.work, Work::Rollback(_) | Work::Snapshot(_));
+        let step = matches!(&job.state, JobState::Installing { step } if *step != InstallStep::Snapshot);
+        job.target == slot && writes && step
+    };
     match record {
         _ if open.iter().any(writing) => SlotHealth::Writing,
         None => SlotHealth::Empty,

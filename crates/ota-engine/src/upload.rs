@@ -1,8 +1,8 @@
 //! Section 3: images that a person brings, and putting one into the other slot.
 
 use ota_core::{
-    Actor, AuditAction, AuditEntry, AuditOutcome, Bundle, InstallOrder, JobState, Operation, Phase,
-    UploadedImage, Work, file_label,
+    Actor, AuditAction, AuditEntry, AuditOutcome, Bundle, InstallOrder, Operation, Phase, UploadedImage,
+    Work, file_label,
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -54,10 +54,10 @@ impl Ota {
         self.parts.uploads.discard(file).await;
     }
 
-    /// Verifies a file that has come in and keeps it for a deployment. One at a time.
+    /// Verifies a file that has come in and keeps it for a deployment. One at a time: the next one waits.
     ///
     /// # Errors
-    /// What the verifier finds; then nothing is kept. [`OtaError::Verifying`] while another one is looked at.
+    /// What the verifier finds; then nothing is kept.
     pub async fn verify_upload(
         self: &Arc<Self>,
         file: ReceivedFile,
@@ -96,7 +96,7 @@ impl Ota {
             let message = format!("version must be one line of at most {LONGEST_LABEL} characters.");
             return Err(OtaError::BadRequest(message));
         }
-        let _lane = self.verify_lane.try_lock().map_err(|_| OtaError::Verifying)?;
+        let _lane = self.verify_lane.lock().await;
         let detail = format!("sha256:{}, {} bytes", file.sha256, file.size);
         self.audit(&entry.clone().saying(detail)).await?;
         let (meter, cancel) = (Meter::default(), self.stop.child_token());
@@ -188,12 +188,12 @@ impl Ota {
     /// Hashes of the uploaded images that open jobs read.
     async fn images_in_use(&self) -> Vec<String> {
         let desk = self.desk.lock().await;
-        let used = desk.iter().filter(|job| !matches!(job.state, JobState::Downloaded));
-        used.filter_map(|job| match &job.work {
-            Work::Upload(image) => Some(image.sha256.clone()),
-            _ => None,
-        })
-        .collect()
+        desk.iter()
+            .filter_map(|job| match &job.work {
+                Work::Upload(image) => Some(image.sha256.clone()),
+                _ => None,
+            })
+            .collect()
     }
 
     /// Removes images whose time is over, again and again.

@@ -157,6 +157,13 @@ impl Fetcher for ResumableFetcher {
         Ok(fetched?)
     }
 
+    async fn staged(&self, target: &TargetFile) -> Result<Option<PathBuf>, StepError> {
+        let staged = self.staging.target(target)?;
+        let complete = staged.clone();
+        let found = error::blocking(move || complete.is_complete()).await?;
+        Ok(found.then(|| staged.complete_path()))
+    }
+
     async fn sweep(&self, keep: &[TargetFile]) -> Result<(), StepError> {
         let alone = self.alone().await;
         let (staging, keep) = (self.staging.clone(), keep.to_vec());

@@ -44,8 +44,8 @@ pub struct SlotsConfig {
     pub policy: Policy,
     /// The systems are mounted for writing and change what they were installed as.
     pub writable: bool,
-    /// Where snapshots are written from.
-    pub snapshots: Arc<Store>,
+    /// Where snapshots are written from; none where none are restored.
+    pub snapshots: Option<Arc<Store>>,
 }
 
 /// The slots behind the engine's port.
@@ -72,7 +72,7 @@ impl DeviceSlots {
     /// [`CmdlineError`] when the command line does not say it.
     pub fn open(config: SlotsConfig) -> Result<Self, CmdlineError> {
         let booted = booted_slot(&config.cmdline)?;
-        let (writable, snapshots) = (config.writable, Some(config.snapshots));
+        let (writable, snapshots) = (config.writable, config.snapshots);
         Ok(Self { writable, snapshots, ..Self::seen_from(booted, config.places, config.policy) })
     }
 

@@ -6,7 +6,7 @@ mod device;
 
 use device::{Gateway, Loop, Mount, clearance, is_root, noise, run};
 use ota_core::{Bundle, FailureCode, SlotId};
-use ota_engine::ports::{Meter, ReadBack, SlotUsage, Slots, StepError};
+use ota_engine::ports::{ImageSource, Meter, ReadBack, SlotUsage, Slots, StepError};
 use ota_platform::{CmdlineError, DeviceSlots, SlotsConfig};
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, symlink};
@@ -24,8 +24,16 @@ fn code(error: &StepError) -> FailureCode {
 
 async fn write(slots: &DeviceSlots, slot: SlotId, bundle: &(PathBuf, Bundle)) -> Result<(), StepError> {
     let meter = Meter::default();
-    let written =
-        slots.write(slot, bundle.0.clone(), &bundle.1, clearance(), &meter, &CancellationToken::new()).await;
+    let written = slots
+        .write(
+            slot,
+            ImageSource::Bundle(bundle.0.clone()),
+            &bundle.1,
+            clearance(),
+            &meter,
+            &CancellationToken::new(),
+        )
+        .await;
     if written.is_ok() {
         let total: u64 = bundle.1.images.iter().map(|image| image.size).sum();
         assert_eq!(meter.read(), (total, total));
@@ -238,7 +246,9 @@ async fn a_cancel_ends_writing_and_reading_back() {
     let meter = Arc::new(Meter::default());
     let writing = tokio::spawn({
         let (slots, meter, cancel, facts) = (slots.clone(), meter.clone(), cancel.clone(), facts.clone());
-        async move { slots.write(SlotId::B, path, &facts, clearance(), &meter, &cancel).await }
+        async move {
+            slots.write(SlotId::B, ImageSource::Bundle(path), &facts, clearance(), &meter, &cancel).await
+        }
     });
     while meter.read().0 == 0 {
         assert!(!writing.is_finished());

@@ -101,3 +101,19 @@ async fn a_snapshot_that_fails_ends_the_installation_before_the_slot_is_touched(
     let left: Vec<_> = left.map(|entry| entry.file_name()).filter(|name| name != "lock").collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().contains("snap-")), "{left:?}");
 }
+
+#[tokio::test]
+async fn a_job_that_waits_for_its_restart_is_not_hidden_behind_a_finished_snapshot() {
+    let gateway = Gateway::ready().await;
+    let body = json!({ "update_id": "update-001", "install_after": true });
+    let started = gateway.order("/api/v1/ota/download", &body).await.data("Update download started");
+    gateway.until_job_is("awaiting_reboot").await;
+    let next = || gateway.ota.snapshot().boot.next_boot() == Some(ota_core::SlotId::B);
+    gateway.until("slot B is next", next).await;
+    gateway.order(PATH, &json!({ "name": "meanwhile" })).await.data("Snapshot creation started");
+    let taken = || !gateway.ota.snapshot().recovery.snapshots.is_empty();
+    gateway.until("the snapshot is there", taken).await;
+    gateway.until_job_is("awaiting_reboot").await;
+    let monitor = gateway.read("/api/v1/ota/monitor").await.data("Monitor status retrieved successfully");
+    assert_eq!(monitor["job_id"], started["job_id"]);
+}

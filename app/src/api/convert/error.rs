@@ -21,8 +21,6 @@ pub fn refusal(error: OtaError) -> ApiError {
         OtaError::BadRequest(_) => ApiError::new(ErrorCode::BadRequest, message),
         OtaError::Busy { holder, state } => ApiError::new(ErrorCode::OtaOperationInProgress, message)
             .with_details(json!({ "job_id": holder, "state": state })),
-        OtaError::Verifying => ApiError::new(ErrorCode::OtaOperationInProgress, message)
-            .with_details(json!({ "job_id": null, "state": "verifying" })),
         OtaError::Unrestorable { state, .. } => {
             ApiError::conflict(ErrorCode::OtaRecoveryFailed, message, state)
         }

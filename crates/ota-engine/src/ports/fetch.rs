@@ -26,6 +26,9 @@ pub trait Fetcher: Send + Sync {
         cancel: &CancellationToken,
     ) -> Result<PathBuf, StepError>;
 
+    /// The complete file of `target`, where staging has it. Nothing is fetched.
+    async fn staged(&self, target: &TargetFile) -> Result<Option<PathBuf>, StepError>;
+
     /// Removes from staging all but the files of `keep`.
     async fn sweep(&self, keep: &[TargetFile]) -> Result<(), StepError>;
 }

@@ -52,7 +52,7 @@ pub trait Snapshots: Send + Sync {
     /// Reads the slot and keeps what it holds.
     ///
     /// # Errors
-    /// `InsufficientSpace`, or `RecoveryFailed` when the slot cannot be read or is not what its record says.
+    /// `InsufficientSpace`, or `RecoveryFailed` when the slot cannot be read.
     async fn create(
         &self,
         order: &NewSnapshot,
@@ -66,7 +66,7 @@ pub trait Snapshots: Send + Sync {
     /// Reads all of the snapshot, compares every chunk with its hash and says what it would restore, with the hash of each image.
     ///
     /// # Errors
-    /// `RecoveryFailed` when a byte differs.
+    /// `RecoveryFailed` when a byte differs from what was kept, or what was kept from what had been installed.
     async fn verify(&self, id: &str, meter: &Meter, cancel: &CancellationToken) -> Result<Bundle, StepError>;
 
     /// Removes it; false when there is none of this id.

@@ -59,6 +59,12 @@ impl Ota {
         }
         self.refresh_slots(open).await;
         self.put_on_show(job);
+        // One that waits for somebody is not hidden behind one that is over.
+        if job.state.is_ended()
+            && let Some(other) = open.iter().rev().find(|other| other.id != job.id)
+        {
+            self.put_on_show(other);
+        }
         self.tell(Event::System);
     }
 

@@ -104,7 +104,13 @@ impl Gateway {
         let place = |path: &Path| BTreeMap::from([("rootfs".to_owned(), path.to_owned())]);
         let mut policy = Policy::new(Keyring::from_pem(&SIGNER.0).unwrap());
         policy.purpose = Purpose::Any;
-        SlotsConfig { places: BySlot { a: place(a), b: place(b) }, cmdline: self.path("cmdline"), policy }
+        SlotsConfig {
+            places: BySlot { a: place(a), b: place(b) },
+            cmdline: self.path("cmdline"),
+            policy,
+            writable: false,
+            snapshots: None,
+        }
     }
 
     /// Makes a signed bundle of images by class and returns the facts that a verifier would record.

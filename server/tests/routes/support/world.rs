@@ -171,6 +171,9 @@ impl Fetcher for World {
         }
         Ok(self.staging.join(&target.name))
     }
+    async fn staged(&self, _: &TargetFile) -> Result<Option<PathBuf>, StepError> {
+        Ok(None)
+    }
     async fn sweep(&self, _: &[TargetFile]) -> Result<(), StepError> {
         Ok(())
     }
