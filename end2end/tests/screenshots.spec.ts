@@ -32,5 +32,23 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await page.locator('#safety').scrollIntoViewIfNeeded();
       await page.screenshot({ path: `${directory}/override-${colorScheme}-${width}.png` });
     });
+
+    test(`images and ways back, ${colorScheme}, ${width} px`, async ({ page, gateway, login }) => {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 900 });
+      await login('operator');
+      await page.getByLabel(/Image file/).setInputFiles(gateway.target('5.0.5'));
+      await page.getByRole('button', { name: 'Verify & Prepare Deployment' }).click();
+      await page.locator('#upload').getByRole('row').nth(1).waitFor();
+      await page.locator('#status').getByRole('button', { name: 'Snapshot' }).click();
+      await page.getByLabel('Name of the snapshot').fill('before the works');
+      await page.screenshot({ path: `${directory}/snapshot-question-${colorScheme}-${width}.png` });
+      await page.getByRole('dialog').getByRole('button', { name: 'Snapshot', exact: true }).click();
+      await page.locator('#recovery').getByRole('row', { name: /snap-001/ }).waitFor();
+      for (const section of ['upload', 'recovery', 'monitor']) {
+        const path = `${directory}/${section}-${colorScheme}-${width}.png`;
+        await page.locator(`#${section}`).screenshot({ path });
+      }
+    });
   }
 }

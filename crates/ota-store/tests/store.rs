@@ -58,7 +58,7 @@ fn release() -> Release {
 }
 
 async fn new_job(store: &SqliteStore, created: &str) -> Job {
-    let id = store.next_job_id().await.unwrap();
+    let id = store.next_job_id(JobKind::Update).await.unwrap();
     Job::new(
         id,
         Work::Release(release()),
@@ -115,7 +115,7 @@ async fn job_numbers_are_never_given_twice() {
         let takers: Vec<_> = (0..10)
             .map(|_| {
                 let store = Arc::clone(&store);
-                tokio::spawn(async move { store.next_job_id().await.unwrap() })
+                tokio::spawn(async move { store.next_job_id(JobKind::Update).await.unwrap() })
             })
             .collect();
         for taker in takers {
@@ -142,6 +142,7 @@ async fn single_values_survive_and_are_replaced() {
         image_bytes: u64::MAX,
         sha256: "cd".repeat(32),
         installed_at: at("2026-01-01T00:00:00.5Z"),
+        bundle: None,
         good: false,
     };
     store.put_slot_record(SlotId::B, &record).await.unwrap();

@@ -59,3 +59,17 @@ async fn a_damaged_snapshot_is_shown_as_that_and_refused() {
     // Of which version it was cannot be read any more.
     gateway.order(PATH, &json!({ "version": "v5.0.4" })).await.failure(404, "NOT_FOUND");
 }
+
+#[tokio::test]
+async fn what_is_older_than_the_version_floor_does_not_come_back() {
+    let gateway = Gateway::on_site(|site| site.version_floor = Some("v5.0.5".into())).await;
+    snapshot(&gateway).await;
+    gateway.order(PATH, &json!({ "version": "v5.0.4" })).await.data("OS restoration started");
+    gateway.until_job_is("failed").await;
+    let status = gateway.read("/api/v1/ota/status").await.data("Gateway status retrieved successfully");
+    assert_eq!(
+        (&status["partitions"]["inactive"]["version"], &status["partitions"]["inactive"]["status"]),
+        (&json!("v5.0.3"), &json!("ready")),
+        "the slot is as it was"
+    );
+}

@@ -2,8 +2,9 @@
 
 use ota_core::{
     Bundle, FailureCode, Job, JobEvent, RestoreSource, SlotRecord, UploadedImage, Work, WriteGate,
+    version_order,
 };
-use std::path::PathBuf;
+use std::{cmp::Ordering, path::PathBuf};
 
 use super::{Course, wait::names};
 use crate::{
@@ -49,8 +50,22 @@ impl Ota {
             ImageSource::Snapshot(id) => self.parts.snapshots.verify(&id, meter, cancel).await?,
         };
         require_version(job, &bundle)?;
+        self.require_floor(&bundle)?;
         self.parts.slots.check_fit(job.target, &bundle).await?;
         Ok(JobEvent::Verified(bundle))
+    }
+
+    /// The version floor may have been raised since a snapshot was taken; what is in a bundle the verifier has looked at.
+    fn require_floor(&self, bundle: &Bundle) -> Result<(), StepError> {
+        match &self.parts.site.version_floor {
+            Some(floor) if version_order(&bundle.version, floor) == Ordering::Less => {
+                let version = &bundle.version;
+                let message =
+                    format!("{version} is older than {floor}, the oldest version that this gateway may run.");
+                Err(StepError::failed(FailureCode::InvalidImage, message, "below the version floor"))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) async fn mark_target_bad(&self, job: &Job) -> Result<JobEvent, StepError> {
