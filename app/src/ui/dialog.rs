@@ -2,10 +2,10 @@
 
 use leptos::{html, prelude::*};
 
-use super::{flag, text};
+use super::{flag, text, word};
 use crate::{
     live::{Live, Order, perform},
-    strings::questions::{Question, RESTART_CHOICE, SNAPSHOT_CHOICE, question},
+    strings::questions::{NAME, Question, RESTART_CHOICE, SNAPSHOT_CHOICE, question},
 };
 
 /// Asks about the order in `live.question`, and performs it when the answer is yes.
@@ -65,11 +65,11 @@ pub fn ConfirmDialog(live: Live) -> impl IntoView {
                 />
                 {SNAPSHOT_CHOICE}
             </label>
-            <label class="asked" hidden=flag(move || !asked().is_some_and(|q| q.asks_for.is_some()))>
+            <label class="asked" hidden=flag(move || asked().is_none_or(|q| q.asks_for.is_none()))>
                 {part(|q| q.asks_for.unwrap_or_default().to_owned())}
                 <input
                     type="text"
-                    maxlength="64"
+                    maxlength=word(move || if asked().is_some_and(|q| q.asks_for == Some(NAME)) { "64" } else { "500" })
                     autocomplete="off"
                     prop:value=text(move || live.input.get())
                     on:input=move |event| live.input.set(event_target_value(&event))

@@ -181,15 +181,11 @@ impl Snapshots for SlotSnapshots {
 
     async fn remove(&self, id: &str) -> Result<bool, StepError> {
         let (store, id) = (self.store(), id.to_owned());
-        match blocking(move || match store.remove(&id) {
+        blocking(move || match store.remove(&id) {
             Err(Error::NotFound(_) | Error::Invalid(_)) => Ok(false),
             removed => removed.map(|()| true),
         })
         .await
-        {
-            Ok(removed) => Ok(removed),
-            Err(error) => Err(error),
-        }
     }
 
     async fn retain(&self, protected: &[String]) -> Result<Vec<String>, StepError> {
