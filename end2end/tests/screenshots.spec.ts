@@ -39,7 +39,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await login('operator');
       await page.getByLabel(/Image file/).setInputFiles(gateway.target('5.0.5'));
       await page.getByRole('button', { name: 'Verify & Prepare Deployment' }).click();
-      await page.locator('#upload').getByRole('row').nth(1).waitFor();
+      await page.locator('#upload').getByRole('row', { name: /5\.0\.5/ }).waitFor();
       await page.locator('#status').getByRole('button', { name: 'Snapshot' }).click();
       await page.getByLabel('Name of the snapshot').fill('before the works');
       await page.screenshot({ path: `${directory}/snapshot-question-${colorScheme}-${width}.png` });

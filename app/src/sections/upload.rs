@@ -117,7 +117,7 @@ fn Images(live: Live) -> impl IntoView {
     view! {
         <h3>{t::VERIFIED}</h3>
         <p class="empty" hidden=flag(move || !none())>{t::NONE}</p>
-        <table class="stack" role="table" hidden=flag(none)>
+        <table class="stack images" role="table" hidden=flag(none)>
             <caption class="visually-hidden">{t::VERIFIED}</caption>
             <thead role="rowgroup">
                 <tr role="row">
