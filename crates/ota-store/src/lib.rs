@@ -11,6 +11,7 @@
 mod accounts;
 mod audit;
 mod error;
+mod job_rows;
 mod lock;
 mod open;
 mod pins;

@@ -1,8 +1,9 @@
 //! The engine's storage port.
 
 use crate::{
-    SqliteStore, audit,
+    SqliteStore,
     error::failed,
+    job_rows::jobs_of,
     row::{from_json, parse, time_text, to_json},
 };
 use async_trait::async_trait;
@@ -43,32 +44,6 @@ impl SqliteStore {
         let number = sqlx::query_scalar(statement).bind(counter).fetch_one(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(number)
-    }
-
-    async fn write_jobs(
-        &self,
-        rows: Vec<(&Job, String)>,
-        at: Timestamp,
-        entries: &[AuditEntry],
-    ) -> Result<(), sqlx::Error> {
-        let statement = "INSERT INTO job (id, created_at, ended, state, body) VALUES (?1, ?2, ?3, ?4, ?5)
-                         ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, ended = excluded.ended,
-                                                        state = excluded.state, body = excluded.body";
-        let mut transaction = self.begin().await?;
-        for (job, body) in rows {
-            sqlx::query(statement)
-                .bind(job.id.as_str())
-                .bind(time_text(job.created_at))
-                .bind(job.state.is_ended())
-                .bind(job.state.name())
-                .bind(body)
-                .execute(&mut *transaction)
-                .await?;
-        }
-        let records = audit::append(&mut transaction, at, entries).await?;
-        transaction.commit().await?;
-        audit::tell(&records);
-        Ok(())
     }
 
     async fn write_log(&self, entry: &LogEntry) -> Result<(), sqlx::Error> {
@@ -126,15 +101,11 @@ impl Store for SqliteStore {
         if jobs.is_empty() && audit.is_empty() {
             return Ok(());
         }
-        let rows = jobs
-            .iter()
-            .map(|job| Ok((*job, to_json(format_args!("job {}", job.id), *job)?)))
-            .collect::<Result<_, StoreError>>()?;
-        self.write_jobs(rows, at, audit).await.map_err(failed("saving the job"))
+        self.write_jobs(jobs, at, audit).await
     }
 
     async fn job(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
-        let row: Option<String> = sqlx::query_scalar("SELECT body FROM job WHERE id = ?1")
+        let row: Option<String> = sqlx::query_scalar("SELECT body FROM any_job WHERE id = ?1")
             .bind(id.as_str())
             .fetch_optional(&self.readers)
             .await
@@ -143,7 +114,7 @@ impl Store for SqliteStore {
     }
 
     async fn open_jobs(&self) -> Result<Vec<Job>, StoreError> {
-        let rows = sqlx::query_as("SELECT id, body FROM job WHERE ended = 0 ORDER BY ordinal")
+        let rows = sqlx::query_as("SELECT id, body FROM any_job WHERE ended = 0 ORDER BY ordinal")
             .fetch_all(&self.readers)
             .await
             .map_err(failed("reading the open jobs"))?;
@@ -151,7 +122,7 @@ impl Store for SqliteStore {
     }
 
     async fn recent_jobs(&self, limit: u32) -> Result<Vec<Job>, StoreError> {
-        let rows = sqlx::query_as("SELECT id, body FROM job ORDER BY ordinal DESC LIMIT ?1")
+        let rows = sqlx::query_as("SELECT id, body FROM any_job ORDER BY ordinal DESC LIMIT ?1")
             .bind(limit)
             .fetch_all(&self.readers)
             .await
@@ -258,10 +229,6 @@ impl Store for SqliteStore {
     }
 }
 
-fn jobs_of(rows: Vec<(String, String)>) -> Result<Vec<Job>, StoreError> {
-    rows.into_iter().map(|(id, body)| from_json(format_args!("job {id}"), &body)).collect()
-}
-
 fn log_entry((id, at, level, source, message): LogRow) -> Result<LogEntry, StoreError> {
     let row = format_args!("entry {id} of the activity log");
     Ok(LogEntry { at: parse(row, &at)?, level: parse(row, &level)?, source, message })
@@ -305,7 +272,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(dir.path().join("gateway.db")).await.unwrap();
         for (statement, key) in [
-            ("EXPLAIN QUERY PLAN SELECT id, body FROM job WHERE ended = 0 ORDER BY ordinal", "job_open"),
+            ("EXPLAIN QUERY PLAN SELECT id, body FROM any_job WHERE ended = 0 ORDER BY ordinal", "job_open"),
             ("EXPLAIN QUERY PLAN DELETE FROM activity WHERE id <= 7", "PRIMARY KEY"),
         ] {
             let plan: Vec<(i64, i64, i64, String)> =

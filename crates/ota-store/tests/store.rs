@@ -4,8 +4,8 @@
 
 use jiff::Timestamp;
 use ota_core::{
-    Actor, Failure, FailureCode, InstallOrder, Job, JobId, JobKind, JobState, Release, Schedule, Settings,
-    Severity, SlotId, SlotRecord, TargetFile, UpdateKind, Work,
+    Actor, Failure, FailureCode, InstallOrder, InstallStep, Job, JobId, JobKind, JobState, Release, Schedule,
+    Settings, Severity, SlotId, SlotRecord, TargetFile, UpdateKind, Work,
 };
 use ota_engine::ports::{Catalog, Fact, LogEntry, LogLevel, Store};
 use ota_store::SqliteStore;
@@ -27,6 +27,15 @@ impl Place {
 
     async fn open(&self) -> SqliteStore {
         SqliteStore::open(&self.path).await.unwrap()
+    }
+
+    /// What a query of another release finds.
+    async fn bodies(&self, query: &'static str) -> Vec<String> {
+        let options = SqliteConnectOptions::new().filename(&self.path);
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        let bodies = sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        bodies
     }
 
     /// Changes the database behind the store's back.
@@ -279,4 +288,76 @@ async fn jobs_are_saved_together_or_not_at_all() {
     assert_eq!(error.0, "saving the job failed: the database reports an error");
     assert_eq!(store.recent_jobs(9).await.unwrap(), []);
     store.save_jobs(&[&first], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
+}
+
+/// What the releases before kinds of jobs could read of a job.
+#[derive(serde::Deserialize)]
+struct FormerJob {
+    #[expect(dead_code, reason = "it must be there")]
+    release: Release,
+    state: FormerState,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+enum FormerState {
+    Queued,
+    Downloading,
+    Verifying,
+    Downloaded,
+    #[expect(dead_code, reason = "its form is what counts")]
+    Installing {
+        step: FormerStep,
+    },
+    Committed,
+    #[expect(dead_code, reason = "its form is what counts")]
+    Failed {
+        failure: serde_json::Value,
+    },
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FormerStep {
+    MarkBad,
+    Write,
+    ReadBack,
+}
+
+#[tokio::test]
+async fn older_releases_find_only_jobs_that_they_understand() {
+    let place = Place::new();
+    let store = place.open().await;
+    let mut update = new_job(&store, "2026-11-24T12:00:00Z").await;
+    let snapshot_order = ota_core::SnapshotOrder {
+        name: "x".to_owned(),
+        description: String::new(),
+        version: "v5.0.4".to_owned(),
+        length: 7,
+    };
+    let id = store.next_job_id(JobKind::Snapshot).await.unwrap();
+    let (work, actor) = (Work::Snapshot(snapshot_order), Actor::local("operator"));
+    let snapshot = Job::new(id, work, SlotId::A, "v5.0.4".to_owned(), actor, at("2026-11-24T12:00:01Z"));
+    let steps = [InstallStep::Snapshot, InstallStep::MarkBad].map(|step| JobState::Installing { step });
+    for state in [vec![JobState::Queued], steps.to_vec(), vec![JobState::Committed]].concat() {
+        update.state = state;
+        store.save_jobs(&[&update, &snapshot], update.created_at, &[]).await.unwrap();
+        assert_eq!(
+            store.job(&update.id).await.unwrap().as_ref(),
+            Some(&update),
+            "it is found wherever it is"
+        );
+        let read = place.bodies("SELECT body FROM job").await;
+        let understood = read.iter().filter(|body| serde_json::from_str::<FormerJob>(body).is_ok()).count();
+        assert_eq!(understood, read.len(), "{read:?}");
+        let moved = matches!(update.state, JobState::Installing { step: InstallStep::Snapshot });
+        assert_eq!(read.len(), usize::from(!moved));
+        let all = place.bodies("SELECT body FROM any_job").await;
+        assert_eq!(all.len(), 2, "none is there twice");
+    }
+    assert_eq!(store.open_jobs().await.unwrap(), std::slice::from_ref(&snapshot));
+    let recent: Vec<_> = store.recent_jobs(5).await.unwrap().into_iter().map(|job| job.id).collect();
+    assert_eq!(recent, [update.id, snapshot.id]);
+    let parsed: FormerJob = serde_json::from_str(&place.bodies("SELECT body FROM job").await[0]).unwrap();
+    assert!(matches!(parsed.state, FormerState::Committed));
 }

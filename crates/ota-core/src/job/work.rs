@@ -163,6 +163,8 @@ impl Work {
         match (self, code) {
             (Self::Rollback(_), _) => FailureCode::RollbackFailed,
             (Self::Restore(_) | Self::Snapshot(_), FailureCode::InstallFailed) => FailureCode::RecoveryFailed,
+            // Its snapshot failed, and with it the installation.
+            (Self::Release(_) | Self::Upload(_), FailureCode::RecoveryFailed) => FailureCode::InstallFailed,
             _ => code,
         }
     }
