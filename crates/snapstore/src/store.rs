@@ -7,10 +7,11 @@ use crate::collect::collect;
 use crate::create;
 use crate::error::Error;
 use crate::files::Files;
+use crate::manifest::Manifest;
 use crate::progress::Progress;
 use crate::read::Opened;
 use crate::request::{Options, Request};
-use crate::summary::{Entry, Summary, summaries};
+use crate::summary::{Entry, Summary, stored_bytes, summaries};
 
 /// How much may stay; see [`Store::retain`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub struct Retention {
 pub struct Retained {
     /// Ids of the snapshots that were removed, oldest first.
     pub removed: Vec<String>,
-    /// `false` when the limits are still exceeded: what is left is protected or damaged.
+    /// `false` when the limits are still exceeded and no removal would help.
     pub within: bool,
 }
 
@@ -79,15 +80,9 @@ impl Store {
     ///
     /// [`Error::Io`] when the directory cannot be listed.
     pub fn list(&self) -> Result<Vec<Entry>, Error> {
-        let _names = self.read_names();
-        let (mut manifests, mut damaged) = (Vec::new(), Vec::new());
-        for id in self.files.listing()?.ids {
-            match self.files.read(&id) {
-                Ok(manifest) => manifests.push(manifest),
-                Err(error) => damaged.push(Entry::Damaged { id, error }),
-            }
-        }
-        Ok(summaries(manifests).into_iter().map(Entry::Whole).chain(damaged).collect())
+        let (manifests, damaged) = self.manifests()?;
+        let damaged = damaged.into_iter().map(|(id, error)| Entry::Damaged { id, error });
+        Ok(summaries(&manifests).into_iter().map(Entry::Whole).chain(damaged).collect())
     }
 
     /// Bytes of all files of the store.
@@ -152,25 +147,27 @@ impl Store {
         self.remove_locked(id)
     }
 
-    /// Removes the oldest snapshots, but none of `protected`, until the rest is within the limits.
+    /// Removes the oldest snapshots, but none of `protected`, until the rest is within the limits. A damaged
+    /// snapshot is not counted. None is removed for its bytes where that cannot help: while one is damaged,
+    /// nobody knows which packs it needs and they all stay, and what is protected may be too much by itself.
     ///
     /// # Errors
     ///
     /// [`Error::Io`]; what was removed until then is removed.
     pub fn retain(&self, limits: Retention, protected: &[&str]) -> Result<Retained, Error> {
         let _writer = self.writer();
-        let entries = self.list()?;
-        let mut count = entries.len();
-        let mut oldest = entries.into_iter().filter_map(|entry| match entry {
-            Entry::Whole(summary) if !protected.contains(&summary.id.as_str()) => Some(summary.id),
-            _ => None,
-        });
+        let (manifests, damaged) = self.manifests()?;
+        let is_protected = |manifest: &Manifest| protected.contains(&manifest.id.as_str());
+        let (kept, oldest): (Vec<_>, Vec<_>) = manifests.into_iter().partition(is_protected);
+        let helps = damaged.is_empty() && stored_bytes(&kept) <= limits.max_bytes;
+        let (mut count, mut oldest) = (kept.len() + oldest.len(), oldest.into_iter());
         let mut removed = Vec::new();
         loop {
-            if count <= limits.max_count && self.used_bytes()? <= limits.max_bytes {
-                return Ok(Retained { removed, within: true });
-            }
-            let Some(id) = oldest.next() else { return Ok(Retained { removed, within: false }) };
+            let too_long = self.used_bytes()? > limits.max_bytes;
+            let next = if count > limits.max_count || (too_long && helps) { oldest.next() } else { None };
+            let Some(Manifest { id, .. }) = next else {
+                return Ok(Retained { removed, within: count <= limits.max_count && !too_long });
+            };
             self.remove_locked(&id)?;
             count -= 1;
             removed.push(id);
@@ -185,6 +182,20 @@ impl Store {
     pub fn sweep(&self) -> Result<(), Error> {
         let _writer = self.writer();
         collect(&self.files, &self.names, true)
+    }
+
+    /// Oldest first, and those that cannot be read, by id.
+    fn manifests(&self) -> Result<(Vec<Manifest>, Vec<(String, Error)>), Error> {
+        let _names = self.read_names();
+        let (mut manifests, mut damaged) = (Vec::new(), Vec::new());
+        for id in self.files.listing()?.ids {
+            match self.files.read(&id) {
+                Ok(manifest) => manifests.push(manifest),
+                Err(error) => damaged.push((id, error)),
+            }
+        }
+        manifests.sort_by(|a: &Manifest, b| (a.sequence, &a.id).cmp(&(b.sequence, &b.id)));
+        Ok((manifests, damaged))
     }
 
     fn remove_locked(&self, id: &str) -> Result<(), Error> {

@@ -40,10 +40,9 @@ pub enum Entry {
     },
 }
 
-/// Oldest first.
-pub(crate) fn summaries(mut manifests: Vec<Manifest>) -> Vec<Summary> {
-    manifests.sort_by(|a, b| (a.sequence, &a.id).cmp(&(b.sequence, &b.id)));
-    let own = own_bytes(&manifests);
+/// In the order of the manifests.
+pub(crate) fn summaries(manifests: &[Manifest]) -> Vec<Summary> {
+    let own = own_bytes(manifests);
     let pairs = manifests.iter().zip(own);
     pairs.map(|(manifest, own_bytes)| Summary::new(manifest, own_bytes)).collect()
 }
@@ -60,6 +59,14 @@ impl Summary {
             root: manifest.root(),
         }
     }
+}
+
+/// Bytes in packs that these need together.
+pub(crate) fn stored_bytes(manifests: &[Manifest]) -> u64 {
+    let chunks = manifests.iter().flat_map(Manifest::stored_chunks);
+    let lengths: HashMap<_, _> =
+        chunks.map(|chunk| ((chunk.pack, chunk.offset), u64::from(chunk.stored))).collect();
+    lengths.into_values().sum()
 }
 
 fn own_bytes(manifests: &[Manifest]) -> Vec<u64> {

@@ -118,6 +118,30 @@ fn the_oldest_go_first_and_the_protected_stay() {
 }
 
 #[test]
+fn none_is_removed_for_its_bytes_where_that_cannot_help() {
+    let bench = Bench::new();
+    let store = bench.store();
+    for (id, length) in [("old", MIB), ("less-old", MIB), ("large", 4 * MIB)] {
+        let bytes = Random(length as u64 + id.len() as u64).bytes(length);
+        store.create(&bench.request(id, &[("a", &bytes)]), &()).unwrap();
+    }
+    let limits = |max_count, max_bytes| Retention { max_count, max_bytes };
+    let done = store.retain(limits(9, 3 * MIB as u64), &["large"]).unwrap();
+    assert_eq!((done.removed, done.within), (vec![], false), "the protected one alone is too much");
+    std::fs::write(bench.directory().join("broken.snap"), b"nothing").unwrap();
+    assert_eq!(store.list().unwrap().len(), 4);
+    let done = store.retain(limits(9, 5 * MIB as u64), &["large"]).unwrap();
+    assert_eq!((done.removed, done.within), (vec![], false), "no pack goes while one is damaged");
+    let done = store.retain(limits(3, u64::MAX), &["large"]).unwrap();
+    assert_eq!((done.removed, done.within), (vec![], true), "a damaged one does not use up the count");
+    let done = store.retain(limits(2, u64::MAX), &["large"]).unwrap();
+    assert_eq!((done.removed, done.within), (vec!["old".to_owned()], true));
+    store.remove("broken").unwrap();
+    let done = store.retain(limits(9, 4 * MIB as u64 + 9000), &["large"]).unwrap();
+    assert_eq!((done.removed, done.within), (vec!["less-old".to_owned()], true));
+}
+
+#[test]
 fn requests_out_of_bounds_are_refused() {
     let bench = Bench::new();
     let store = bench.store();
