@@ -8,17 +8,13 @@ use crate::recorded::recorded;
 use crate::wiring::{self, WiringError};
 use jiff::Timestamp;
 use ota_core::{
-    Actor, AuditAction, AuditEntry, BootSelection, Bundle, BySlot, Clearance, SlotId, SlotRecord,
+    Actor, AuditAction, AuditEntry, BootSelection, Bundle, BySlot, Clearance, ROOT_CLASS, SlotId, SlotRecord,
 };
-use ota_engine::ports::{
-    Bundles, Fact, ImageSource, KeptBundles, Meter, Slots, StepError, Store, StoreError,
-};
-use ota_platform::{CommissionError, DeviceSlots, ROOT_CLASS, RaucBundles, commission, power_on};
+use ota_engine::ports::{Bundles, Fact, ImageSource, Meter, Slots, StepError, Store, StoreError};
+use ota_platform::{CommissionError, DeviceSlots, RaucBundles, commission, power_on};
 use ota_store::SqliteStore;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
@@ -110,8 +106,9 @@ async fn perform(config: &Config, order: &Order, store: &SqliteStore) -> Result<
     }
     for (slot, path, bundle) in &verified {
         done.push(fill(config, &bundles, *slot, path, bundle).await?);
-        store.put_slot_record(*slot, &record(bundle)?).await?;
+        // Before the record: what is recorded is not looked at again.
         keep(config, *slot, path, bundle).await?;
+        store.put_slot_record(*slot, &record(bundle)?).await?;
     }
     done.extend(prepare_environment(config, order)?);
     if config.boot.reboot == RebootBy::Model && !config.boot.cmdline.exists() {
@@ -226,27 +223,8 @@ fn record(bundle: &Bundle) -> Result<SlotRecord, ProvisionError> {
 
 /// What the factory installed can be restored.
 async fn keep(config: &Config, slot: SlotId, path: &Path, bundle: &Bundle) -> Result<(), ProvisionError> {
-    let shelf = wiring::kept(config)?;
-    let file = path.to_owned();
-    let sha256 = tokio::task::spawn_blocking(move || sha256(&file)).await;
-    let sha256 = sha256.map_err(|_| ProvisionError::Interrupted)?;
-    let sha256 = sha256.map_err(WiringError::io("cannot read the bundle", path))?;
-    shelf
-        .keep(path, &sha256, bundle, now(), &[])
-        .await
-        .map_err(|source| ProvisionError::Bundle { slot, source })
-}
-
-fn sha256(path: &Path) -> io::Result<String> {
-    let (mut hash, mut file) = (Sha256::new(), File::open(path)?);
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            return Ok(hex::encode(hash.finalize()));
-        }
-        hash.update(buffer.get(..count).unwrap_or_default());
-    }
+    let kept = wiring::kept(config)?.import(path, bundle, now()).await;
+    kept.map_err(|source| ProvisionError::Bundle { slot, source })
 }
 
 /// Timestamps are kept in whole seconds.

@@ -123,7 +123,7 @@ pub fn bundles(config: &Config) -> Result<platform::RaucBundles, WiringError> {
 /// The places of each slot, by image class.
 #[must_use]
 pub fn places(config: &Config) -> BySlot<BTreeMap<String, PathBuf>> {
-    let place = |root: &Path| BTreeMap::from([(platform::ROOT_CLASS.to_owned(), root.to_owned())]);
+    let place = |root: &Path| BTreeMap::from([(ota_core::ROOT_CLASS.to_owned(), root.to_owned())]);
     BySlot { a: place(&config.slots.a.rootfs), b: place(&config.slots.b.rootfs) }
 }
 

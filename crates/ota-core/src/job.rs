@@ -373,6 +373,12 @@ impl JobState {
         }
     }
 
+    /// A snapshot is being taken.
+    #[must_use]
+    pub const fn takes_snapshot(&self) -> bool {
+        matches!(self, Self::Creating | Self::Installing { step: InstallStep::Snapshot })
+    }
+
     /// True when nothing can happen to the job any more.
     #[must_use]
     pub const fn is_ended(&self) -> bool {

@@ -35,7 +35,9 @@ pub use job_id::{InvalidJobId, JobId};
 pub use label::file_label;
 pub use pin::{PinKind, UnknownPin, WeakPin, check_new_pin, wait_after_tries};
 pub use progress::{overall_percentage, percentage};
-pub use release::{InvalidRelease, Release, Severity, TargetFile, UpdateKind, version_order};
+pub use release::{
+    BelowFloor, InvalidRelease, Release, Severity, TargetFile, UpdateKind, check_floor, version_order,
+};
 pub use role::{Role, UnknownRole};
 pub use safety::{
     ArmGate, Asker, Assessment, Blocked, Clearance, ConstraintId, ConstraintState, Enabled, Ended, Gate,
@@ -43,4 +45,4 @@ pub use safety::{
     Reading, RebootGate, SafetyMonitor, UnknownConstraint, Verdict, WriteGate,
 };
 pub use settings::{AutoUpdate, MaintenanceWindow, Schedule, Settings};
-pub use slot::{BySlot, SlotHealth, SlotId, SlotRecord, UnknownSlot};
+pub use slot::{BySlot, ROOT_CLASS, SlotHealth, SlotId, SlotRecord, UnknownSlot};

@@ -81,8 +81,16 @@ pub struct Release {
 pub enum InvalidRelease {
     #[error("it is built for {offered}, and this gateway is a {model}")]
     Incompatible { offered: String, model: String },
-    #[error("{version} is older than {floor}, the oldest version that this gateway may run")]
-    BelowFloor { version: String, floor: String },
+    #[error(transparent)]
+    BelowFloor(#[from] BelowFloor),
+}
+
+/// A version that this gateway may not run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{version} is older than {floor}, the oldest version that this gateway may run")]
+pub struct BelowFloor {
+    pub version: String,
+    pub floor: String,
 }
 
 impl Release {
@@ -103,12 +111,20 @@ impl Release {
                 model: model.to_owned(),
             });
         }
-        match floor {
-            Some(floor) if version_order(&self.version, floor) == Ordering::Less => {
-                Err(InvalidRelease::BelowFloor { version: self.version.clone(), floor: floor.to_owned() })
-            }
-            _ => Ok(()),
+        Ok(check_floor(&self.version, floor)?)
+    }
+}
+
+/// Checks a version against the oldest one that may run, where there is one: a signature alone does not keep old faults out.
+///
+/// # Errors
+/// [`BelowFloor`].
+pub fn check_floor(version: &str, floor: Option<&str>) -> Result<(), BelowFloor> {
+    match floor {
+        Some(floor) if version_order(version, floor) == Ordering::Less => {
+            Err(BelowFloor { version: version.to_owned(), floor: floor.to_owned() })
         }
+        _ => Ok(()),
     }
 }
 

@@ -5,6 +5,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
+/// The class of the image that is the operating system itself; every bundle has it.
+pub const ROOT_CLASS: &str = "rootfs";
+
 /// One of the two slot groups. Their boot environment names are the same letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SlotId {
@@ -130,11 +133,14 @@ pub struct SlotRecord {
 }
 
 impl SlotRecord {
-    /// What the slot holds, where the root image is of class `root`.
+    /// What the slot holds.
     #[must_use]
-    pub fn content(&self, root: &str) -> Bundle {
-        let root =
-            || ImageFacts { class: root.to_owned(), size: self.image_bytes, sha256: self.sha256.clone() };
+    pub fn content(&self) -> Bundle {
+        let root = || ImageFacts {
+            class: ROOT_CLASS.to_owned(),
+            size: self.image_bytes,
+            sha256: self.sha256.clone(),
+        };
         self.bundle.clone().unwrap_or_else(|| Bundle {
             version: self.version.clone(),
             compatible: String::new(),

@@ -1,11 +1,9 @@
 //! Making a job that brings its own bytes, or needs none: durable first, then at work.
 
-use ota_core::{
-    Actor, AuditAction, AuditEntry, Bundle, InstallOrder, Job, JobEvent, Operation, Phase, SlotId, Work,
-};
+use ota_core::{AuditEntry, Bundle, InstallOrder, Job, JobEvent, JobKind, Operation, Phase, SlotId, Work};
 use std::sync::Arc;
 
-use crate::{JobView, Ota, OtaError, safety::starter, updates::busy};
+use crate::{JobView, Ota, OtaError, safety::starter, snapshots::restored_snapshot, updates::busy};
 
 /// What is ordered.
 pub(crate) struct NewJob {
@@ -34,7 +32,13 @@ impl Ota {
         if let Some(phase) = new.phase {
             self.permit(phase, starter(&entry.actor, None))?;
         }
-        let id = self.parts.store.next_job_id(new.work.kind()).await?;
+        if let Some(id) = restored_snapshot(&new.work).filter(|id| self.departing().contains(*id)) {
+            return Err(OtaError::UnknownSnapshot(id.to_owned()));
+        }
+        let id = match new.work.kind() {
+            JobKind::Snapshot => self.new_snapshot_id().await?,
+            kind => self.parts.store.next_job_id(kind).await?,
+        };
         let (now, from) = (self.parts.clock.now(), self.snapshot().running_version().to_owned());
         let mut job = Job::new(id, new.work, new.target, from, entry.actor.clone(), now);
         (job.order, job.bundle) = (new.order, new.bundle);
@@ -71,7 +75,16 @@ impl Ota {
     }
 }
 
-/// An attempt with the reason that somebody gave.
-pub(crate) fn attempt(actor: &Actor, action: AuditAction, reason: &str) -> AuditEntry {
-    AuditEntry::attempt(actor, action).because(reason)
+impl Ota {
+    /// Of what did not come about it is on record why.
+    pub(crate) async fn on_record<T>(
+        &self,
+        entry: AuditEntry,
+        started: Result<T, OtaError>,
+    ) -> Result<T, OtaError> {
+        if let Err(error) = &started {
+            self.audit_error(entry, error).await;
+        }
+        started
+    }
 }

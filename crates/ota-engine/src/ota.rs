@@ -5,7 +5,7 @@ use ota_core::{
     BootSelection, BySlot, Job, JobKind, OverrideDesk, Phase, Repeats, SafetyMonitor, SlotHealth,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -54,6 +54,8 @@ pub struct Ota {
     pub(crate) reconciled: AtomicBool,
     /// One upload is looked at at a time.
     pub(crate) verify_lane: tokio::sync::Mutex<()>,
+    /// Snapshots that are being removed. Looked at with the desk held: none of them begins to be restored.
+    pub(crate) departing: Mutex<BTreeSet<String>>,
     /// What is known about the bytes of the other slot.
     pub(crate) scrub: Mutex<Scrub>,
     pub(crate) stop: CancellationToken,
@@ -76,6 +78,7 @@ impl Ota {
             events: broadcast::Sender::new(BUS_CAPACITY),
             desk: tokio::sync::Mutex::new(jobs),
             drivers: Mutex::default(),
+            departing: Mutex::default(),
             monitor: Mutex::new(monitor),
             overrides: Mutex::new(overrides),
             override_lane: tokio::sync::Mutex::default(),

@@ -1,17 +1,16 @@
 //! Section 5: what can be gone back to, restore and rollback.
 
 use ota_core::{
-    Actor, AuditAction, Bundle, FormerSystem, InstallOrder, Job, JobId, JobState, Operation, Phase,
-    RestoreSource, RestoredVersion, SlotHealth, SlotId, Work,
+    Actor, AuditAction, AuditEntry, Bundle, FormerSystem, InstallOrder, Job, JobId, JobState, Operation,
+    Phase, RestoreSource, RestoredVersion, SlotHealth, SlotId, Work, check_floor,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::{
     Change, Event, JobView, Ota, OtaError, Snapshot,
-    new_job::{NewJob, attempt},
+    new_job::NewJob,
     ports::{KeptBundle, LogLevel, SnapshotFacts},
-    runner::ROOT_CLASS,
 };
 
 /// How long the answer to a rollback waits for the comparison of the slot. After that it says that it goes on.
@@ -55,7 +54,7 @@ impl Ota {
         order: RestoreOrder,
         actor: &Actor,
     ) -> Result<JobView, OtaError> {
-        let entry = attempt(actor, AuditAction::Restore, "").saying(order.version.as_str());
+        let entry = AuditEntry::attempt(actor, AuditAction::Restore).saying(order.version.as_str());
         let started = async {
             self.must_be_up()?;
             let target = self.inactive_slot(order.target.as_deref())?;
@@ -71,10 +70,7 @@ impl Ota {
             self.start_job(new, &entry).await
         };
         let started = started.await;
-        if let Err(error) = &started {
-            self.audit_error(entry, error).await;
-        }
-        started
+        self.on_record(entry, started).await
     }
 
     async fn restore_source(&self, order: &RestoreOrder) -> Result<RestoredVersion, OtaError> {
@@ -88,11 +84,10 @@ impl Ota {
             }
             return from_snapshot(found);
         }
-        let mut of_version =
-            snapshots.into_iter().filter(|snapshot| snapshot.content.version == order.version);
-        let (whole, mut damaged): (Vec<_>, Vec<_>) =
-            of_version.by_ref().partition(|snapshot| snapshot.damaged.is_none());
-        if let Some(newest) = whole.into_iter().next() {
+        let whole = |snapshot: &SnapshotFacts| {
+            snapshot.content.version == order.version && snapshot.damaged.is_none()
+        };
+        if let Some(newest) = snapshots.into_iter().find(whole) {
             return from_snapshot(newest);
         }
         let kept = self.parts.kept.list().await?;
@@ -100,10 +95,7 @@ impl Ota {
             let from = RestoreSource::Bundle { sha256: kept.sha256 };
             return Ok(RestoredVersion { version: kept.bundle.version, from, length: kept.length });
         }
-        match damaged.drain(..).next() {
-            Some(damaged) => from_snapshot(damaged),
-            None => Err(OtaError::NothingToRestore(order.version.chars().take(64).collect())),
-        }
+        Err(OtaError::NothingToRestore(order.version.chars().take(64).collect()))
     }
 
     /// Makes the other slot, as it is, next: at once where its content was compared lately or can be compared quickly.
@@ -116,7 +108,7 @@ impl Ota {
         order: &RollbackOrder,
         actor: &Actor,
     ) -> Result<JobView, OtaError> {
-        let entry = attempt(actor, AuditAction::RollbackOrder, &order.reason);
+        let entry = AuditEntry::attempt(actor, AuditAction::RollbackOrder).because(order.reason.as_str());
         let done = async {
             self.must_be_up()?;
             let (former, content) = self.former_system(order.to).await?;
@@ -173,7 +165,7 @@ impl Ota {
         }
         let record = self.parts.store.slot_record(slot).await?;
         let record = record.ok_or_else(|| OtaError::NoWayBack { reason: unknown(slot), state: "empty" })?;
-        let content = record.content(ROOT_CLASS);
+        let content = record.content();
         Ok((FormerSystem { version: record.version, kernel: record.kernel }, content))
     }
 
@@ -237,8 +229,13 @@ fn no_way_back(snapshot: &Snapshot, slot: SlotId) -> Option<(String, &'static st
     if slot == snapshot.booted {
         return Some((format!("Slot {slot} is running already."), "running"));
     }
-    match snapshot.slots.get(slot).health {
-        SlotHealth::Ready => None,
+    let view = snapshot.slots.get(slot);
+    match view.health {
+        SlotHealth::Ready => {
+            let version = view.record.as_ref().map(|record| record.version.as_str()).unwrap_or_default();
+            let refused = check_floor(version, snapshot.site.version_floor.as_deref()).err();
+            refused.map(|error| (format!("{error}."), "below_floor"))
+        }
         SlotHealth::Empty => Some((unknown(slot), "empty")),
         health => {
             let reason = format!(

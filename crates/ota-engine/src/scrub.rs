@@ -1,6 +1,6 @@
 //! What is known about the bytes of the other slot: compared from time to time, and again before a rollback relies on them.
 
-use ota_core::{Bundle, Job, JobEvent, SlotId};
+use ota_core::{Bundle, Job, JobEvent, JobState, SlotId};
 use std::{
     sync::{Arc, MutexGuard, PoisonError},
     time::Duration,
@@ -10,11 +10,13 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Ota,
     ports::{LogLevel, Meter, ReadBack, StepError},
-    runner::{Course, ROOT_CLASS},
+    runner::Course,
 };
 
 /// After the start, other things come first.
 const FIRST: Duration = Duration::from_secs(120);
+/// When it could not be done.
+const AGAIN: Duration = Duration::from_secs(600);
 
 /// The last comparison that matched, and the one that runs.
 #[derive(Debug, Default)]
@@ -28,8 +30,13 @@ struct Proven {
     proof: ReadBack,
     /// Boot clock.
     at: Duration,
-    /// Another one as soon as anybody has written to the slot.
-    mark: String,
+    /// Another one as soon as anybody has written to the slot; `None` where nothing tells that, and the proof does not last.
+    mark: Option<String>,
+}
+
+/// Whether the job writes to the slot or relies on it. A download that waits does neither yet.
+fn has_slot(job: &Job, slot: SlotId) -> bool {
+    job.target == slot && !matches!(job.state, JobState::Downloaded | JobState::Creating)
 }
 
 impl Ota {
@@ -37,40 +44,49 @@ impl Ota {
     pub(crate) async fn scrub_on_schedule(self: Arc<Self>) {
         let mut pause = FIRST;
         while self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
-            self.scrub_once().await;
-            pause = self.parts.site.scrub_interval;
+            let done = self.scrub_once().await;
+            let interval = self.parts.site.scrub_interval;
+            pause = if done { interval } else { interval.min(AGAIN) };
         }
     }
 
-    async fn scrub_once(&self) {
+    /// False when a job had the slot, or there was nothing to compare it with.
+    async fn scrub_once(&self) -> bool {
         let slot = self.parts.slots.booted().other();
         let cancel = self.stop.child_token();
         let content = {
             // Under the desk, so that a job that begins to write finds what it has to stop.
             let desk = self.desk.lock().await;
-            if desk.iter().any(|job| job.target == slot) {
-                return;
+            if desk.iter().any(|job| has_slot(job, slot)) {
+                return false;
             }
-            let Some(content) = self.good_content(slot).await else { return };
+            let Some(content) = self.good_content(slot).await else { return false };
             self.scrub().running = Some(cancel.clone());
             content
         };
         match self.compare(slot, &content, &Meter::default(), &cancel).await {
             Ok(proven) => self.scrub().proven = Some(proven),
             Err(StepError::Cancelled | StepError::Late) => {}
-            Err(error) => {
+            Err(error @ StepError::Differs { .. }) => {
                 self.forget_proof();
                 self.found_damaged(slot, &content, &error).await;
             }
+            // What cannot be read now may be read later; nobody knows that it is wrong.
+            Err(error) => {
+                self.forget_proof();
+                let text = format!("slot {slot} with {} cannot be compared: {error}", content.version);
+                self.log(LogLevel::Warning, "boot", text).await;
+            }
         }
         self.scrub().running = None;
+        true
     }
 
     /// What the slot should hold, where it is good and can be compared.
     async fn good_content(&self, slot: SlotId) -> Option<Bundle> {
         let record = self.parts.store.slot_record(slot).await.ok()??;
         let compared = record.good && self.parts.slots.judged_by_record(slot).is_none();
-        compared.then(|| record.content(ROOT_CLASS))
+        compared.then(|| record.content())
     }
 
     async fn compare(
@@ -90,7 +106,7 @@ impl Ota {
     async fn found_damaged(&self, slot: SlotId, content: &Bundle, error: &StepError) {
         let desk = self.desk.lock().await;
         let same = self.good_content(slot).await.is_some_and(|now| now == *content);
-        if !same || desk.iter().any(|job| job.target == slot) {
+        if !same || desk.iter().any(|job| has_slot(job, slot)) {
             return;
         }
         let text =
@@ -117,7 +133,7 @@ impl Ota {
         let content = crate::runner::verified(job)?;
         course.gauge.begin_step(content.image_bytes());
         let proven = self.compare(slot, content, &course.gauge.meter, &course.cancel).await;
-        if let Err(StepError::Failed { .. }) = &proven {
+        if let Err(StepError::Differs { .. }) = &proven {
             self.mark_record(slot, false).await?;
         }
         course.proof = Some(proven?.proof);
@@ -125,13 +141,13 @@ impl Ota {
     }
 
     async fn recent_proof(&self, slot: SlotId) -> Result<Option<ReadBack>, StepError> {
-        let mark = self.parts.slots.write_mark(slot).await?;
+        let Some(mark) = self.parts.slots.write_mark(slot).await? else { return Ok(None) };
         let now = self.parts.clock.boot();
         let proven = self.scrub().proven.take();
         Ok(proven
             .filter(|proven| {
                 let fresh = now.saturating_sub(proven.at) <= self.parts.site.scrub_interval;
-                fresh && proven.proof.slot() == slot && proven.mark == mark
+                fresh && proven.proof.slot() == slot && proven.mark.as_ref() == Some(&mark)
             })
             .map(|proven| proven.proof))
     }

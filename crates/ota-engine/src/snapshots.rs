@@ -1,9 +1,13 @@
 //! Snapshots on order.
 
 use ota_core::{
-    Actor, AuditAction, AuditEntry, AuditOutcome, Operation, RestoreSource, SlotId, SnapshotOrder, Work,
+    Actor, AuditAction, AuditEntry, AuditOutcome, Job, Operation, RestoreSource, SlotId, SnapshotOrder, Work,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use crate::{
     JobView, Ota, OtaError,
@@ -38,10 +42,7 @@ impl Ota {
     ) -> Result<(JobView, Duration), OtaError> {
         let entry = AuditEntry::attempt(actor, AuditAction::Snapshot).saying(command.name.as_str());
         let started = self.try_start_snapshot(command, &entry).await;
-        if let Err(error) = &started {
-            self.audit_error(entry, error).await;
-        }
-        started
+        self.on_record(entry, started).await
     }
 
     async fn try_start_snapshot(
@@ -82,7 +83,7 @@ impl Ota {
     /// Removes a snapshot.
     ///
     /// # Errors
-    /// [`OtaError::UnknownSnapshot`], and [`OtaError::Busy`] while it is being restored.
+    /// [`OtaError::UnknownSnapshot`], and [`OtaError::Busy`] while it is being restored or another one is taken.
     pub async fn delete_snapshot(&self, id: &str, actor: &Actor) -> Result<(), OtaError> {
         let entry = AuditEntry::attempt(actor, AuditAction::SnapshotDelete).about(id);
         let deleted = self.try_delete_snapshot(id, &entry).await;
@@ -95,33 +96,61 @@ impl Ota {
 
     async fn try_delete_snapshot(&self, id: &str, entry: &AuditEntry) -> Result<(), OtaError> {
         self.must_be_up()?;
-        // Nobody begins to restore it meanwhile.
-        let desk = self.desk.lock().await;
-        if let Some(job) = desk.iter().find(|job| restores(&job.work).is_some_and(|used| used == id)) {
-            return Err(OtaError::Busy { holder: job.id.clone(), state: job.status() });
+        let unknown = || OtaError::UnknownSnapshot(id.chars().take(64).collect());
+        if !self.parts.snapshots.list().await?.into_iter().any(|snapshot| snapshot.id == id) {
+            return Err(unknown());
         }
-        let known = self.parts.snapshots.list().await?.into_iter().any(|snapshot| snapshot.id == id);
-        if !known {
-            return Err(OtaError::UnknownSnapshot(id.chars().take(64).collect()));
-        }
+        let departure = self.depart(id).await?;
         self.audit(entry).await?;
-        self.parts.snapshots.remove(id).await?;
-        drop(desk);
+        // What only it needed is collected now, which can take a while; nobody waits for that but whoever asked.
+        let removed = self.parts.snapshots.remove(id).await;
+        drop(departure);
+        if !removed? {
+            return Err(unknown());
+        }
         let text = format!("{id}: snapshot removed by {}", entry.actor);
         self.log(LogLevel::Info, "ota", text).await;
         self.refresh_recovery().await;
         Ok(())
     }
 
+    /// From now on nobody begins to restore it.
+    async fn depart(&self, id: &str) -> Result<Departure<'_>, OtaError> {
+        let desk = self.desk.lock().await;
+        // One that is being taken has the store to itself.
+        let in_the_way = |job: &&Job| restored_snapshot(&job.work) == Some(id) || job.state.takes_snapshot();
+        if let Some(job) = desk.iter().find(in_the_way) {
+            return Err(OtaError::Busy { holder: job.id.clone(), state: job.status() });
+        }
+        self.departing().insert(id.to_owned());
+        Ok(Departure { ota: self, id: id.to_owned() })
+    }
+
+    pub(crate) fn departing(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.departing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The snapshots that open jobs read.
     pub(crate) async fn snapshots_in_use(&self) -> Vec<String> {
         let desk = self.desk.lock().await;
-        desk.iter().filter_map(|job| restores(&job.work).map(str::to_owned)).collect()
+        desk.iter().filter_map(|job| restored_snapshot(&job.work).map(str::to_owned)).collect()
+    }
+}
+
+/// A snapshot that is being removed.
+struct Departure<'a> {
+    ota: &'a Ota,
+    id: String,
+}
+
+impl Drop for Departure<'_> {
+    fn drop(&mut self) {
+        self.ota.departing().remove(&self.id);
     }
 }
 
 /// The snapshot that the work reads.
-fn restores(work: &Work) -> Option<&str> {
+pub(crate) fn restored_snapshot(work: &Work) -> Option<&str> {
     match work {
         Work::Restore(restored) => match &restored.from {
             RestoreSource::Snapshot { id } => Some(id),

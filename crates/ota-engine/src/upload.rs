@@ -15,6 +15,8 @@ use crate::{
 
 /// Time between two looks for images whose time is over.
 const ROUND: Duration = Duration::from_secs(600);
+/// Time between the last moment at which an image can be deployed and its removal.
+const GRACE: Duration = Duration::from_secs(60);
 /// Characters of the version that an uploader gives.
 const LONGEST_LABEL: usize = 64;
 
@@ -49,9 +51,11 @@ impl Ota {
         self.parts.uploads.receive(length, body).await
     }
 
-    /// Drops a file that came with something else that cannot be taken.
-    pub async fn discard_upload(&self, file: &ReceivedFile) {
-        self.parts.uploads.discard(file).await;
+    /// Records that an upload was refused before it could be verified.
+    pub async fn upload_refused(&self, name: &str, reason: &str, actor: &Actor) {
+        let entry =
+            AuditEntry::attempt(actor, AuditAction::UploadVerify).about(file_label(name)).saying(reason);
+        self.audit_refusal(&entry.with_outcome(AuditOutcome::refused("not_received"))).await;
     }
 
     /// Verifies a file that has come in and keeps it for a deployment. One at a time: the next one waits.
@@ -67,7 +71,7 @@ impl Ota {
     ) -> Result<StoredImage, OtaError> {
         let name = file_label(name);
         let entry = AuditEntry::attempt(actor, AuditAction::UploadVerify).about(name.as_str());
-        let verified = self.try_verify(&file, name, label, &entry).await;
+        let verified = self.try_verify(file, name, label, &entry).await;
         match &verified {
             Ok(image) => {
                 let detail =
@@ -75,17 +79,14 @@ impl Ota {
                 self.audit_result(&entry.with_outcome(AuditOutcome::Succeeded).saying(detail)).await;
                 self.refresh_uploads().await;
             }
-            Err(error) => {
-                self.parts.uploads.discard(&file).await;
-                self.audit_error(entry, error).await;
-            }
+            Err(error) => self.audit_error(entry, error).await,
         }
         verified
     }
 
     async fn try_verify(
         &self,
-        file: &ReceivedFile,
+        file: ReceivedFile,
         name: String,
         label: Option<String>,
         entry: &AuditEntry,
@@ -100,7 +101,7 @@ impl Ota {
         let detail = format!("sha256:{}, {} bytes", file.sha256, file.size);
         self.audit(&entry.clone().saying(detail)).await?;
         let (meter, cancel) = (Meter::default(), self.stop.child_token());
-        let (bundle, unfit) = self.examine(file, &meter, &cancel).await?;
+        let (bundle, unfit) = self.examine(&file, &meter, &cancel).await?;
         let until = self.parts.clock.now() + self.parts.uploads.keeps_for();
         let image = StoredImage {
             path: file.path.clone(),
@@ -112,7 +113,7 @@ impl Ota {
             unfit,
             kept_until: until,
         };
-        Ok(self.parts.uploads.keep(file, &image).await?)
+        Ok(self.parts.uploads.keep(file, image).await?)
     }
 
     /// The facts of the file, and why it cannot be deployed here where it cannot.
@@ -155,16 +156,16 @@ impl Ota {
             self.start_job(new, &entry).await
         };
         let started = started.await;
-        if let Err(error) = &started {
-            self.audit_error(entry, error).await;
-        }
-        started
+        self.on_record(entry, started).await
     }
 
     async fn deployable(&self, order: &DeployOrder) -> Result<UploadedImage, OtaError> {
         let name = file_label(&order.filename);
         let images = self.parts.uploads.images().await?;
-        let found = images.into_iter().find(|image| image.sha256 == order.sha256 && image.name == name);
+        let now = self.parts.clock.now();
+        let found = images
+            .into_iter()
+            .find(|image| image.sha256 == order.sha256 && image.name == name && now < image.kept_until);
         let image = found.ok_or(OtaError::UnknownImage(name))?;
         if let Some(version) = &order.version
             && *version != image.bundle.version
@@ -199,8 +200,10 @@ impl Ota {
     /// Removes images whose time is over, again and again.
     pub(crate) async fn expire_uploads(self: Arc<Self>) {
         loop {
+            // An image is deployed until its time is over and removed a while after that, so that no job begins with one that goes.
+            let over = self.parts.clock.now() - GRACE;
             let in_use = self.images_in_use().await;
-            match self.parts.uploads.expire(self.parts.clock.now(), &in_use).await {
+            match self.parts.uploads.expire(over, &in_use).await {
                 Ok(false) => {}
                 Ok(true) => {
                     self.log(LogLevel::Info, "ota", "uploaded images that were kept long enough are removed")

@@ -2,11 +2,10 @@
 
 use crate::blocking::{Control, metered};
 use async_trait::async_trait;
-use ota_core::{Bundle, FailureCode, ImageFacts, version_order};
+use ota_core::{BelowFloor, Bundle, FailureCode, ImageFacts, check_floor};
 use ota_engine::ports::{Bundles, Meter, StepError};
 pub use raucb::Purpose;
 use raucb::{Error, Keyring, Malformed, Manifest, Policy, Progress, Untrusted};
-use std::cmp::Ordering;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -72,62 +71,62 @@ impl RaucBundles {
         Ok(policy)
     }
 
-    /// With why it is not for this gateway; where `strict`, that ends it before the long pass.
-    fn verify_blocking(
-        &self,
-        path: &Path,
-        length: u64,
-        strict: bool,
-        control: &Control,
-    ) -> Result<(Bundle, Option<String>), StepError> {
-        let mut policy = self.policy().map_err(|error| {
+    fn usable_policy(&self) -> Result<Policy, StepError> {
+        self.policy().map_err(|error| {
             let message =
                 "The keyring of this gateway cannot be used, so no update can be verified. Install it again.";
             StepError::failed(FailureCode::SignatureFailed, message, crate::causes::causes(&error))
-        })?;
-        if !strict {
-            policy.compatible = None;
-        }
-        let bundle = raucb::Bundle::open(path, &policy).map_err(refused)?;
-        // Cheap, and before the long pass: nobody waits for a version that may not run.
-        let floor = self.check_version(&bundle.manifest().version);
-        if strict {
-            floor.clone()?;
-        }
-        let images = images(bundle.manifest())?;
-        let scale = Scale { length, reported: AtomicU64::new(0), control };
-        let verified = bundle.verify(&scale).map_err(refused)?;
-        let manifest = verified.manifest();
-        let foreign = (manifest.compatible != self.config.compatible).then(|| {
-            let (found, model) = (&manifest.compatible, &self.config.compatible);
-            format!("it is built for {found}, and this gateway is a {model}.")
-        });
-        let old = floor.err().and_then(|error| error.failure()).map(|failure| failure.message);
-        let bundle = Bundle {
-            version: manifest.version.clone(),
-            compatible: manifest.compatible.clone(),
-            kernel: kernel(manifest),
-            signer: verified.signer().subject.clone(),
-            images,
-        };
-        Ok((bundle, foreign.or(old)))
+        })
     }
 
-    fn check_version(&self, version: &str) -> Result<(), StepError> {
-        if version.trim().is_empty() {
-            let message = "The update has no version in its signed manifest, and is not used.";
-            return Err(StepError::failed(FailureCode::InvalidImage, message, "[update] has no version"));
-        }
-        match &self.config.version_floor {
-            Some(floor) if version_order(version, floor) == Ordering::Less => {
-                let message = format!(
-                    "The update is version {version}, and this gateway may run nothing older than {floor}."
-                );
-                Err(StepError::failed(FailureCode::InvalidImage, message, "below the version floor"))
-            }
-            _ => Ok(()),
-        }
+    fn verify_blocking(&self, path: &Path, length: u64, control: &Control) -> Result<Bundle, StepError> {
+        let bundle = raucb::Bundle::open(path, &self.usable_policy()?).map_err(refused)?;
+        // Cheap, and before the long pass: nobody waits for a version that may not run.
+        self.check_floor(bundle.manifest()).map_err(|error| {
+            StepError::failed(FailureCode::InvalidImage, format!("{error}."), "below the version floor")
+        })?;
+        prove(bundle, length, control)
     }
+
+    /// A bundle for another model, or an old one, is a good bundle: who brought it is told what it is and why not here.
+    fn examine_blocking(
+        &self,
+        path: &Path,
+        length: u64,
+        control: &Control,
+    ) -> Result<(Bundle, Option<String>), StepError> {
+        let mut policy = self.usable_policy()?;
+        policy.compatible = None;
+        let bundle = raucb::Bundle::open(path, &policy).map_err(refused)?;
+        let (found, model) = (&bundle.manifest().compatible, &self.config.compatible);
+        let foreign =
+            (found != model).then(|| format!("it is built for {found}, and this gateway is a {model}."));
+        let old = self.check_floor(bundle.manifest()).err().map(|error| format!("{error}."));
+        Ok((prove(bundle, length, control)?, foreign.or(old)))
+    }
+
+    fn check_floor(&self, manifest: &Manifest) -> Result<(), BelowFloor> {
+        check_floor(&manifest.version, self.config.version_floor.as_deref())
+    }
+}
+
+/// The long pass over every byte, and what it proves.
+fn prove(bundle: raucb::Bundle, length: u64, control: &Control) -> Result<Bundle, StepError> {
+    if bundle.manifest().version.trim().is_empty() {
+        let message = "The update has no version in its signed manifest, and is not used.";
+        return Err(StepError::failed(FailureCode::InvalidImage, message, "[update] has no version"));
+    }
+    let images = images(bundle.manifest())?;
+    let scale = Scale { length, reported: AtomicU64::new(0), control };
+    let verified = bundle.verify(&scale).map_err(refused)?;
+    let manifest = verified.manifest();
+    Ok(Bundle {
+        version: manifest.version.clone(),
+        compatible: manifest.compatible.clone(),
+        kernel: kernel(manifest),
+        signer: verified.signer().subject.clone(),
+        images,
+    })
 }
 
 #[async_trait]
@@ -140,8 +139,7 @@ impl Bundles for RaucBundles {
     ) -> Result<Bundle, StepError> {
         let metadata = tokio::fs::metadata(&path).await.map_err(|source| unreadable(&source))?;
         let (this, length) = (self.clone(), metadata.len());
-        let work = move |control: &Control| this.verify_blocking(&path, length, true, control);
-        Ok(metered(length, meter, cancel, work).await?.0)
+        metered(length, meter, cancel, move |control| this.verify_blocking(&path, length, control)).await
     }
 
     async fn examine(
@@ -152,8 +150,7 @@ impl Bundles for RaucBundles {
     ) -> Result<(Bundle, Option<String>), StepError> {
         let metadata = tokio::fs::metadata(&path).await.map_err(|source| unreadable(&source))?;
         let (this, length) = (self.clone(), metadata.len());
-        metered(length, meter, cancel, move |control| this.verify_blocking(&path, length, false, control))
-            .await
+        metered(length, meter, cancel, move |control| this.examine_blocking(&path, length, control)).await
     }
 }
 

@@ -41,15 +41,20 @@ impl FactsDirectory {
 
     /// Moves the file, which is on the disk, to its place under `name`, then says what it is.
     pub(crate) fn publish(&self, name: &str, file: &Path, facts: &impl Serialize) -> io::Result<PathBuf> {
-        let place = self.file(name);
-        fs::rename(file, &place)?;
-        let unfinished = self.unfinished(name);
-        let mut out = File::create(&unfinished)?;
-        out.write_all(&serde_json::to_vec(facts)?)?;
-        out.sync_all()?;
-        fs::rename(&unfinished, self.facts(name))?;
-        self.sync()?;
-        Ok(place)
+        let (place, unfinished) = (self.file(name), self.unfinished(name));
+        let published = write_facts(&unfinished, facts).and_then(|()| {
+            fs::rename(file, &place)?;
+            fs::rename(&unfinished, self.facts(name))?;
+            self.sync()
+        });
+        if published.is_err() {
+            // Nothing is kept of what nobody knows; where these cannot be removed either, the next start does it.
+            let _ = remove(&unfinished);
+            if !self.facts(name).exists() {
+                let _ = remove(&place);
+            }
+        }
+        published.map(|()| place)
     }
 
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
@@ -119,6 +124,12 @@ impl FactsDirectory {
     pub(crate) fn sync(&self) -> io::Result<()> {
         File::open(&self.0)?.sync_all()
     }
+}
+
+fn write_facts(path: &Path, facts: &impl Serialize) -> io::Result<()> {
+    let mut out = File::create(path)?;
+    out.write_all(&serde_json::to_vec(facts)?)?;
+    out.sync_all()
 }
 
 pub(crate) fn remove(path: &Path) -> io::Result<()> {

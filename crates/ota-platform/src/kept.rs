@@ -6,10 +6,14 @@ use jiff::Timestamp;
 use ota_core::{Bundle, FailureCode};
 use ota_engine::ports::{KeptBundle, KeptBundles, StepError};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use tokio::task::spawn_blocking;
+
+/// Bytes that are copied at once.
+const COPIED: usize = 1 << 20;
 
 /// Where bundles are kept, and how many.
 #[derive(Debug, Clone)]
@@ -56,17 +60,19 @@ impl BundleShelf {
     }
 
     fn take_in(&self, path: &Path, facts: &Facts, protected: &[String]) -> io::Result<()> {
-        if self.count == 0 {
-            return Ok(());
+        if self.count > 0 {
+            let unfinished = self.directory.unfinished(&format!("{}.file", facts.sha256));
+            remove(&unfinished)?;
+            // Nobody changes a staged bundle in its place, so both names may be of one file.
+            if fs::hard_link(path, &unfinished).is_err() {
+                copy(path, &unfinished)?;
+            }
+            self.directory.publish(&facts.sha256, &unfinished, facts)?;
         }
-        let unfinished = self.directory.unfinished(&format!("{}.file", facts.sha256));
-        remove(&unfinished)?;
-        // Nobody changes a verified bundle in its place, so both names may be of one file.
-        if fs::hard_link(path, &unfinished).is_err() {
-            fs::copy(path, &unfinished)?;
-            File::open(&unfinished)?.sync_all()?;
-        }
-        self.directory.publish(&facts.sha256, &unfinished, facts)?;
+        self.prune(protected)
+    }
+
+    fn prune(&self, protected: &[String]) -> io::Result<()> {
         for old in self.newest_first()?.into_iter().skip(self.count) {
             if !protected.contains(&old.sha256) {
                 self.directory.remove(&old.sha256)?;
@@ -74,6 +80,45 @@ impl BundleShelf {
         }
         Ok(())
     }
+}
+
+impl BundleShelf {
+    /// Keeps a copy of a file that belongs to somebody else, who may change it afterwards.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn import(&self, path: &Path, bundle: &Bundle, at: Timestamp) -> Result<(), StepError> {
+        let (this, path, bundle) = (self.clone(), path.to_owned(), bundle.clone());
+        on_disk(NOT_KEPT, move || {
+            let unfinished = this.directory.unfinished("import");
+            let (length, sha256) = copy(&path, &unfinished)?;
+            let taken = this.take_in(&unfinished, &Facts { sha256, length, bundle, since: at }, &[]);
+            remove(&unfinished)?;
+            taken
+        })
+        .await
+    }
+}
+
+const NOT_KEPT: &str = "The bundle could not be kept for a restore.";
+
+/// Length and SHA-256 of what was copied and is on the disk.
+fn copy(from: &Path, to: &Path) -> io::Result<(u64, String)> {
+    let (mut from, mut hash) = (File::open(from)?, Sha256::new());
+    let mut to = File::create(to)?;
+    let (mut buffer, mut length) = (vec![0; COPIED], 0);
+    loop {
+        let count = from.read(&mut buffer)?;
+        let part = buffer.get(..count).unwrap_or_default();
+        if part.is_empty() {
+            break;
+        }
+        hash.update(part);
+        to.write_all(part)?;
+        length += part.len() as u64;
+    }
+    to.sync_all()?;
+    Ok((length, hex::encode(hash.finalize())))
 }
 
 #[async_trait]
@@ -88,7 +133,7 @@ impl KeptBundles for BundleShelf {
     ) -> Result<(), StepError> {
         let (this, path, protected) = (self.clone(), path.to_owned(), protected.to_owned());
         let (sha256, bundle) = (sha256.to_owned(), bundle.clone());
-        on_disk("The bundle could not be kept for a restore.", move || {
+        on_disk(NOT_KEPT, move || {
             let length = fs::metadata(&path)?.len();
             this.take_in(&path, &Facts { sha256, length, bundle, since: at }, &protected)
         })

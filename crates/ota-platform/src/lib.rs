@@ -34,7 +34,7 @@ pub use sensors::{
     SensorsConfig, SensorsError, Signal, SourceConfig, SourceKind, TlsFiles, WordRule, is_topic,
     parse_broker,
 };
-pub use slots::{CmdlineError, DeviceSlots, ROOT_CLASS, SlotsConfig, booted_slot};
+pub use slots::{CmdlineError, DeviceSlots, SlotsConfig, booted_slot};
 pub use snapshots::{SlotSnapshots, SnapshotsConfig};
 pub use telemetry::{SystemTelemetry, TelemetryError};
 pub use uploads::{UploadDirectory, UploadsConfig};

@@ -19,7 +19,7 @@ use crate::blocking::metered;
 use crate::causes::causes;
 use async_trait::async_trait;
 use guard::Guard;
-use ota_core::{Bundle, BySlot, Clearance, FailureCode, ImageFacts, SlotId, WriteGate};
+use ota_core::{Bundle, BySlot, Clearance, FailureCode, ImageFacts, ROOT_CLASS, SlotId, WriteGate};
 use ota_engine::ports::{ImageSource, Meter, ReadBack, SlotUsage, Slots, StepError};
 use raucb::Policy;
 use snapstore::Store;
@@ -29,9 +29,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
-
-/// The slot class of the image that is the operating system itself; every bundle has it.
-pub const ROOT_CLASS: &str = "rootfs";
 
 /// Which slots there are, and which of them runs.
 #[derive(Debug, Clone)]
@@ -184,13 +181,13 @@ impl Slots for DeviceSlots {
         self.writable.then(|| ReadBack::proven(slot))
     }
 
-    async fn write_mark(&self, slot: SlotId) -> Result<String, StepError> {
+    async fn write_mark(&self, slot: SlotId) -> Result<Option<String>, StepError> {
         let places: Vec<_> = self.places.get(slot).values().cloned().collect();
         blocking(move || {
             let mark =
                 |place: &PathBuf| mark::of(place).map_err(|error| fault::unusable(place, "look at", &error));
-            let marks: Result<Vec<_>, _> = places.iter().map(mark).collect();
-            Ok(marks?.join(" "))
+            let marks: Vec<_> = places.iter().map(mark).collect::<Result<_, _>>()?;
+            Ok(marks.into_iter().collect::<Option<Vec<_>>>().map(|marks| marks.join(" ")))
         })
         .await
     }

@@ -82,7 +82,8 @@ impl SlotSnapshots {
         Arc::clone(&self.store)
     }
 
-    fn request(&self, order: &NewSnapshot) -> Result<Request, StepError> {
+    /// With the content that the snapshot is going to have.
+    fn request(&self, order: &NewSnapshot) -> Result<(Request, Bundle), StepError> {
         let places = self.config.places.get(order.slot);
         let mut content = order.content.clone();
         let mut images = Vec::new();
@@ -98,12 +99,26 @@ impl SlotSnapshots {
             images.push(ImageSource { name: image.class.clone(), path: place.clone(), length: image.size });
         }
         let NewSnapshot { id, name, description, at, slot, settings, .. } = order.clone();
-        let facts = Facts { name, description, at, slot, content, settings };
+        let facts = Facts { name, description, at, slot, content: content.clone(), settings };
         let metadata = match serde_json::to_value(facts) {
             Ok(Value::Object(metadata)) => metadata,
             _ => Map::new(),
         };
-        Ok(Request { id: id.to_string(), metadata, images, keep_free: self.config.keep_free })
+        let keep_free = self.config.keep_free;
+        Ok((Request { id: id.to_string(), metadata, images, keep_free }, content))
+    }
+
+    fn create_blocking(&self, request: &Request, control: &Control) -> Result<(), StepError> {
+        let progress = Reported { control, done: AtomicU64::new(0) };
+        match self.store.create(request, &progress) {
+            Err(Error::Exists(id)) if is_the_same(&self.store, request)? => {
+                tracing::info!(id, "the snapshot was complete before that could be noted");
+                control
+                    .add(request.images.iter().fold(0, |sum: u64, image| sum.saturating_add(image.length)));
+                Ok(())
+            }
+            created => created.map(drop).map_err(|error| failed(&error)),
+        }
     }
 
     fn facts(entry: Entry) -> (u64, SnapshotFacts) {
@@ -145,16 +160,15 @@ impl Snapshots for SlotSnapshots {
         meter: &Meter,
         cancel: &CancellationToken,
     ) -> Result<(), StepError> {
-        let request = self.request(order)?;
-        let total = request.images.iter().fold(0, |sum: u64, image| sum.saturating_add(image.length));
-        let store = self.store();
-        metered(total, meter, cancel, move |control| {
-            let progress = Reported { control, done: AtomicU64::new(0) };
-            match store.create(&request, &progress) {
-                // The process was killed after it was complete and before that was noted. An id is used once, and what is there is whole.
-                Err(Error::Exists(_)) => Ok(()),
-                created => created.map(drop).map_err(|error| failed(&error)),
+        let (request, content) = self.request(order)?;
+        let this = self.clone();
+        metered(content.image_bytes().saturating_mul(2), meter, cancel, move |control| {
+            this.create_blocking(&request, control)?;
+            let proven = this.verify_all(&request.id, content, control);
+            if proven.is_err() {
+                this.store.remove(&request.id).map_err(|error| failed(&error))?;
             }
+            proven.map(drop)
         })
         .await
     }
@@ -197,6 +211,23 @@ impl Snapshots for SlotSnapshots {
         });
         Ok(retained.await?.removed)
     }
+}
+
+/// Whether the snapshot with the id of `request` is the one that it asks for.
+fn is_the_same(store: &Store, request: &Request) -> Result<bool, StepError> {
+    let entries = store.list().map_err(|error| failed(&error))?;
+    let wanted = serde_json::from_value::<Facts>(Value::Object(request.metadata.clone())).ok();
+    let found = entries.into_iter().find_map(|entry| match entry {
+        Entry::Whole(summary) if summary.id == request.id => {
+            serde_json::from_value(Value::Object(summary.metadata)).ok()
+        }
+        _ => None,
+    });
+    Ok(wanted.zip(found).is_some_and(|(wanted, found): (Facts, Facts)| {
+        // The time is another one after a restart, and so may the settings be.
+        (wanted.name, wanted.description, wanted.slot, wanted.content)
+            == (found.name, found.description, found.slot, found.content)
+    }))
 }
 
 const DAMAGED: &str = "The snapshot is damaged and cannot be restored. Use another one.";
@@ -250,6 +281,7 @@ pub(crate) fn failed(error: &Error) -> StepError {
         ),
         Error::Damaged { .. } => recovery(DAMAGED),
         Error::NotFound(_) | Error::NoImage { .. } => recovery("The snapshot is not there any more."),
+        Error::Exists(_) => recovery("Another snapshot has this id. Take a new one."),
         Error::Source { .. } => recovery("The slot could not be read for the snapshot."),
         _ => recovery("The snapshots of this gateway cannot be used. Check its disk."),
     }

@@ -74,13 +74,15 @@ async fn what_comes_in_is_hashed_kept_and_found_again() {
         (3_000_000, hex::encode(Sha256::digest(&content)).as_str())
     );
     let until = Timestamp::now() + jiff::SignedDuration::from_secs(60);
-    store.keep(&file, &image(&file, "x", until)).await.unwrap();
+    let kept = image(&file, "x", until);
+    let sha256 = file.sha256.clone();
+    store.keep(file, kept).await.unwrap();
     let store = uploads(directory.path());
     let found = store.images().await.unwrap();
     assert_eq!(found.iter().map(|image| image.name.as_str()).collect::<Vec<_>>(), ["x"]);
     assert_eq!(fs::read(&found[0].path).unwrap(), content);
     assert!(!store.expire(Timestamp::now(), &[]).await.unwrap(), "its time is not over");
-    assert!(!store.expire(until, std::slice::from_ref(&file.sha256)).await.unwrap(), "a job reads it");
+    assert!(!store.expire(until, std::slice::from_ref(&sha256)).await.unwrap(), "a job reads it");
     assert!(store.expire(until, &[]).await.unwrap());
     assert!(files(&directory.path().join("uploads")).is_empty());
 }
@@ -92,7 +94,8 @@ async fn what_is_not_as_its_facts_say_is_passed_over() {
     let until = Timestamp::now();
     for (name, content) in [("short", b"one".as_slice()), ("nonsense", b"two"), ("whole", b"three")] {
         let file = store.receive(None, body(content)).await.unwrap();
-        store.keep(&file, &image(&file, name, until)).await.unwrap();
+        let kept = image(&file, name, until);
+        store.keep(file, kept).await.unwrap();
     }
     let place = |content: &[u8], extension: &str| {
         let hash = hex::encode(Sha256::digest(content));
@@ -179,7 +182,7 @@ async fn a_disk_that_fills_up_meanwhile_leaves_nothing() {
         assert!(files(&disk.0.path().join("uploads")).is_empty(), "{percent} %");
     }
     let file = store.receive(Some(LENGTH as u64), body(&vec![7; LENGTH])).await.unwrap();
-    store.discard(&file).await;
+    drop(file);
     assert!(files(&disk.0.path().join("uploads")).is_empty());
 }
 
@@ -201,4 +204,72 @@ async fn the_newest_bundles_stay_and_those_that_are_read() {
     let versions: Vec<_> = kept.iter().map(|kept| kept.bundle.version.as_str()).collect();
     assert_eq!(versions, ["v4", "v3", "v1"]);
     assert_eq!(fs::read_to_string(&kept[0].path).unwrap(), "v4");
+}
+
+#[tokio::test]
+async fn uploads_at_once_do_not_count_on_the_same_room() {
+    let directory = TempDir::new().unwrap();
+    let keep = Duration::from_secs(3600);
+    let config = UploadsConfig { directory: directory.path().join("uploads"), quota: 100, longest: 80, keep };
+    let store = UploadDirectory::open(config).unwrap();
+    assert_eq!(store.room().await.unwrap(), 80);
+    let first = store.receive(Some(60), body(&[1; 50])).await.unwrap();
+    assert_eq!(store.room().await.unwrap(), 40, "it keeps what it was promised until it is looked at");
+    let refused = store.receive(Some(41), body(&[2; 41])).await;
+    assert!(matches!(
+        refused,
+        Err(UploadFault::Step(StepError::Failed { code: FailureCode::InsufficientSpace, .. }))
+    ));
+    let refused = store.receive(None, body(&[2; 41])).await;
+    assert!(matches!(
+        refused,
+        Err(UploadFault::Step(StepError::Failed { code: FailureCode::InsufficientSpace, .. }))
+    ));
+    let second = store.receive(None, body(&[2; 40])).await.unwrap();
+    assert_eq!(store.room().await.unwrap(), 0);
+    drop(second);
+    let kept = image(&first, "kept", Timestamp::now());
+    store.keep(first, kept).await.unwrap();
+    assert_eq!(store.room().await.unwrap(), 50, "now it counts as long as it is");
+}
+
+#[tokio::test]
+async fn a_file_goes_with_its_owner_and_with_facts_that_cannot_be_written() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("uploads");
+    let store = uploads(directory.path());
+    drop(store.receive(None, body(b"unwanted")).await.unwrap());
+    assert!(files(&path).is_empty());
+    let file = store.receive(None, body(b"verified")).await.unwrap();
+    // In the way of the facts.
+    let facts = path.join(format!("{}.json", file.sha256));
+    fs::create_dir(&facts).unwrap();
+    let kept = image(&file, "verified", Timestamp::now());
+    store.keep(file, kept).await.unwrap_err();
+    fs::remove_dir(&facts).unwrap();
+    assert!(
+        files(&path).iter().all(|name| name.ends_with(".raucb")),
+        "the next start finds it: {:?}",
+        files(&path)
+    );
+    uploads(directory.path());
+    assert!(files(&path).is_empty());
+}
+
+#[tokio::test]
+async fn a_copy_is_kept_of_what_belongs_to_somebody_else() {
+    let directory = TempDir::new().unwrap();
+    let config = |count| KeptBundlesConfig { directory: directory.path().join("bundles"), count };
+    let shelf = BundleShelf::open(config(2)).unwrap();
+    let theirs = directory.path().join("factory.raucb");
+    fs::write(&theirs, "the factory's").unwrap();
+    shelf.import(&theirs, &bundle("v1"), Timestamp::now()).await.unwrap();
+    fs::write(&theirs, "changed later").unwrap();
+    let kept = shelf.list().await.unwrap();
+    assert_eq!(fs::read_to_string(&kept[0].path).unwrap(), "the factory's");
+    assert_eq!(kept[0].sha256, hex::encode(Sha256::digest(b"the factory's")));
+    // A gateway that is to keep none any more.
+    let none = BundleShelf::open(config(0)).unwrap();
+    none.keep(&theirs, "sha", &bundle("v2"), Timestamp::now(), &[]).await.unwrap();
+    assert!(files(&directory.path().join("bundles")).is_empty());
 }

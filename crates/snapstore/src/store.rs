@@ -31,6 +31,9 @@ pub struct Retained {
     pub within: bool,
 }
 
+/// The id of a snapshot, and why its manifest cannot be read.
+type Unreadable = (String, Error);
+
 /// Snapshots in a directory. Share it by reference: whoever writes waits for the writer before, readers wait
 /// for nobody.
 #[derive(Debug)]
@@ -185,7 +188,7 @@ impl Store {
     }
 
     /// Oldest first, and those that cannot be read, by id.
-    fn manifests(&self) -> Result<(Vec<Manifest>, Vec<(String, Error)>), Error> {
+    fn manifests(&self) -> Result<(Vec<Manifest>, Vec<Unreadable>), Error> {
         let _names = self.read_names();
         let (mut manifests, mut damaged) = (Vec::new(), Vec::new());
         for id in self.files.listing()?.ids {

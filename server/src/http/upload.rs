@@ -20,13 +20,17 @@ use ota_engine::{
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 /// Bytes of a field that is no file.
 const LONGEST_TEXT: usize = 1024;
+/// Bytes that the reader of the form may hold before it has to look at them.
+const TURN: usize = 256 << 10;
+/// Bytes in which there is no end of a field's head, nor anything else to make sense of.
+const LONGEST_RIDDLE: usize = 1 << 20;
 /// Bytes that a form takes beside its file, at least.
 const FRAME: u64 = 128;
 
@@ -46,7 +50,10 @@ pub(super) async fn verify(
     let actor = peer::actor(&session.user, request.extensions());
     let form = match receive(&state, request).await {
         Ok(form) => form,
-        Err(error) => return envelope::respond(error),
+        Err(Refused { name, error }) => {
+            state.ota.upload_refused(&name, &error.message, &actor).await;
+            return envelope::respond(error);
+        }
     };
     let ota = Arc::clone(&state.ota);
     // What has come in is verified to the end, also when the client hangs up.
@@ -64,37 +71,40 @@ pub(super) async fn verify(
     }
 }
 
+/// Why a form was not taken, and the name of its file as far as it was known.
+struct Refused {
+    name: String,
+    error: ApiError,
+}
+
 /// Takes in the form. Of one that is not as it should be nothing is kept.
-async fn receive(state: &AppState, request: Request) -> Result<Form, ApiError> {
-    let boundary = boundary(request.headers())?;
+async fn receive(state: &AppState, request: Request) -> Result<Form, Refused> {
+    let boundary = boundary(request.headers()).map_err(|error| Refused { name: String::new(), error })?;
     let length = content_length(request.headers());
     let body = Patient::new(request.into_body(), state.options.upload_idle);
-    let silent = Arc::clone(&body.silent);
+    let flow = Arc::clone(&body.flow);
     let mut form = Multipart::new(body.stream(), boundary);
-    let mut parts = Parts { file: None, version: None };
+    let mut parts = Parts { flow: Arc::clone(&flow), name: String::new(), file: None, version: None };
     let taken = parts.take_all(&state.ota, &mut form, length).await;
-    let complete = taken.and_then(|()| {
-        let missing = || bad("The form needs the field file, with the image.");
-        parts.file.take().ok_or_else(missing)
-    });
+    let Parts { name, file, version, .. } = parts;
+    let complete =
+        taken.and_then(|()| file.ok_or_else(|| bad("The form needs the field file, with the image.")));
     match complete {
-        Ok((file, name)) => Ok(Form { file, name, version: parts.version }),
-        Err(error) => {
-            if let Some((file, _)) = &parts.file {
-                state.ota.discard_upload(file).await;
-            }
-            if silent.load(Ordering::Relaxed) {
-                let message = "The upload was silent for too long and has been given up.";
-                return Err(ApiError::new(ErrorCode::RequestTimeout, message));
-            }
-            Err(error)
+        Ok(file) => Ok(Form { file, name, version }),
+        Err(_) if flow.silent.load(Ordering::Relaxed) => {
+            let message = "The upload was silent for too long and has been given up.";
+            Err(Refused { name, error: ApiError::new(ErrorCode::RequestTimeout, message) })
         }
+        Err(error) => Err(Refused { name, error }),
     }
 }
 
 /// What has come so far.
 struct Parts {
-    file: Option<(ReceivedFile, String)>,
+    flow: Arc<Flow>,
+    /// Of the file.
+    name: String,
+    file: Option<ReceivedFile>,
     version: Option<String>,
 }
 
@@ -106,12 +116,16 @@ impl Parts {
         length: Option<u64>,
     ) -> Result<(), ApiError> {
         while let Some(field) = form.next_field().await.map_err(|error| broken(&error))? {
+            self.flow.understood();
             match field.name().unwrap_or_default() {
                 "file" if self.file.is_none() => {
-                    let name = field.file_name().unwrap_or_default().to_owned();
-                    let bytes = field.map(|piece| piece.map_err(|error| BrokenBody(error.to_string())));
-                    let file = ota.receive_upload(length, bytes.boxed()).await.map_err(fault)?;
-                    self.file = Some((file, name));
+                    field.file_name().unwrap_or_default().clone_into(&mut self.name);
+                    let flow = Arc::clone(&self.flow);
+                    let bytes = field.map(move |piece| {
+                        flow.understood();
+                        piece.map_err(|error| BrokenBody(error.to_string()))
+                    });
+                    self.file = Some(ota.receive_upload(length, bytes.boxed()).await.map_err(fault)?);
                 }
                 "version" if self.version.is_none() => self.version = Some(text(field).await?),
                 name @ ("file" | "version") => return Err(bad(format!("The form has {name} twice."))),
@@ -136,31 +150,55 @@ async fn text(mut field: Field<'static>) -> Result<String, ApiError> {
     String::from_utf8(bytes).map_err(|_| bad("version is not UTF-8 text."))
 }
 
-/// A body whose sender may be slow, but not silent.
+/// What is known of a body beside its bytes.
+#[derive(Default)]
+struct Flow {
+    /// It was given up.
+    silent: AtomicBool,
+    /// Bytes that came since the reader of the form could last make something of them.
+    pending: AtomicUsize,
+}
+
+impl Flow {
+    fn understood(&self) {
+        self.pending.store(0, Ordering::Relaxed);
+    }
+}
+
+/// A body whose sender may be slow, but not silent, and which is a form: its reader keeps all that it does not understand yet.
 struct Patient {
     body: Body,
     idle: Duration,
-    /// It was given up.
-    silent: Arc<AtomicBool>,
+    flow: Arc<Flow>,
 }
 
 impl Patient {
     fn new(body: Body, idle: Duration) -> Self {
-        Self { body, idle, silent: Arc::default() }
+        Self { body, idle, flow: Arc::default() }
     }
 
     fn stream(self) -> impl Stream<Item = Result<bytes::Bytes, std::io::Error>> + Send + 'static {
-        let Self { body, idle, silent } = self;
+        let Self { body, idle, flow } = self;
         futures::stream::unfold(Some(body.into_data_stream()), move |stream| {
-            let silent = Arc::clone(&silent);
+            let flow = Arc::clone(&flow);
             async move {
                 let mut stream = stream?;
+                if flow.pending.load(Ordering::Relaxed) >= TURN {
+                    // The reader takes whatever is there; now it has to look at it first.
+                    tokio::task::yield_now().await;
+                }
+                if flow.pending.load(Ordering::Relaxed) >= LONGEST_RIDDLE {
+                    return Some((Err(std::io::Error::other("this is no form")), None));
+                }
                 match tokio::time::timeout(idle, stream.next()).await {
                     Ok(None) => None,
-                    Ok(Some(Ok(bytes))) => Some((Ok(bytes), Some(stream))),
+                    Ok(Some(Ok(bytes))) => {
+                        flow.pending.fetch_add(bytes.len(), Ordering::Relaxed);
+                        Some((Ok(bytes), Some(stream)))
+                    }
                     Ok(Some(Err(error))) => Some((Err(std::io::Error::other(error)), None)),
                     Err(_) => {
-                        silent.store(true, Ordering::Relaxed);
+                        flow.silent.store(true, Ordering::Relaxed);
                         Some((Err(std::io::ErrorKind::TimedOut.into()), None))
                     }
                 }

@@ -1,6 +1,7 @@
 //! SIGKILL at every phase, and at moments nobody chose.
 
 use crate::gateway::Gateway;
+use crate::moments::Moments;
 use ota_publish::{faults::Fault, image::Content, release::Release};
 use serde_json::{Value, json};
 use std::{cell::Cell, time::Duration};
@@ -103,20 +104,9 @@ async fn killed_between_arming_and_restart() {
     right_in_the_end(&gateway, &job, &a).await;
 }
 
-/// The seed is printed; `KILL_SEED` repeats a run.
 #[tokio::test]
 async fn killed_again_and_again() {
-    let seed: u64 = std::env::var("KILL_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| u64::from(std::process::id()) ^ 0x5DEE_CE66_D193);
-    println!("KILL_SEED={seed}");
-    let mut random = seed;
-    let mut next = || {
-        // Knuth's multiplier: chance enough for moments.
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        random >> 33
-    };
+    let mut moments = Moments::new("update");
     let mut gateway = Gateway::start().await;
     let a = gateway.slot("A");
     gateway.server.inject("targets/", Fault::Throttle(8 << 20));
@@ -127,7 +117,7 @@ async fn killed_again_and_again() {
             overall.rises(job);
             !job["ended_at"].is_null()
         });
-        let pause = Duration::from_millis(next() % 700);
+        let pause = moments.within(700);
         _ = tokio::join!(tokio::time::timeout(pause, watch), tokio::time::sleep(pause));
         gateway.kill();
         gateway.up().await;

@@ -10,6 +10,7 @@ mod gateway;
 mod interlocks;
 mod kills;
 mod loop_device;
+mod moments;
 mod plant;
 mod refusals;
 mod repository;

@@ -1,6 +1,7 @@
 //! Images by hand, and every way back, with the real program on real slots.
 
 use crate::gateway::Gateway;
+use crate::moments::Moments;
 use ota_publish::{keys::Keys, release::Release};
 use serde_json::{Value, json};
 use std::fs::{self, File};
@@ -244,19 +245,9 @@ async fn a_bit_that_flips_in_the_other_slot_refuses_the_rollback() {
     assert_eq!((status.as_u16(), &answer["error"]["details"]["conflict"]), (409, &json!("bad")), "{answer}");
 }
 
-/// Kills the program at moments that nobody chose, while each of the operations runs. The seed is printed; `KILL_SEED` repeats a
-/// run.
+/// Kills the program at moments that nobody chose, while each of the operations runs.
 async fn killed_again_and_again(operation: &str) {
-    let seed: u64 = std::env::var("KILL_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| u64::from(std::process::id()) ^ 0x2545_F491_4F6C_DD1D);
-    println!("{operation}: KILL_SEED={seed}");
-    let mut random = seed;
-    let mut next = || {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        random >> 33
-    };
+    let mut moments = Moments::new(operation);
     let mut gateway = Gateway::start().await;
     let a = gateway.slot("A");
     let image = Gateway::data(gateway.upload("x.raucb", published(&gateway, "5.0.5")).await);
@@ -269,10 +260,10 @@ async fn killed_again_and_again(operation: &str) {
         _ => ("snapshot", json!({ "name": "kept" })),
     };
     for _ in 0..KILLS {
-        let pause = Duration::from_millis(next() % 250);
+        let pause = moments.within(250);
         let started = tokio::time::timeout(pause, gateway.post(order.0, order.1.clone())).await;
         if started.is_ok() {
-            tokio::time::sleep(Duration::from_millis(next() % 150)).await;
+            tokio::time::sleep(moments.within(150)).await;
         }
         gateway.kill();
         gateway.up().await;

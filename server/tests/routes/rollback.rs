@@ -43,6 +43,26 @@ async fn a_slot_that_differs_is_refused_and_remembered_as_bad() {
 }
 
 #[tokio::test]
+async fn a_slot_that_cannot_be_read_just_now_is_not_remembered_as_bad() {
+    let gateway = Gateway::ready().await;
+    gateway.world.slots_unreadable.store(true, Ordering::Relaxed);
+    gateway.order(PATH, &to("b")).await.failure(500, "OTA_ROLLBACK_FAILED");
+    gateway.world.slots_unreadable.store(false, Ordering::Relaxed);
+    gateway.order(PATH, &to("b")).await.data("Rollback executed successfully");
+}
+
+#[tokio::test]
+async fn what_is_older_than_the_version_floor_does_not_run_again() {
+    let gateway = Gateway::on_site(|site| site.version_floor = Some("v5.0.4".into())).await;
+    let (message, details) = gateway.order(PATH, &to("b")).await.failure(409, "OTA_ROLLBACK_FAILED");
+    assert!(message.contains("v5.0.3 is older than v5.0.4"), "{message}");
+    assert_eq!(details["conflict"], "below_floor");
+    assert_eq!(gateway.world.commits.load(Ordering::Relaxed), 0);
+    let recovery = gateway.read("/api/v1/ota/recovery").await.data("Recovery options retrieved successfully");
+    assert!(recovery["rollback_refused"].as_str().unwrap().contains("v5.0.4"), "{recovery}");
+}
+
+#[tokio::test]
 async fn the_running_slot_and_what_is_no_slot_are_refused() {
     let gateway = Gateway::ready().await;
     let (_, details) = gateway.order(PATH, &to("a")).await.failure(409, "OTA_ROLLBACK_FAILED");

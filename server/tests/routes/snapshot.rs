@@ -56,6 +56,28 @@ async fn older_ones_go_when_there_are_too_many_and_one_can_be_deleted() {
 }
 
 #[tokio::test]
+async fn a_lost_database_does_not_give_the_number_of_a_snapshot_again() {
+    let gateway = Gateway::ready().await;
+    assert_eq!(taken(&gateway, "first").await, "snap-001");
+    // A new database counts from the beginning.
+    let path = gateway.directory.path().join("gateway.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(false);
+    let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    sqlx::query("DELETE FROM counter WHERE name = 'snapshot'").execute(&mut connection).await.unwrap();
+    assert_eq!(taken(&gateway, "second").await, "snap-002");
+}
+
+#[tokio::test]
+async fn a_snapshot_of_what_is_not_as_it_was_installed_does_not_stay() {
+    let gateway = Gateway::ready().await;
+    let slot = std::fs::File::options().write(true).open(gateway.directory.path().join("A.img")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&slot, b"flipped", 4096).unwrap();
+    gateway.order(PATH, &json!({ "name": "x" })).await.data("Snapshot creation started");
+    gateway.until_job_is("failed").await;
+    assert!(listed(&gateway).await.is_empty());
+}
+
+#[tokio::test]
 async fn what_cannot_be_called_so_is_refused() {
     let gateway = Gateway::ready().await;
     for body in [

@@ -139,6 +139,37 @@ async fn forms_that_are_not_as_they_should_be_leave_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_no_form_is_not_gathered_and_what_is_one_may_be_long() {
+    let gateway = Gateway::ready().await;
+    let pulled = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&pulled);
+    let endless = futures::stream::repeat_with(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok::<_, std::io::Error>(bytes::Bytes::from_static(&[b'x'; 1 << 16]))
+    });
+    let endless = axum::body::Body::from_stream(endless);
+    let call = gateway.post(VERIFY).bearer(&gateway.token("operator").await).gateway(GATEWAY);
+    call.raw("multipart/form-data; boundary=B", endless).send().await.failure(400, "BAD_REQUEST");
+    assert!(pulled.load(Ordering::Relaxed) <= 20, "{pulled:?} pieces were taken");
+    // All at once, with nothing to wait for in between.
+    upload(&gateway, "long", &format!("v1\n{}", "x".repeat(3 << 20)))
+        .await
+        .data("Image verified successfully");
+}
+
+#[tokio::test]
+async fn a_refused_upload_is_on_record() {
+    let gateway = Gateway::ready().await;
+    send(&gateway, &[field("file", Some("x.raucb"), "v1"), field("colour", None, "red")]).await;
+    let query = "/api/v1/ota/audit?action=upload_verify";
+    let records = gateway.get(query).bearer(&gateway.token("admin").await).gateway(GATEWAY).send().await;
+    let records = records.data("Audit log retrieved successfully");
+    let record = &records["records"][0];
+    assert_eq!((&record["subject"], &record["outcome"]), (&json!("x.raucb"), &json!("refused")), "{records}");
+    assert!(record["detail"].as_str().unwrap().contains("colour"), "{record}");
+}
+
+#[tokio::test]
 async fn a_sender_that_falls_silent_is_given_up() {
     let gateway = Gateway::with(|options| options.upload_idle = std::time::Duration::from_millis(50)).await;
     let begin = bytes::Bytes::from(field("file", Some("x"), "v1").trim_end().to_owned());

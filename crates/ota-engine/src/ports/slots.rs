@@ -74,7 +74,7 @@ pub trait Slots: Send + Sync {
     /// Reads the slot past the page cache and compares it with the signed hashes.
     ///
     /// # Errors
-    /// `InstallFailed` when a byte differs.
+    /// [`StepError::Differs`] when a byte differs, `InstallFailed` when that cannot be found out.
     async fn read_back(
         &self,
         slot: SlotId,
@@ -87,9 +87,10 @@ pub trait Slots: Send + Sync {
     /// by its record and its last good boot. `None` for one that is mounted read-only.
     fn judged_by_record(&self, slot: SlotId) -> Option<ReadBack>;
 
-    /// A text that is another one after anything was written to the slot.
+    /// A text that is another one after anything was written to the slot; `None` where nothing tells that reliably, as for a block
+    /// device, which can be written to past all that counts.
     ///
     /// # Errors
     /// `InstallFailed` when the slot cannot be looked at.
-    async fn write_mark(&self, slot: SlotId) -> Result<String, StepError>;
+    async fn write_mark(&self, slot: SlotId) -> Result<Option<String>, StepError>;
 }

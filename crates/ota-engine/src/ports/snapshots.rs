@@ -49,10 +49,12 @@ impl SnapshotFacts {
 /// The snapshots of this gateway. Each is there completely or not at all.
 #[async_trait]
 pub trait Snapshots: Send + Sync {
-    /// Reads the slot and keeps what it holds.
+    /// Reads the slot, keeps what it holds, and reads that again: older ones may go for it. One that could not be restored does not
+    /// stay. Where the very snapshot is there already, because the process was killed before that
+    /// was noted, nothing is left to do.
     ///
     /// # Errors
-    /// `InsufficientSpace`, or `RecoveryFailed` when the slot cannot be read.
+    /// `InsufficientSpace`, or `RecoveryFailed` when the slot cannot be read or another snapshot has this id.
     async fn create(
         &self,
         order: &NewSnapshot,

@@ -9,6 +9,9 @@ pub enum StepError {
     /// The clearance had grown too old when the act could have been done. Nothing was done; ask for another one.
     #[error("the moment that was clear has passed")]
     Late,
+    /// What was read is not what it should be: the bytes are known to be wrong, not only hard to get.
+    #[error("{message} ({detail})")]
+    Differs { message: String, detail: String },
     #[error("{message} ({detail})")]
     Failed {
         code: FailureCode,
@@ -32,6 +35,9 @@ impl StepError {
             Self::Late => {
                 let message = "The boot environment was in use for too long.".to_owned();
                 Some(Failure { code: FailureCode::InstallFailed, message })
+            }
+            Self::Differs { message, .. } => {
+                Some(Failure { code: FailureCode::InstallFailed, message: message.clone() })
             }
             Self::Failed { code, message, .. } => Some(Failure { code: *code, message: message.clone() }),
         }

@@ -3,7 +3,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 use ota_core::Bundle;
-use std::path::PathBuf;
+use std::{any::Any, path::PathBuf};
 
 use super::StepError;
 
@@ -28,13 +28,15 @@ pub enum UploadFault {
 }
 
 /// A file that has come in and was not looked at yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct ReceivedFile {
     pub path: PathBuf,
     /// Bytes.
     pub size: u64,
     /// Lower-case hexadecimal.
     pub sha256: String,
+    /// The file goes with this, unless it was kept.
+    pub hold: Box<dyn Any + Send + Sync>,
 }
 
 /// An image that a person brought, complete and verified.
@@ -65,12 +67,9 @@ pub trait Uploads: Send + Sync {
     /// [`UploadFault`]; `InsufficientSpace` before anything is written where that can be told.
     async fn receive(&self, length: Option<u64>, body: Body) -> Result<ReceivedFile, UploadFault>;
 
-    /// Drops a file that is not wanted.
-    async fn discard(&self, file: &ReceivedFile);
-
     /// Keeps a verified file until `image.kept_until`; `image.path` is not looked at. The same bytes again are one image, under
     /// the newer name.
-    async fn keep(&self, file: &ReceivedFile, image: &StoredImage) -> Result<StoredImage, StepError>;
+    async fn keep(&self, file: ReceivedFile, image: StoredImage) -> Result<StoredImage, StepError>;
 
     /// Verified images, newest first.
     async fn images(&self) -> Result<Vec<StoredImage>, StepError>;

@@ -71,7 +71,10 @@ impl Ota {
     /// What is left to do when a job has ended: the boot environment and the records say so too, and staging is empty.
     async fn settle(&self, job: &Job, open: &[Job]) {
         match job.state {
-            JobState::Committed => self.keep_bundle(job, open).await,
+            JobState::Committed => {
+                self.keep_bundle(job, open).await;
+                self.refresh_recovery().await;
+            }
             JobState::Completed => {}
             _ => self.leave_target(job, open).await,
         }
@@ -85,7 +88,6 @@ impl Ota {
             self.sweep_staging(open).await;
         }
         self.remember_failures().await;
-        self.refresh_recovery().await;
         self.end_override_of(&job.id).await;
     }
 

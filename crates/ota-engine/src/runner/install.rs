@@ -1,10 +1,10 @@
 //! From the bytes of a job into its slot: fetched, verified, written, compared.
 
 use ota_core::{
-    Bundle, FailureCode, Job, JobEvent, RestoreSource, SlotRecord, UploadedImage, Work, WriteGate,
-    version_order,
+    Bundle, FailureCode, Job, JobEvent, ROOT_CLASS, RestoreSource, SlotRecord, UploadedImage, Work,
+    WriteGate, check_floor,
 };
-use std::{cmp::Ordering, path::PathBuf};
+use std::path::PathBuf;
 
 use super::{Course, wait::names};
 use crate::{
@@ -13,9 +13,6 @@ use crate::{
     safety::asker,
     slot_view::store_failure,
 };
-
-/// The image class that is the operating system itself.
-pub(crate) const ROOT_CLASS: &str = "rootfs";
 
 impl Ota {
     pub(super) async fn fetch(&self, course: &Course, job: &Job) -> Result<JobEvent, StepError> {
@@ -57,15 +54,9 @@ impl Ota {
 
     /// The version floor may have been raised since a snapshot was taken; what is in a bundle the verifier has looked at.
     fn require_floor(&self, bundle: &Bundle) -> Result<(), StepError> {
-        match &self.parts.site.version_floor {
-            Some(floor) if version_order(&bundle.version, floor) == Ordering::Less => {
-                let version = &bundle.version;
-                let message =
-                    format!("{version} is older than {floor}, the oldest version that this gateway may run.");
-                Err(StepError::failed(FailureCode::InvalidImage, message, "below the version floor"))
-            }
-            _ => Ok(()),
-        }
+        check_floor(&bundle.version, self.parts.site.version_floor.as_deref()).map_err(|error| {
+            StepError::failed(FailureCode::InvalidImage, format!("{error}."), "below the version floor")
+        })
     }
 
     pub(super) async fn mark_target_bad(&self, job: &Job) -> Result<JobEvent, StepError> {

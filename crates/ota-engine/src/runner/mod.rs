@@ -14,7 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{Ota, figures::Gauge, ports::ReadBack};
 
 pub(crate) use desk::ApplyError;
-pub(crate) use install::{ROOT_CLASS, verified};
+pub(crate) use install::verified;
 
 /// Pause before a state that could not be made durable is tried again.
 const STORE_RETRY: Duration = Duration::from_secs(2);

@@ -3,7 +3,7 @@
 use ota_core::{Job, JobEvent, JobId, JobKind, SlotId, Work};
 use std::time::Duration;
 
-use super::{Course, ROOT_CLASS};
+use super::Course;
 use crate::{
     Ota,
     ports::{Fact, LogLevel, NewSnapshot, StepError},
@@ -26,20 +26,44 @@ impl Ota {
     }
 
     async fn snapshot_order(&self, job: &Job) -> Result<NewSnapshot, StepError> {
-        let (id, name, description, slot) = match &job.work {
-            Work::Snapshot(order) => {
-                (job.id.clone(), order.name.clone(), order.description.clone(), job.target)
-            }
+        let (name, description, slot) = match &job.work {
+            Work::Snapshot(order) => (order.name.clone(), order.description.clone(), job.target),
             work => {
-                let id = self.parts.store.next_job_id(JobKind::Snapshot).await;
-                let id = id.map_err(|error| store_failure(&error))?;
                 let name = format!("before {}", work.version());
-                (id, name, format!("Taken by {}", job.id), self.parts.slots.booted())
+                (name, format!("Taken by {}", job.id), self.parts.slots.booted())
             }
         };
-        let settings = self.snapshot().settings.as_ref().clone();
         let content = self.recorded_content(slot).await?;
+        let id = match &job.work {
+            Work::Snapshot(_) => job.id.clone(),
+            _ => match self.snapshot_taken_by(job, &description).await? {
+                Some(id) => id,
+                None => self.new_snapshot_id().await?,
+            },
+        };
+        let settings = self.snapshot().settings.as_ref().clone();
         Ok(NewSnapshot { id, name, description, at: self.parts.clock.now(), slot, content, settings })
+    }
+
+    /// The one that this installation took before its process was killed.
+    async fn snapshot_taken_by(&self, job: &Job, description: &str) -> Result<Option<JobId>, StepError> {
+        let mut snapshots = self.parts.snapshots.list().await?.into_iter();
+        let of_this = snapshots.find(|snapshot| {
+            snapshot.description == description && snapshot.at >= job.created_at && snapshot.damaged.is_none()
+        });
+        Ok(of_this.and_then(|snapshot| snapshot.id.parse().ok()))
+    }
+
+    /// The next number that no snapshot has: those that are there may be older than the database that counts.
+    pub(crate) async fn new_snapshot_id(&self) -> Result<JobId, StepError> {
+        let taken = self.parts.snapshots.list().await?;
+        loop {
+            let id = self.parts.store.next_job_id(JobKind::Snapshot).await;
+            let id = id.map_err(|error| store_failure(&error))?;
+            if !taken.iter().any(|snapshot| snapshot.id == id.as_str()) {
+                return Ok(id);
+            }
+        }
     }
 
     /// What the slot holds, by its record.
@@ -50,7 +74,7 @@ impl Ota {
                 format!("Nothing is known about what is in slot {slot}, so no snapshot can be taken.");
             StepError::failed(ota_core::FailureCode::RecoveryFailed, message, "the slot has no record")
         };
-        Ok(record.filter(|record| record.good).ok_or_else(unknown)?.content(ROOT_CLASS))
+        Ok(record.filter(|record| record.good).ok_or_else(unknown)?.content())
     }
 
     /// For the estimate of the next one. It is a convenience: what goes wrong with it is only logged.

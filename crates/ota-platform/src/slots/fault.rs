@@ -87,10 +87,16 @@ pub(super) fn read(place: &Path, offset: u64, error: &io::Error) -> StepError {
 }
 
 pub(super) fn differs(place: &Path, image: &ImageFacts, found: &str) -> StepError {
-    install(
-        "The slot does not hold what was written to it. Check the storage, then install again.",
-        format!("{}: SHA-256 {found}, signed {} ({} bytes)", place.display(), image.sha256, image.size),
-    )
+    StepError::Differs {
+        message: "The slot does not hold what was written to it. Check the storage, then install again."
+            .to_owned(),
+        detail: format!(
+            "{}: SHA-256 {found}, signed {} ({} bytes)",
+            place.display(),
+            image.sha256,
+            image.size
+        ),
+    }
 }
 
 /// The staged file is not, or no longer, what was verified.

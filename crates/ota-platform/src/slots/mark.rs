@@ -1,24 +1,17 @@
 //! Noticing that somebody has written to a slot.
 
-use rustix::fs::{FileType, major, minor, stat};
-use std::fs;
+use rustix::fs::{FileType, stat};
 use std::io;
 use std::path::Path;
 
-/// A text that is another one after any write: for a file its identity and times, for a block device how much the kernel has
-/// written to it.
-pub(super) fn of(place: &Path) -> io::Result<String> {
+/// A text that is another one after any write to a file: its identity, size and times. `None` for anything else: what the kernel
+/// counts for a block device misses what is not flushed yet, what goes through the whole disk, and all where counting is off.
+pub(super) fn of(place: &Path) -> io::Result<Option<String>> {
     let found = stat(place)?;
-    if FileType::from_raw_mode(found.st_mode) != FileType::BlockDevice {
-        let (dev, ino, size) = (found.st_dev, found.st_ino, found.st_size);
-        let (modified, changed) =
-            ((found.st_mtime, found.st_mtime_nsec), (found.st_ctime, found.st_ctime_nsec));
-        return Ok(format!("{dev}:{ino}:{size}:{modified:?}:{changed:?}"));
+    if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+        return Ok(None);
     }
-    let device = found.st_rdev;
-    let statistics = format!("/sys/dev/block/{}:{}/stat", major(device), minor(device));
-    let text = fs::read_to_string(statistics)?;
-    // Writes that were completed, merged, and their sectors.
-    let written: Vec<_> = text.split_ascii_whitespace().skip(4).take(3).collect();
-    Ok(format!("{device}:{}", written.join(":")))
+    let (dev, ino, size) = (found.st_dev, found.st_ino, found.st_size);
+    let (modified, changed) = ((found.st_mtime, found.st_mtime_nsec), (found.st_ctime, found.st_ctime_nsec));
+    Ok(Some(format!("{dev}:{ino}:{size}:{modified:?}:{changed:?}")))
 }

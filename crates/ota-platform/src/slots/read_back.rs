@@ -22,7 +22,7 @@ const READERS: usize = 2;
 const BUFFERS: usize = 3;
 
 /// # Errors
-/// `InstallFailed` where anything differs or cannot be read.
+/// [`StepError::Differs`] where anything differs, `InstallFailed` where it cannot be read.
 pub(super) fn compare(slot: SlotId, assignments: &[Assignment], control: &Control) -> Result<(), StepError> {
     for Assignment { image, place } in assignments {
         let found = digest(place, image.size, control)?;

@@ -41,6 +41,7 @@ pub struct World {
     pub repository_down: AtomicBool,
     /// A slot is not what was written to it.
     pub slots_differ: AtomicBool,
+    pub slots_unreadable: AtomicBool,
     /// Times that a slot was compared.
     pub compared: AtomicU32,
     pub crane_moves: AtomicBool,
@@ -71,6 +72,7 @@ impl World {
             runs_from_b: AtomicBool::new(false),
             repository_down: AtomicBool::new(false),
             slots_differ: AtomicBool::new(false),
+            slots_unreadable: AtomicBool::new(false),
             compared: AtomicU32::new(0),
             crane_moves: AtomicBool::new(false),
             network_down: AtomicBool::new(false),
@@ -247,9 +249,16 @@ impl Slots for World {
         _: &Meter,
         _: &CancellationToken,
     ) -> Result<ReadBack, StepError> {
+        if self.slots_unreadable.load(Ordering::Relaxed) {
+            return Err(StepError::failed(
+                FailureCode::InstallFailed,
+                "The slot cannot be read.",
+                "as ordered",
+            ));
+        }
         if self.slots_differ.load(Ordering::Relaxed) {
             let message = "The slot does not hold what was written to it.";
-            return Err(StepError::failed(FailureCode::InstallFailed, message, "as ordered"));
+            return Err(StepError::Differs { message: message.to_owned(), detail: "as ordered".to_owned() });
         }
         self.compared.fetch_add(1, Ordering::Relaxed);
         Ok(ReadBack::proven(slot))
@@ -257,8 +266,8 @@ impl Slots for World {
     fn judged_by_record(&self, _: SlotId) -> Option<ReadBack> {
         None
     }
-    async fn write_mark(&self, _: SlotId) -> Result<String, StepError> {
-        Ok("untouched".to_owned())
+    async fn write_mark(&self, _: SlotId) -> Result<Option<String>, StepError> {
+        Ok(Some("untouched".to_owned()))
     }
 }
 
