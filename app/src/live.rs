@@ -61,6 +61,17 @@ pub enum Restart {
     Returned { sentence: String },
 }
 
+/// What is being typed into the dialog of the override.
+#[derive(Debug, Default)]
+pub struct OverrideForm {
+    pub chosen: Vec<String>,
+    pub pin: String,
+    pub reason: String,
+    /// What the gateway said to the last try.
+    pub complaint: String,
+    pub sending: bool,
+}
+
 /// Everything that the page shows and that can change.
 struct State {
     role: Role,
@@ -88,6 +99,8 @@ struct State {
     input: String,
     upload: Upload,
     audit: AuditList,
+    overriding: bool,
+    override_form: OverrideForm,
     unheard: bool,
     queue: resync::Queue,
 }
@@ -128,6 +141,9 @@ pub struct Live {
     pub input: Part<String>,
     pub upload: Part<Upload>,
     pub audit: Part<AuditList>,
+    /// The dialog of the override is open.
+    pub overriding: Part<bool>,
+    pub override_form: Part<OverrideForm>,
     /// The first connection has been opened, and nothing was heard yet.
     unheard: Part<bool>,
     queue: Part<resync::Queue>,
@@ -172,11 +188,13 @@ impl Live {
             input: String::new(),
             upload: Upload::default(),
             audit: AuditList::default(),
+            overriding: false,
+            override_form: OverrideForm::default(),
             unheard: true,
             queue: resync::Queue::default(),
         });
         parts!(state: system, updates, check, settings, safety, recovery, uploads, monitor, job, job_age, logs, log_level, link, restart,
-            ready, ordering, message, announcement, question, restart_after, snapshot_first, input, upload, audit, unheard, queue)
+            ready, ordering, message, announcement, question, restart_after, snapshot_first, input, upload, audit, overriding, override_form, unheard, queue)
     }
 
     /// What the user of this page may do.

@@ -11,7 +11,10 @@ pub use button::{ActionButton, STARTING_ID, Why};
 pub use dialog::ConfirmDialog;
 pub use messages::{Announcer, Messages};
 pub use override_banner::OverrideBanner;
-pub use pieces::{Fact, Flag, Section, StateWord, Text, Word, flag, text, word};
+pub use pieces::{
+    Fact, Flag, Press, Section, StateWord, TableHead, Text, Word, flag, happened, press, text, ticked, typed,
+    word,
+};
 pub use strip::Strip;
 
 /// What a state means for the reader. Colour and shape follow it; the word beside it says the same.

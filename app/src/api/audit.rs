@@ -4,10 +4,10 @@ use leptos::server;
 use ota_api::{ApiResult, audit::AuditPage};
 use server_fn::codec::GetUrl;
 
-use super::{GatewayClient, Rest};
+use super::Rest;
 
 /// The newest records of the audit log that match, newest first. `limit` is 50 where not given and at most 1000.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "audit", protocol = Rest<GetUrl>)]
+#[server(prefix = "/api/v1/ota", endpoint = "audit", protocol = Rest<GetUrl>)]
 pub async fn get_audit(
     limit: Option<u32>,
     before: Option<u64>,

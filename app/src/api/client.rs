@@ -1,56 +1,80 @@
-//! How the browser sends a request.
+//! How the browser asks the gateway: one exchange for all routes, so that each of them brings only what it says and hears.
 
-use server_fn::{
-    Bytes,
-    client::{Client, browser::BrowserClient},
-    error::FromServerFnError,
-    request::browser::BrowserRequest,
-    response::browser::BrowserResponse,
-};
-use std::future::Future;
+use gloo_net::http::RequestBuilder;
+use http::Method;
+use ota_api::{ApiError, ErrorCode, routes::GATEWAY_ID_HEADER, status::Status};
+use send_wrapper::SendWrapper;
+use serde::Serialize;
+use serde_json::Value;
+use server_fn::ServerFn;
+use std::{future::Future, pin::Pin, sync::OnceLock};
 
-/// The browser's own client, with the gateway's id in every request.
-pub struct GatewayClient;
+use super::Answer;
 
-impl<E, I, O> Client<E, I, O> for GatewayClient
-where
-    E: FromServerFnError,
-    I: FromServerFnError,
-    O: FromServerFnError,
-{
-    type Request = BrowserRequest;
-    type Response = BrowserResponse;
+/// The bytes of a success.
+pub(super) type Exchange = Pin<Box<dyn Future<Output = Result<Vec<u8>, ApiError>> + Send>>;
 
-    fn send(request: BrowserRequest) -> impl Future<Output = Result<BrowserResponse, E>> + Send {
-        request.headers().set(ota_api::routes::GATEWAY_ID_HEADER, &gateway_id());
-        <BrowserClient as Client<E, I, O>>::send(request)
+/// Sends `arguments`, an object: in the query of a `GET`, as the body of anything else.
+pub(super) fn exchange(method: &Method, path: &str, arguments: &Value) -> Exchange {
+    let (url, body) = if *method == Method::GET {
+        (with_query(path, arguments), None)
+    } else {
+        (path.to_owned(), Some(arguments.to_string()))
+    };
+    let request = RequestBuilder::new(&url).method(method.clone()).header(GATEWAY_ID_HEADER, &gateway_id());
+    Box::pin(SendWrapper::new(async move {
+        let request = match body {
+            Some(body) => request.header("content-type", "application/json").body(body),
+            None => request.build(),
+        };
+        let response = request.map_err(unreachable)?.send().await.map_err(unreachable)?;
+        let answer = response.binary().await.map_err(unreachable)?;
+        if response.status() < 400 { Ok(answer) } else { Err(refusal(&answer)) }
+    }))
+}
+
+/// Sends what a person ordered and hears the gateway's sentence: more of the answer nobody looks at.
+pub(crate) fn order<F: ServerFn + Serialize>(call: &F) -> Answer {
+    let sent = serde_json::to_value(call).map(|arguments| exchange(&Method::POST, F::PATH, &arguments));
+    Box::pin(SendWrapper::new(async move { said(&sent.map_err(misunderstood)?.await?) }))
+}
+
+fn said(answer: &[u8]) -> Result<String, ApiError> {
+    let reply: Value = serde_json::from_slice(answer).map_err(misunderstood)?;
+    Ok(reply.get("message").and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
+/// What was said or heard is not what this page knows.
+pub(super) fn misunderstood<E>(_: E) -> ApiError {
+    let message = "The gateway and this page do not understand each other. Load the page again.";
+    ApiError::new(ErrorCode::Internal, message)
+}
+
+fn with_query(path: &str, arguments: &Value) -> String {
+    let mut url = path.to_owned();
+    let given = arguments.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    for (index, (name, value)) in given.enumerate() {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        url.push(if index == 0 { '?' } else { '&' });
+        url.push_str(name);
+        url.push('=');
+        url.push_str(&String::from(js_sys::encode_uri_component(&value)));
     }
+    url
+}
 
-    fn open_websocket(
-        path: &str,
-    ) -> impl Future<
-        Output = Result<
-            (
-                impl futures::Stream<Item = Result<Bytes, Bytes>> + Send + 'static,
-                impl futures::Sink<Bytes> + Send + 'static,
-            ),
-            E,
-        >,
-    > + Send {
-        <BrowserClient as Client<E, I, O>>::open_websocket(path)
-    }
+fn unreachable(_: gloo_net::Error) -> ApiError {
+    ApiError::new(ErrorCode::Internal, "The gateway cannot be reached.")
+}
 
-    fn spawn(future: impl Future<Output = ()> + Send + 'static) {
-        <BrowserClient as Client<E, I, O>>::spawn(future);
-    }
+/// The gateway's own words, or the little that can be said where somebody else has answered.
+fn refusal(answer: &[u8]) -> ApiError {
+    let unknown = |_| ApiError::new(ErrorCode::Internal, "The gateway could not answer this request.");
+    crate::json::read(answer).unwrap_or_else(unknown)
 }
 
 /// The id of the gateway that rendered this page, from the page itself.
-#[cfg(feature = "hydrate")]
 pub(crate) fn gateway_id() -> String {
-    use ota_api::status::Status;
-    use std::sync::OnceLock;
-
     static ID: OnceLock<String> = OnceLock::new();
     let read = || {
         let app = web_sys::window()?.document()?.get_element_by_id("app")?;
@@ -62,10 +86,4 @@ pub(crate) fn gateway_id() -> String {
     }
     // Without the page's data there is nothing to name, and the gateway says so.
     read().map(|id| ID.get_or_init(|| id).clone()).unwrap_or_default()
-}
-
-/// The server calls its functions directly.
-#[cfg(not(feature = "hydrate"))]
-const fn gateway_id() -> String {
-    String::new()
 }

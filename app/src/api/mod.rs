@@ -3,6 +3,7 @@
 //! A body is short because it only names the use case; what goes over the wire is made in [`convert`].
 
 mod audit;
+#[cfg(feature = "hydrate")]
 mod client;
 #[cfg(feature = "ssr")]
 mod context;
@@ -19,10 +20,21 @@ mod strict_json;
 mod updates;
 mod upload;
 
+use ota_api::ApiError;
+use std::{future::Future, pin::Pin};
+
+/// The gateway's sentence about an order that it has taken.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<String, ApiError>> + Send>>;
+
+/// Orders are given in the browser.
+#[cfg(not(feature = "hydrate"))]
+pub(crate) fn order<F>(_: &F) -> Answer {
+    Box::pin(std::future::pending())
+}
+
 pub use audit::{GetAudit, get_audit};
-pub use client::GatewayClient;
 #[cfg(feature = "hydrate")]
-pub(crate) use client::gateway_id;
+pub(crate) use client::{gateway_id, order};
 #[cfg(feature = "ssr")]
 pub use context::RequestContext;
 #[cfg(feature = "ssr")]

@@ -7,10 +7,10 @@ use ota_api::{
 };
 use server_fn::codec::GetUrl;
 
-use super::{GatewayClient, Rest, StrictJson};
+use super::{Rest, StrictJson};
 
 /// How far a job is.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "progress", protocol = Rest<GetUrl>)]
+#[server(prefix = "/api/v1/ota", endpoint = "progress", protocol = Rest<GetUrl>)]
 pub async fn get_progress(job_id: Option<String>, snapshot_id: Option<String>) -> ApiResult<Progress> {
     let request = super::context::request()?;
     let Some(job_id) = job_id.or(snapshot_id) else {
@@ -22,7 +22,7 @@ pub async fn get_progress(job_id: Option<String>, snapshot_id: Option<String>) -
 }
 
 /// Installs a downloaded update.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "install", protocol = Rest<StrictJson>)]
+#[server(prefix = "/api/v1/ota", endpoint = "install", protocol = Rest<StrictJson>)]
 pub async fn install(#[server(flatten)] request: InstallRequest) -> ApiResult<InstallStarted> {
     let super::RequestContext { ota, actor, .. } = super::context::request()?;
     let command = super::convert::install_command(&request)?;
@@ -31,7 +31,7 @@ pub async fn install(#[server(flatten)] request: InstallRequest) -> ApiResult<In
 }
 
 /// The newest entries of the activity log, newest first. `limit` is 50 where not given and at most 1000.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "logs", protocol = Rest<GetUrl>)]
+#[server(prefix = "/api/v1/ota", endpoint = "logs", protocol = Rest<GetUrl>)]
 pub async fn get_logs(limit: Option<u32>, level: Option<String>) -> ApiResult<Logs> {
     let request = super::context::request()?;
     let (limit, level) = super::convert::log_query(limit, level.as_deref())?;
@@ -40,14 +40,14 @@ pub async fn get_logs(limit: Option<u32>, level: Option<String>) -> ApiResult<Lo
 }
 
 /// What the gateway does right now.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "monitor", protocol = Rest<GetUrl>)]
+#[server(prefix = "/api/v1/ota", endpoint = "monitor", protocol = Rest<GetUrl>)]
 pub async fn get_monitor() -> ApiResult<Monitor> {
     let snapshot = super::context::request()?.ota.snapshot();
     Ok(ota_api::Reply::ok(super::convert::monitor(&snapshot), "Monitor status retrieved successfully"))
 }
 
 /// Ends a job, until the new system has been started.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "cancel", protocol = Rest<StrictJson>)]
+#[server(prefix = "/api/v1/ota", endpoint = "cancel", protocol = Rest<StrictJson>)]
 pub async fn cancel(#[server(flatten)] request: CancelRequest) -> ApiResult<Cancelled> {
     let super::RequestContext { ota, actor, .. } = super::context::request()?;
     let id = super::convert::job_id(&request.job_id)?;

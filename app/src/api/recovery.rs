@@ -7,17 +7,17 @@ use ota_api::{
 };
 use server_fn::codec::GetUrl;
 
-use super::{GatewayClient, Rest, StrictJson};
+use super::{Rest, StrictJson};
 
 /// What can be gone back to.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "recovery", protocol = Rest<GetUrl>)]
+#[server(prefix = "/api/v1/ota", endpoint = "recovery", protocol = Rest<GetUrl>)]
 pub async fn get_recovery() -> ApiResult<Recovery> {
     let snapshot = super::context::request()?.ota.snapshot();
     Ok(ota_api::Reply::ok(super::convert::recovery(&snapshot), "Recovery options retrieved successfully"))
 }
 
 /// Makes the other slot, as it is, next.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "recovery/rollback", protocol = Rest<StrictJson>)]
+#[server(prefix = "/api/v1/ota", endpoint = "recovery/rollback", protocol = Rest<StrictJson>)]
 pub async fn rollback(#[server(flatten)] request: RollbackRequest) -> ApiResult<RollbackStarted> {
     let super::RequestContext { ota, actor, .. } = super::context::request()?;
     let order = super::convert::rollback_order(&request)?;
@@ -32,7 +32,7 @@ pub async fn rollback(#[server(flatten)] request: RollbackRequest) -> ApiResult<
 }
 
 /// Brings a version back into the inactive slot.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "recovery/restore", protocol = Rest<StrictJson>)]
+#[server(prefix = "/api/v1/ota", endpoint = "recovery/restore", protocol = Rest<StrictJson>)]
 pub async fn restore(#[server(flatten)] request: RestoreRequest) -> ApiResult<RestoreStarted> {
     let super::RequestContext { ota, actor, .. } = super::context::request()?;
     let order = super::convert::restore_order(request);

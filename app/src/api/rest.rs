@@ -8,6 +8,9 @@ use server_fn::{
 };
 use std::{future::Future, marker::PhantomData};
 
+#[cfg(feature = "hydrate")]
+use super::client::{exchange, misunderstood};
+
 /// Answers as JSON.
 pub type ReplyJson = Post<ReplyEncoding>;
 
@@ -31,7 +34,7 @@ impl<T: Serialize> Encodes<T> for ReplyEncoding {
 }
 
 impl<T: DeserializeOwned> Decodes<T> for ReplyEncoding {
-    type Error = serde_json::Error;
+    type Error = crate::json::Unreadable;
 
     fn decode(bytes: Bytes) -> Result<T, Self::Error> {
         crate::json::read(&bytes)
@@ -48,7 +51,8 @@ where
     Http<In, ReplyJson>: Protocol<I, O, C, S, ApiError>,
     C: Client<ApiError>,
     S: Server<ApiError>,
-    I: Send,
+    I: Serialize + Send,
+    O: DeserializeOwned,
 {
     const METHOD: http::Method = <Http<In, ReplyJson> as Protocol<I, O, C, S, ApiError>>::METHOD;
 
@@ -64,6 +68,15 @@ where
         async move { run.await.map_err(in_response) }
     }
 
+    #[cfg(feature = "hydrate")]
+    fn run_client(path: &str, input: I) -> impl Future<Output = Result<O, ApiError>> + Send {
+        let method = <Self as Protocol<I, O, C, S, ApiError>>::METHOD;
+        let sent = serde_json::to_value(&input).map(|arguments| exchange(&method, path, &arguments));
+        async move { crate::json::read(&sent.map_err(misunderstood)?.await?).map_err(misunderstood) }
+    }
+
+    /// The server calls its functions directly.
+    #[cfg(not(feature = "hydrate"))]
     fn run_client(path: &str, input: I) -> impl Future<Output = Result<O, ApiError>> + Send {
         <Http<In, ReplyJson> as Protocol<I, O, C, S, ApiError>>::run_client(path, input)
     }

@@ -7,10 +7,10 @@ use ota_api::{
 };
 use server_fn::codec::GetUrl;
 
-use super::{GatewayClient, Rest, StrictJson};
+use super::{Rest, StrictJson};
 
 /// Whether the machine beside the gateway allows an update, and why not.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "safety", protocol = Rest<GetUrl>)]
+#[server(prefix = "/api/v1/ota", endpoint = "safety", protocol = Rest<GetUrl>)]
 pub async fn get_safety() -> ApiResult<Safety> {
     let snapshot = super::context::request()?.ota.snapshot();
     let data = super::convert::safety(&snapshot, jiff::Timestamp::now());
@@ -18,7 +18,7 @@ pub async fn get_safety() -> ApiResult<Safety> {
 }
 
 /// Overrides constraints for one operation, or ends that. Enabling is an administrator's and needs the PIN.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "safety/override", protocol = Rest<StrictJson>)]
+#[server(prefix = "/api/v1/ota", endpoint = "safety/override", protocol = Rest<StrictJson>)]
 pub async fn override_safety(#[server(flatten)] request: OverrideRequest) -> ApiResult<OverrideState> {
     let super::RequestContext { ota, actor, role, .. } = super::context::request()?;
     let enable = request.enable;

@@ -4,10 +4,10 @@ use leptos::server;
 use ota_api::{ApiResult, Settings};
 use server_fn::codec::GetUrl;
 
-use super::{GatewayClient, Rest};
+use super::Rest;
 
 /// The update settings.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "settings", protocol = Rest<GetUrl>)]
+#[server(prefix = "/api/v1/ota", endpoint = "settings", protocol = Rest<GetUrl>)]
 pub async fn get_settings() -> ApiResult<Settings> {
     let snapshot = super::context::request()?.ota.snapshot();
     let settings = Settings::clone(&snapshot.settings);

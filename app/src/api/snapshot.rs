@@ -6,10 +6,10 @@ use ota_api::{
     snapshot::{DeleteSnapshotRequest, SnapshotDeleted, SnapshotRequest, SnapshotStarted},
 };
 
-use super::{GatewayClient, Rest, StrictJson};
+use super::{Rest, StrictJson};
 
 /// Starts taking a snapshot.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "snapshot", protocol = Rest<StrictJson>)]
+#[server(prefix = "/api/v1/ota", endpoint = "snapshot", protocol = Rest<StrictJson>)]
 pub async fn create_snapshot(#[server(flatten)] request: SnapshotRequest) -> ApiResult<SnapshotStarted> {
     let super::RequestContext { ota, actor, .. } = super::context::request()?;
     let command = super::convert::snapshot_command(request);
@@ -18,7 +18,7 @@ pub async fn create_snapshot(#[server(flatten)] request: SnapshotRequest) -> Api
 }
 
 /// Removes a snapshot.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "snapshot/delete", protocol = Rest<StrictJson>)]
+#[server(prefix = "/api/v1/ota", endpoint = "snapshot/delete", protocol = Rest<StrictJson>)]
 pub async fn delete_snapshot(
     #[server(flatten)] request: DeleteSnapshotRequest,
 ) -> ApiResult<SnapshotDeleted> {

@@ -7,17 +7,17 @@ use ota_api::{
 };
 use server_fn::codec::GetUrl;
 
-use super::{GatewayClient, Rest, StrictJson};
+use super::{Rest, StrictJson};
 
 /// The gateway, its slots and what the boot loader does next.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "status", protocol = Rest<GetUrl>)]
+#[server(prefix = "/api/v1/ota", endpoint = "status", protocol = Rest<GetUrl>)]
 pub async fn get_status() -> ApiResult<Status> {
     let snapshot = super::context::request()?.ota.snapshot();
     Ok(ota_api::Reply::ok(super::convert::status(&snapshot), "Gateway status retrieved successfully"))
 }
 
 /// Restarts the gateway, as soon as the machine beside it allows.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "reboot", protocol = Rest<StrictJson>)]
+#[server(prefix = "/api/v1/ota", endpoint = "reboot", protocol = Rest<StrictJson>)]
 pub async fn order_reboot(reason: String) -> ApiResult<RebootStarted> {
     let request = super::context::request()?;
     let reason = super::convert::reason(&reason)?;

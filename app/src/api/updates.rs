@@ -7,17 +7,17 @@ use ota_api::{
 };
 use server_fn::codec::GetUrl;
 
-use super::{GatewayClient, Rest, StrictJson};
+use super::{Rest, StrictJson};
 
 /// The releases that are newer than the running system.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "updates", protocol = Rest<GetUrl>)]
+#[server(prefix = "/api/v1/ota", endpoint = "updates", protocol = Rest<GetUrl>)]
 pub async fn get_updates() -> ApiResult<Updates> {
     let snapshot = super::context::request()?.ota.snapshot();
     Ok(ota_api::Reply::ok(super::convert::updates(&snapshot), "Available updates retrieved successfully"))
 }
 
 /// Asks the repository for updates.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "check-updates", protocol = Rest<StrictJson>)]
+#[server(prefix = "/api/v1/ota", endpoint = "check-updates", protocol = Rest<StrictJson>)]
 pub async fn check_updates(
     #[server(default)] force: bool,
     #[server(default)] background: bool,
@@ -30,7 +30,7 @@ pub async fn check_updates(
 }
 
 /// Starts the download of an update; with `install_after` also what follows it.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "download", protocol = Rest<StrictJson>)]
+#[server(prefix = "/api/v1/ota", endpoint = "download", protocol = Rest<StrictJson>)]
 pub async fn start_download(#[server(flatten)] request: DownloadRequest) -> ApiResult<DownloadStarted> {
     let super::RequestContext { ota, actor, .. } = super::context::request()?;
     let order = super::convert::download_order(request)?;

@@ -7,17 +7,17 @@ use ota_api::{
 };
 use server_fn::codec::GetUrl;
 
-use super::{GatewayClient, Rest, StrictJson};
+use super::{Rest, StrictJson};
 
 /// The verified images, and the room for more.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "upload", protocol = Rest<GetUrl>)]
+#[server(prefix = "/api/v1/ota", endpoint = "upload", protocol = Rest<GetUrl>)]
 pub async fn get_uploads() -> ApiResult<Uploads> {
     let snapshot = super::context::request()?.ota.snapshot();
     Ok(ota_api::Reply::ok(super::convert::uploads(&snapshot), "Uploaded images retrieved successfully"))
 }
 
 /// Puts a verified image into the inactive slot.
-#[server(client = GatewayClient, prefix = "/api/v1/ota", endpoint = "upload/deploy", protocol = Rest<StrictJson>)]
+#[server(prefix = "/api/v1/ota", endpoint = "upload/deploy", protocol = Rest<StrictJson>)]
 pub async fn deploy(#[server(flatten)] request: DeployRequest) -> ApiResult<DeployStarted> {
     let super::RequestContext { ota, actor, .. } = super::context::request()?;
     let order = super::convert::deploy_order(request)?;

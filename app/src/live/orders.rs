@@ -104,7 +104,7 @@ pub fn perform(live: Live, order: Order) {
         live.check.update(|check| check.running = true);
     }
     spawn_local(async move {
-        let result = send(&order).await;
+        let result = send(order.clone()).await;
         live.ordering.set(false);
         match result {
             Ok(done) => show_success(live, &order, done),
@@ -115,38 +115,39 @@ pub fn perform(live: Live, order: Order) {
     });
 }
 
-async fn send(order: &Order) -> Result<String, ApiError> {
-    match order.clone() {
-        Order::Check => api::check_updates(true, false).await.map(|r| r.message),
+fn send(order: Order) -> api::Answer {
+    match order {
+        Order::Check => api::order(&api::CheckUpdates { force: true, background: false }),
         Order::InstallUpdate { id, version, snapshot } => {
             let request = DownloadRequest { create_snapshot: snapshot, ..download(id, version, true) };
-            api::start_download(request).await.map(|r| r.message)
+            api::order(&api::StartDownload { request })
         }
         Order::DownloadUpdate { id, version } => {
-            api::start_download(download(id, version, false)).await.map(|r| r.message)
+            let request = download(id, version, false);
+            api::order(&api::StartDownload { request })
         }
         Order::InstallDownloaded { job_id, reboot_after, snapshot, .. } => {
             let strategy = Strategy::Seamless;
             let request = InstallRequest { job_id, strategy, reboot_after, create_snapshot: snapshot };
-            api::install(request).await.map(|r| r.message)
+            api::order(&api::Install { request })
         }
         Order::Cancel { job_id, .. } => {
-            api::cancel(CancelRequest { job_id, reason: text::CANCEL_REASON.to_owned() })
-                .await
-                .map(|r| r.message)
+            let request = CancelRequest { job_id, reason: text::CANCEL_REASON.to_owned() };
+            api::order(&api::Cancel { request })
         }
-        Order::Restart { .. } => api::order_reboot(text::RESTART_REASON.to_owned()).await.map(|r| r.message),
+        Order::Restart { .. } => api::order(&api::OrderReboot { reason: text::RESTART_REASON.to_owned() }),
         Order::EndOverride => {
             let reason = overriding::END_REASON.to_owned();
             let request = OverrideRequest { enable: false, pin: None, reason, constraints: None };
-            api::override_safety(request).await.map(|r| r.message)
+            api::order(&api::OverrideSafety { request })
         }
         Order::TakeSnapshot { name } => {
             let request = SnapshotRequest { name, description: String::new(), partition: None };
-            api::create_snapshot(request).await.map(|r| r.message)
+            api::order(&api::CreateSnapshot { request })
         }
         Order::DeleteSnapshot { id, .. } => {
-            api::delete_snapshot(DeleteSnapshotRequest { snapshot_id: id }).await.map(|r| r.message)
+            let request = DeleteSnapshotRequest { snapshot_id: id };
+            api::order(&api::DeleteSnapshot { request })
         }
         Order::Restore { version, snapshot } => {
             let request = RestoreRequest {
@@ -155,11 +156,12 @@ async fn send(order: &Order) -> Result<String, ApiError> {
                 snapshot_id: snapshot,
                 reboot_after: false,
             };
-            api::restore(request).await.map(|r| r.message)
+            api::order(&api::Restore { request })
         }
         Order::Rollback { to, reason, .. } => {
             let action = if to == SlotId::A { "rollback_to_a" } else { "rollback_to_b" }.to_owned();
-            api::rollback(RollbackRequest { action, reason }).await.map(|r| r.message)
+            let request = RollbackRequest { action, reason };
+            api::order(&api::Rollback { request })
         }
         Order::Deploy { name, checksum, reboot_after, snapshot, .. } => {
             let request = DeployRequest {
@@ -170,7 +172,7 @@ async fn send(order: &Order) -> Result<String, ApiError> {
                 reboot_after,
                 create_snapshot: snapshot,
             };
-            api::deploy(request).await.map(|r| r.message)
+            api::order(&api::Deploy { request })
         }
     }
 }

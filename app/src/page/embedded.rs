@@ -32,8 +32,8 @@ impl Embedded {
     ///
     /// # Errors
     /// When an attribute is missing or is not what the server writes.
-    pub fn read(attribute: impl Fn(&str) -> Option<String>) -> Result<PageData, serde_json::Error> {
-        fn part<T: DeserializeOwned>(text: Option<String>) -> Result<T, serde_json::Error> {
+    pub fn read(attribute: impl Fn(&str) -> Option<String>) -> Result<PageData, json::Unreadable> {
+        fn part<T: DeserializeOwned>(text: Option<String>) -> Result<T, json::Unreadable> {
             json::read(text.unwrap_or_default().as_bytes())
         }
         Ok(PageData {

@@ -10,7 +10,7 @@ use ota_api::{
 use crate::{
     live::{AuditList, Live, read_audit},
     strings::{audit as t, words},
-    ui::{STARTING_ID, flag, text},
+    ui::{STARTING_ID, TableHead, flag, happened, press, text, typed},
 };
 
 const COLUMNS: [&str; 6] = [t::TIME, t::WHO, t::FROM, t::WHAT, t::WHY, t::RESULT];
@@ -25,14 +25,14 @@ pub fn AuditLog(live: Live) -> impl IntoView {
             read_audit(live, false);
         }
     });
-    let toggle = move |_| {
+    let toggle = move || {
         if details.get_untracked().is_some_and(|details| details.open()) {
             read_audit(live, false);
         }
     };
     (live.role() >= Role::Operator).then(|| {
         view! {
-            <details class="card audit" id="audit" node_ref=details on:toggle=toggle>
+            <details class="card audit" id="audit" node_ref=details on:toggle=happened(toggle)>
                 <summary>{t::TITLE}</summary>
                 <Filter live/>
                 <p class="audit-told" role="status">{text(move || live.audit.with(told))}</p>
@@ -42,7 +42,7 @@ pub fn AuditLog(live: Live) -> impl IntoView {
                     class="button"
                     hidden=flag(move || live.audit.with(|list| list.next_before.is_none()))
                     disabled=flag(move || live.audit.with(|list| list.reading))
-                    on:click=move |_| read_audit(live, true)
+                    on:click=press(move || read_audit(live, true))
                 >
                     {t::OLDER}
                 </button>
@@ -69,7 +69,7 @@ fn Filter(live: Live) -> impl IntoView {
                 <select
                     disabled=starting()
                     aria-describedby=described()
-                    on:change=move |event| choose(|list, value| list.action = value, event_target_value(&event))
+                    on:change=typed(move |value| choose(|list, chosen| list.action = chosen, value))
                 >
                     <option value="">{t::ALL_ACTIONS}</option>
                     {options.into_iter().collect_view()}
@@ -82,7 +82,7 @@ fn Filter(live: Live) -> impl IntoView {
                     autocomplete="off"
                     disabled=starting()
                     aria-describedby=described()
-                    on:change=move |event| choose(|list, value| list.actor = value, event_target_value(&event))
+                    on:change=typed(move |value| choose(|list, chosen| list.actor = chosen, value))
                 />
             </label>
             <a class="button" href=routes::AUDIT_EXPORT download="">{t::EXPORT}</a>
@@ -94,12 +94,7 @@ fn Filter(live: Live) -> impl IntoView {
 fn Records(live: Live) -> impl IntoView {
     view! {
         <table class="stack" role="table" hidden=flag(move || live.audit.with(|list| list.records.is_empty()))>
-            <caption class="visually-hidden">{t::CAPTION}</caption>
-            <thead role="rowgroup">
-                <tr role="row">
-                    {COLUMNS.map(|name| view! { <th role="columnheader" scope="col">{name}</th> }).into_iter().collect_view()}
-                </tr>
-            </thead>
+            <TableHead caption=t::CAPTION columns=&COLUMNS/>
             <tbody role="rowgroup">{move || live.audit.with(|list| list.records.iter().map(row).collect_view())}</tbody>
         </table>
     }

@@ -10,7 +10,7 @@ use crate::{
     live::{Live, Order, ask},
     rules,
     strings::{recovery as t, words},
-    ui::{ActionButton, Fact, Section, StateWord, Why, flag, text, word},
+    ui::{ActionButton, Fact, Section, StateWord, TableHead, Why, flag, text, word},
 };
 
 /// The table's columns.
@@ -115,12 +115,7 @@ fn Sources(live: Live) -> impl IntoView {
         <h3>{t::RESTORE}</h3>
         <p class="empty" hidden=flag(move || !none())>{t::NOTHING}</p>
         <table class="stack" role="table" hidden=flag(none)>
-            <caption class="visually-hidden">{t::SOURCES}</caption>
-            <thead role="rowgroup">
-                <tr role="row">
-                    {COLUMNS.map(|name| view! { <th role="columnheader" scope="col">{name}</th> }).into_iter().collect_view()}
-                </tr>
-            </thead>
+            <TableHead caption=t::SOURCES columns=&COLUMNS/>
             <tbody role="rowgroup">{rows}</tbody>
         </table>
     }

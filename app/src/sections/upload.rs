@@ -7,7 +7,7 @@ use crate::{
     live::{Live, Order, Upload, ask, cancel_upload, choose_file, start_upload},
     rules,
     strings::{upload as t, words},
-    ui::{ActionButton, Fact, STARTING_ID, Section, Why, flag, text, word},
+    ui::{ActionButton, Fact, STARTING_ID, Section, TableHead, Why, flag, press, text, typed, word},
 };
 
 /// The table's columns.
@@ -52,7 +52,7 @@ fn Form(live: Live) -> impl IntoView {
                     accept=".raucb,.img"
                     disabled=flag(move || !live.ready.get() || !idle())
                     aria-describedby=described
-                    on:change=move |event| choose_file(live, event_target_value(&event))
+                    on:change=typed(move |value| choose_file(live, value))
                 />
             </label>
             <label class="asked">
@@ -63,7 +63,7 @@ fn Form(live: Live) -> impl IntoView {
                     autocomplete="off"
                     disabled=flag(move || !live.ready.get())
                     aria-describedby=described
-                    on:input=move |event| live.upload.update(|u| u.label = event_target_value(&event))
+                    on:input=typed(move |value| live.upload.update(|u| u.label = value))
                 />
             </label>
             <div class="action">
@@ -80,7 +80,7 @@ fn Form(live: Live) -> impl IntoView {
             <div class="gauge bar" hidden=flag(idle)>
                 <p><span>{t::PROGRESS}</span>" "<span>{of(sent)}</span></p>
                 <progress max="100" value=of(|u| percent(u).to_string()) aria-label=t::PROGRESS></progress>
-                <button type="button" class="button" on:click=move |_| cancel_upload(live)>{t::CANCEL}</button>
+                <button type="button" class="button" on:click=press(move || cancel_upload(live))>{t::CANCEL}</button>
             </div>
             <p
                 class="alert"
@@ -118,12 +118,7 @@ fn Images(live: Live) -> impl IntoView {
         <h3>{t::VERIFIED}</h3>
         <p class="empty" hidden=flag(move || !none())>{t::NONE}</p>
         <table class="stack images" role="table" hidden=flag(none)>
-            <caption class="visually-hidden">{t::VERIFIED}</caption>
-            <thead role="rowgroup">
-                <tr role="row">
-                    {COLUMNS.map(|name| view! { <th role="columnheader" scope="col">{name}</th> }).into_iter().collect_view()}
-                </tr>
-            </thead>
+            <TableHead caption=t::VERIFIED columns=&COLUMNS/>
             <tbody role="rowgroup">{rows}</tbody>
         </table>
     }

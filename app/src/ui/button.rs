@@ -2,16 +2,24 @@
 
 use leptos::prelude::*;
 
-use super::{Word, flag, text};
+use super::{Press, Word, flag, press, text};
 use crate::{live::Live, rules::Refusal};
+use std::sync::Arc;
+
+/// Why it cannot be pressed now.
+type Reason = Arc<dyn Fn() -> Refusal + Send + Sync>;
 
 /// Id of the line that is visible until the page answers to clicks.
 pub const STARTING_ID: &str = "page-starting";
 
 /// The visible reason of a disabled button; buttons name it by `id`.
 #[component]
-pub fn Why(id: String, reason: impl Fn() -> Refusal + Clone + Send + 'static) -> impl IntoView {
-    let none = reason.clone();
+pub fn Why(id: String, reason: impl Fn() -> Refusal + Send + Sync + 'static) -> impl IntoView {
+    why(id, Arc::new(reason))
+}
+
+fn why(id: String, reason: Reason) -> impl IntoView {
+    let none = Arc::clone(&reason);
     view! {
         <p class="why" id=id hidden=flag(move || none().is_none())>{text(move || reason().unwrap_or_default())}</p>
     }
@@ -26,11 +34,24 @@ pub fn ActionButton(
     #[prop(optional)]
     about: String,
     described_by: String,
-    reason: impl Fn() -> Refusal + Clone + Send + 'static,
+    reason: impl Fn() -> Refusal + Send + Sync + 'static,
     #[prop(optional)] class: &'static str,
-    press: impl Fn() + 'static,
+    #[prop(name = "press")] act: impl Fn() + 'static,
 ) -> impl IntoView {
-    let refused = reason.clone();
+    button(live, label, about, described_by, Arc::new(reason), class, press(act))
+}
+
+/// The button itself, once for all that it does.
+fn button(
+    live: Live,
+    label: Word,
+    about: String,
+    described_by: String,
+    reason: Reason,
+    class: &'static str,
+    press: Press,
+) -> impl IntoView {
+    let refused = Arc::clone(&reason);
     let described: Box<dyn Fn() -> Option<String> + Send> =
         Box::new(move || match (live.ready.get(), reason().is_some()) {
             (false, _) => Some(STARTING_ID.to_owned()),
@@ -38,14 +59,13 @@ pub fn ActionButton(
             (true, false) => None,
         });
     let disabled = flag(move || !live.ready.get() || refused().is_some());
-    let press: Box<dyn Fn()> = Box::new(press);
     view! {
         <button
             type="button"
             class=format!("button {class}")
             disabled=disabled
             aria-describedby=described
-            on:click=move |_| press()
+            on:click=press
         >
             {label}
             <span class="visually-hidden">" "{about}</span>

@@ -2,7 +2,7 @@
 
 use leptos::{html, prelude::*};
 
-use super::{flag, text, word};
+use super::{flag, happened, press, text, ticked, typed, word};
 use crate::{
     live::{Live, Order, perform},
     strings::questions::{NAME, Question, RESTART_CHOICE, SNAPSHOT_CHOICE, question},
@@ -29,7 +29,7 @@ pub fn ConfirmDialog(live: Live) -> impl IntoView {
     };
     let part =
         move |read: fn(&Question) -> String| text(move || asked().as_ref().map(read).unwrap_or_default());
-    let confirm = move |_| {
+    let confirm = move || {
         if let Some(order) = live.question.peek(Option::clone) {
             live.question.set(None);
             perform(live, with_choices(live, order));
@@ -44,7 +44,7 @@ pub fn ConfirmDialog(live: Live) -> impl IntoView {
             class="dialog"
             node_ref=dialog
             aria-labelledby="question-title"
-            on:close=move |_| live.question.set(None)
+            on:close=happened(move || live.question.set(None))
         >
             <h2 id="question-title">{part(|q| q.title.clone())}</h2>
             <dl class="facts">{move || asked().as_ref().map(facts)}</dl>
@@ -53,7 +53,7 @@ pub fn ConfirmDialog(live: Live) -> impl IntoView {
                 <input
                     type="checkbox"
                     prop:checked=flag(move || live.restart_after.get())
-                    on:change=move |event| live.restart_after.set(event_target_checked(&event))
+                    on:change=ticked(move |on| live.restart_after.set(on))
                 />
                 {RESTART_CHOICE}
             </label>
@@ -61,7 +61,7 @@ pub fn ConfirmDialog(live: Live) -> impl IntoView {
                 <input
                     type="checkbox"
                     prop:checked=flag(move || live.snapshot_first.get())
-                    on:change=move |event| live.snapshot_first.set(event_target_checked(&event))
+                    on:change=ticked(move |on| live.snapshot_first.set(on))
                 />
                 {SNAPSHOT_CHOICE}
             </label>
@@ -72,14 +72,14 @@ pub fn ConfirmDialog(live: Live) -> impl IntoView {
                     maxlength=word(move || if asked().is_some_and(|q| q.asks_for == Some(NAME)) { "64" } else { "500" })
                     autocomplete="off"
                     prop:value=text(move || live.input.get())
-                    on:input=move |event| live.input.set(event_target_value(&event))
+                    on:input=typed(move |value| live.input.set(value))
                 />
             </label>
             <div class="actions end">
-                <button type="button" class="button" on:click=move |_| live.question.set(None)>
+                <button type="button" class="button" on:click=press(move || live.question.set(None))>
                     {part(|q| q.refuse.to_owned())}
                 </button>
-                <button type="button" class="button primary" disabled=flag(untyped) on:click=confirm>
+                <button type="button" class="button primary" disabled=flag(untyped) on:click=press(confirm)>
                     {part(|q| q.confirm.to_owned())}
                 </button>
             </div>

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{Tone, flag, text, word};
+use super::{Tone, flag, press, text, word};
 use crate::{live::Live, strings};
 
 /// The outcome of the last order, until it is dismissed or the next one is given.
@@ -17,7 +17,7 @@ pub fn Messages(live: Live) -> impl IntoView {
                     <p>{message.text}</p>
                     <ul>{message.items.into_iter().map(|item| view! { <li>{item}</li> }).collect_view()}</ul>
                 </div>
-                <button type="button" class="button quiet" on:click=move |_| live.message.set(None)>
+                <button type="button" class="button quiet" on:click=press(move || live.message.set(None))>
                     {strings::DISMISS}
                 </button>
             })}

@@ -3,7 +3,10 @@
 //! What changes on the page is a boxed closure of one of few types. Each closure type of its own would bring the browser
 //! its own copy of the code that renders it.
 
-use leptos::prelude::*;
+use leptos::{
+    ev::{Event, MouseEvent},
+    prelude::*,
+};
 
 use super::Tone;
 use crate::strings;
@@ -14,6 +17,29 @@ pub type Text = Box<dyn Fn() -> String + Send>;
 pub type Flag = Box<dyn Fn() -> bool + Send>;
 /// A word that follows the state.
 pub type Word = Box<dyn Fn() -> &'static str + Send>;
+
+/// What a click does.
+pub type Press = Box<dyn FnMut(MouseEvent)>;
+/// What happens when something else has happened to an element.
+pub type Handler = Box<dyn FnMut(Event)>;
+
+pub fn press(mut act: impl FnMut() + 'static) -> Press {
+    Box::new(move |_| act())
+}
+
+/// With the text of the field that it happened to.
+pub fn typed(mut act: impl FnMut(String) + 'static) -> Handler {
+    Box::new(move |event| act(event_target_value(&event)))
+}
+
+/// With whether the box is ticked now.
+pub fn ticked(mut act: impl FnMut(bool) + 'static) -> Handler {
+    Box::new(move |event| act(event_target_checked(&event)))
+}
+
+pub fn happened(mut act: impl FnMut() + 'static) -> Handler {
+    Box::new(move |_| act())
+}
 
 pub fn text(read: impl Fn() -> String + Send + 'static) -> Text {
     Box::new(read)
@@ -44,6 +70,18 @@ pub fn Section<C: IntoView + 'static>(index: usize, children: TypedChildren<C>) 
 #[component]
 pub fn Fact(label: &'static str, value: Text) -> impl IntoView {
     view! { <div class="fact"><dt>{label}</dt><dd>{value}</dd></div> }
+}
+
+/// What a table is called, for those who hear it, and the names of its columns.
+#[component]
+pub fn TableHead(caption: &'static str, columns: &'static [&'static str]) -> impl IntoView {
+    let names = columns.iter().map(|name| view! { <th role="columnheader" scope="col">{*name}</th> });
+    view! {
+        <caption class="visually-hidden">{caption}</caption>
+        <thead role="rowgroup">
+            <tr role="row">{names.collect_view()}</tr>
+        </thead>
+    }
 }
 
 /// A word for a state, with a mark whose shape and colour say the same.

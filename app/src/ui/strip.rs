@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{OverrideBanner, StateWord, Tone, button::STARTING_ID, flag, text, word};
+use super::{OverrideBanner, StateWord, Tone, button::STARTING_ID, flag, press, text, word};
 use crate::{
     live::{Link, Live, Restart},
     strings::{self, words},
@@ -50,14 +50,14 @@ fn ConnectionBanner(live: Live) -> impl IntoView {
             hidden=flag(move || told().is_none())
         >
             <p>{text(move || told().map(|t| t.0).unwrap_or_default())}</p>
-            <button type="button" class="button quiet" hidden=flag(move || !lost()) on:click=move |_| live.try_now()>
+            <button type="button" class="button quiet" hidden=flag(move || !lost()) on:click=press(move || live.try_now())>
                 {strings::TRY_NOW}
             </button>
             <button
                 type="button"
                 class="button quiet"
                 hidden=flag(move || lost() || !returned())
-                on:click=move |_| live.restart.set(Restart::None)
+                on:click=press(move || live.restart.set(Restart::None))
             >
                 {strings::DISMISS}
             </button>

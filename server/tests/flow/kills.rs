@@ -4,7 +4,7 @@ use crate::gateway::Gateway;
 use crate::moments::Moments;
 use ota_publish::{faults::Fault, image::Content, release::Release};
 use serde_json::{Value, json};
-use std::{cell::Cell, time::Duration};
+use std::cell::Cell;
 
 /// What was shown of the whole way never goes back, however often the process was killed.
 #[derive(Default)]

@@ -8,7 +8,6 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 fn published(gateway: &Gateway, version: &str) -> Vec<u8> {
     let targets = fs::read_dir(gateway.site.path("repository/targets")).unwrap();

@@ -6,13 +6,13 @@ use ota_api::monitor::LogLine;
 use crate::{
     live::{Live, Wanted, want},
     strings::{monitor as t, words},
-    ui::flag,
+    ui::{flag, typed},
 };
 
 #[component]
 pub fn ActivityLog(live: Live) -> impl IntoView {
-    let choose = move |event| {
-        live.log_level.set(event_target_value(&event));
+    let choose = move |level| {
+        live.log_level.set(level);
         want(live, Wanted::LOGS);
     };
     let options = t::LEVELS.map(|(value, name)| view! { <option value=value>{name}</option> });
@@ -22,7 +22,7 @@ pub fn ActivityLog(live: Live) -> impl IntoView {
                 <h3 id="log-heading">{t::LOG}</h3>
                 <label>
                     <span>{t::LEVEL}</span>" "
-                    <select on:change=choose disabled=flag(move || !live.ready.get())>{options.into_iter().collect_view()}</select>
+                    <select on:change=typed(choose) disabled=flag(move || !live.ready.get())>{options.into_iter().collect_view()}</select>
                 </label>
             </header>
             <p class="empty" hidden=flag(move || live.logs.with(|l| !l.is_empty()))>{t::NO_LOG}</p>

@@ -5,107 +5,78 @@ use ota_api::{ErrorCode, safety::OverrideRequest};
 
 use crate::{
     api,
-    live::{Live, Message, Wanted, want},
+    live::{Live, Message, OverrideForm, Wanted, want},
     strings::{overriding as t, words},
-    ui::{Tone, flag, text},
+    ui::{Tone, flag, happened, press, text, ticked, typed},
 };
 
 /// Characters that the gateway asks of a reason.
 const SHORTEST_REASON: usize = 10;
 
-/// What is being typed.
-#[derive(Clone, Copy)]
-struct Form {
-    chosen: RwSignal<Vec<String>>,
-    pin: RwSignal<String>,
-    reason: RwSignal<String>,
-    /// What the gateway said to the last try.
-    complaint: RwSignal<String>,
-    sending: RwSignal<bool>,
+/// What blocks now is chosen to begin with; a request that waits for its second person is repeated.
+fn begin(live: Live) {
+    let chosen = live.safety.peek(words::worth_overriding);
+    live.override_form.set(OverrideForm { chosen, ..OverrideForm::default() });
 }
 
-impl Form {
-    fn new() -> Self {
-        Self {
-            chosen: RwSignal::default(),
-            pin: RwSignal::default(),
-            reason: RwSignal::default(),
-            complaint: RwSignal::default(),
-            sending: RwSignal::default(),
-        }
+/// Why it cannot be sent now: what is still missing, as a sentence.
+fn refusal(form: &OverrideForm) -> Option<&'static str> {
+    if form.sending {
+        Some(t::SENDING)
+    } else if form.chosen.is_empty() {
+        Some(t::CHOOSE)
+    } else if form.reason.trim().chars().count() < SHORTEST_REASON {
+        Some(t::SAY_WHY)
+    } else {
+        form.pin.is_empty().then_some(t::ENTER_PIN)
     }
+}
 
-    /// What blocks now is chosen to begin with; a request that waits for its second person is repeated.
-    fn begin(self, live: Live) {
-        self.chosen.set(live.safety.peek(words::worth_overriding));
-        self.pin.set(String::new());
-        self.reason.set(String::new());
-        self.complaint.set(String::new());
-    }
-
-    /// What is still missing, as a sentence.
-    fn missing(self) -> Option<&'static str> {
-        if self.chosen.with(Vec::is_empty) {
-            return Some(t::CHOOSE);
-        }
-        if self.reason.with(|reason| reason.trim().chars().count() < SHORTEST_REASON) {
-            return Some(t::SAY_WHY);
-        }
-        self.pin.with(String::is_empty).then_some(t::ENTER_PIN)
-    }
-
-    /// Why it cannot be sent now.
-    fn refusal(self) -> Option<&'static str> {
-        if self.sending.get() { Some(t::SENDING) } else { self.missing() }
-    }
-
-    fn choose(self, name: &str, on: bool) {
-        self.chosen.update(|chosen| {
-            chosen.retain(|other| other != name);
-            if on {
-                chosen.push(name.to_owned());
-            }
-        });
+fn choose(form: &mut OverrideForm, name: &str, on: bool) {
+    form.chosen.retain(|other| other != name);
+    if on {
+        form.chosen.push(name.to_owned());
     }
 }
 
 #[component]
-pub fn OverrideDialog(live: Live, open: RwSignal<bool>) -> impl IntoView {
+pub fn OverrideDialog(live: Live) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
-    let form = Form::new();
+    let form = live.override_form;
     Effect::new(move |_| {
         let Some(dialog) = dialog.get() else { return };
-        if open.get() {
-            form.begin(live);
+        if live.overriding.get() {
+            begin(live);
             _ = dialog.show_modal();
         } else {
-            form.pin.set(String::new());
+            form.update(|form| form.pin.clear());
             dialog.close();
         }
     });
-    let refuse = move || form.refusal().is_some();
+    let close = move || live.overriding.set(false);
+    let refuse = move || form.with(|form| refusal(form).is_some());
     let names = ["crane_motion", "acs_collision", "ups_battery", "network", "system_load"];
     view! {
-        <dialog class="dialog" node_ref=dialog aria-labelledby="override-title" on:close=move |_| open.set(false)>
+        <dialog class="dialog" node_ref=dialog aria-labelledby="override-title" on:close=happened(close)>
             <form class="form" on:submit=move |event| {
                 event.prevent_default();
                 if !refuse() {
-                    send(live, form, open);
+                    send(live);
                 }
             }>
                 <h2 id="override-title">{t::TITLE}</h2>
                 <p class="warning">{t::WARNING}</p>
                 <fieldset>
                     <legend>{t::CONSTRAINTS}</legend>
-                    {names.map(|name| view! { <Choice live form name/> }).into_iter().collect_view()}
+                    {names.map(|name| view! { <Choice live name/> }).into_iter().collect_view()}
                 </fieldset>
                 <label class="field" for="override-reason">{t::REASON}</label>
                 <textarea
                     id="override-reason"
                     rows="2"
                     maxlength="500"
-                    prop:value=text(move || form.reason.get())
-                    on:input=move |event| form.reason.set(event_target_value(&event))
+                    prop:value=text(move || form.with(|form| form.reason.clone()))
+                    on:input=typed(move |value| form.update(|form| form.reason = value))
                 ></textarea>
                 <label class="field" for="override-pin">{t::PIN}</label>
                 <input
@@ -114,13 +85,13 @@ pub fn OverrideDialog(live: Live, open: RwSignal<bool>) -> impl IntoView {
                     inputmode="numeric"
                     autocomplete="off"
                     maxlength="32"
-                    prop:value=text(move || form.pin.get())
-                    on:input=move |event| form.pin.set(event_target_value(&event))
+                    prop:value=text(move || form.with(|form| form.pin.clone()))
+                    on:input=typed(move |value| form.update(|form| form.pin = value))
                 />
-                <p class="complaint" role="alert">{text(move || form.complaint.get())}</p>
-                <p class="why" id="override-missing">{text(move || form.refusal().unwrap_or_default().to_owned())}</p>
+                <p class="complaint" role="alert">{text(move || form.with(|form| form.complaint.clone()))}</p>
+                <p class="why" id="override-missing">{text(move || form.with(refusal).unwrap_or_default().to_owned())}</p>
                 <div class="actions end">
-                    <button type="button" class="button" on:click=move |_| open.set(false)>{t::KEEP}</button>
+                    <button type="button" class="button" on:click=press(close)>{t::KEEP}</button>
                     <button
                         type="submit"
                         class="button danger"
@@ -137,7 +108,8 @@ pub fn OverrideDialog(live: Live, open: RwSignal<bool>) -> impl IntoView {
 
 /// A constraint that may be chosen, with how it stands.
 #[component]
-fn Choice(live: Live, form: Form, name: &'static str) -> impl IntoView {
+fn Choice(live: Live, name: &'static str) -> impl IntoView {
+    let form = live.override_form;
     let offered = move || live.safety.with(|s| s.overridable.iter().any(|other| other == name));
     let state = move || {
         live.safety.with(|s| {
@@ -150,8 +122,8 @@ fn Choice(live: Live, form: Form, name: &'static str) -> impl IntoView {
             <input
                 type="checkbox"
                 disabled=flag(move || !offered())
-                prop:checked=flag(move || form.chosen.with(|chosen| chosen.iter().any(|other| other == name)))
-                on:change=move |event| form.choose(name, event_target_checked(&event))
+                prop:checked=flag(move || form.with(|form| form.chosen.iter().any(|other| other == name)))
+                on:change=ticked(move |on| form.update(|form| choose(form, name, on)))
             />
             <span>
                 {words::constraint_title(name)}" "
@@ -161,32 +133,32 @@ fn Choice(live: Live, form: Form, name: &'static str) -> impl IntoView {
     }
 }
 
-fn send(live: Live, form: Form, open: RwSignal<bool>) {
-    form.sending.set(true);
-    form.complaint.set(String::new());
-    let request = OverrideRequest {
+fn send(live: Live) {
+    let form = live.override_form;
+    form.update(|form| {
+        form.sending = true;
+        form.complaint.clear();
+    });
+    let request = form.peek(|form| OverrideRequest {
         enable: true,
-        pin: Some(form.pin.get_untracked()),
-        reason: form.reason.get_untracked(),
-        constraints: Some(form.chosen.get_untracked()),
-    };
+        pin: Some(form.pin.clone()),
+        reason: form.reason.clone(),
+        constraints: Some(form.chosen.clone()),
+    });
     spawn_local(async move {
-        let answer = api::override_safety(request).await;
-        form.sending.set(false);
-        form.pin.set(String::new());
+        let answer = api::order(&api::OverrideSafety { request }).await;
+        form.update(|form| {
+            form.sending = false;
+            form.pin.clear();
+        });
         match answer {
-            Ok(reply) => {
-                open.set(false);
-                let tone = Tone::Warn;
-                live.message.set(Some(Message {
-                    tone,
-                    title: t::DONE,
-                    text: reply.message,
-                    items: Vec::new(),
-                }));
+            Ok(text) => {
+                live.overriding.set(false);
+                let (tone, title, items) = (Tone::Warn, t::DONE, Vec::new());
+                live.message.set(Some(Message { tone, title, text, items }));
             }
             Err(error) if error.error.code == ErrorCode::Unauthorized => crate::live::leave(),
-            Err(error) => form.complaint.set(error.message),
+            Err(error) => form.update(|form| form.complaint = error.message),
         }
         want(live, Wanted::SAFETY);
     });

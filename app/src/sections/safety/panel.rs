@@ -22,11 +22,10 @@ fn has(live: Live, test: fn(&Force) -> bool) -> bool {
 
 #[component]
 pub fn OverridePanel(live: Live) -> impl IntoView {
-    let open = RwSignal::new(false);
     let active = move || has(live, |force| force.active);
     let reason = move || rules::override_safety(&live.facts());
     let end = move || rules::operate(&live.facts());
-    let press = move || if active() { ask(live, Order::EndOverride) } else { open.set(true) };
+    let press = move || if active() { ask(live, Order::EndOverride) } else { live.overriding.set(true) };
     let refused = move || if active() { end() } else { reason() };
     view! {
         <article class="card override" aria-labelledby="override-heading" data-active=word(move || if active() { "true" } else { "false" })>
@@ -54,7 +53,7 @@ pub fn OverridePanel(live: Live) -> impl IntoView {
                     <Why id="override-why".to_owned() reason=refused/>
                 </div>
             </div>
-            <OverrideDialog live open/>
+            <OverrideDialog live/>
         </article>
     }
 }

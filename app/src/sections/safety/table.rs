@@ -6,7 +6,7 @@ use ota_api::safety::{Constraint, Safety};
 use crate::{
     live::Live,
     strings::{safety as t, words},
-    ui::{StateWord, text},
+    ui::{StateWord, TableHead, text},
 };
 
 const COLUMNS: [&str; 7] = [t::CONSTRAINT, t::STATE, t::VALUE, t::SOURCE, t::AGE, t::CLEARS, t::REASON];
@@ -25,12 +25,7 @@ const PICKS: [(&str, Pick); 5] = [
 pub fn ConstraintTable(live: Live) -> impl IntoView {
     view! {
         <table class="stack" role="table">
-            <caption class="visually-hidden">{t::CAPTION}</caption>
-            <thead role="rowgroup">
-                <tr role="row">
-                    {COLUMNS.map(|name| view! { <th role="columnheader" scope="col">{name}</th> }).into_iter().collect_view()}
-                </tr>
-            </thead>
+            <TableHead caption=t::CAPTION columns=&COLUMNS/>
             <tbody role="rowgroup">
                 {PICKS.map(|(name, pick)| view! { <Row live name pick/> }).into_iter().collect_view()}
             </tbody>
