@@ -17,6 +17,7 @@ use leptos::prelude::{StoredValue, WithValue};
 use ota_api::{
     Settings,
     auth::Role,
+    debug::DebugBundles,
     monitor::{LogLine, Monitor, Progress},
     page::PageData,
     recovery::Recovery,
@@ -82,6 +83,7 @@ struct State {
     safety: Safety,
     recovery: Recovery,
     uploads: Uploads,
+    debug: DebugBundles,
     monitor: Monitor,
     job: Option<Progress>,
     job_age: u64,
@@ -115,6 +117,7 @@ pub struct Live {
     pub safety: Part<Safety>,
     pub recovery: Part<Recovery>,
     pub uploads: Part<Uploads>,
+    pub debug: Part<DebugBundles>,
     pub monitor: Part<Monitor>,
     pub job: Part<Option<Progress>>,
     /// Seconds since `job` arrived: running times go on between two messages.
@@ -171,6 +174,7 @@ impl Live {
             safety: data.safety,
             recovery: live.recovery,
             uploads: live.uploads,
+            debug: live.debug,
             monitor: live.monitor,
             job: live.job,
             job_age: 0,
@@ -193,7 +197,7 @@ impl Live {
             unheard: true,
             queue: resync::Queue::default(),
         });
-        parts!(state: system, updates, check, settings, safety, recovery, uploads, monitor, job, job_age, logs, log_level, link, restart,
+        parts!(state: system, updates, check, settings, safety, recovery, uploads, debug, monitor, job, job_age, logs, log_level, link, restart,
             ready, ordering, message, announcement, question, restart_after, snapshot_first, input, upload, audit, overriding, override_form, unheard, queue)
     }
 
@@ -354,6 +358,7 @@ const fn wanted(topic: Topic) -> Wanted {
         Topic::Safety => Wanted::SAFETY,
         Topic::Recovery => Wanted::RECOVERY,
         Topic::Uploads => Wanted::UPLOADS,
+        Topic::Debug => Wanted::DEBUG,
         Topic::All => Wanted::ALL,
     }
 }

@@ -112,6 +112,12 @@ pub fn take_snapshot(facts: &Facts) -> Refusal {
     operate(facts).or_else(|| facts.holder.as_ref().filter(|h| !h.only_slots).map(occupied))
 }
 
+/// Making a debug bundle; `making` while one is made.
+#[must_use]
+pub fn debug_bundle(making: bool, facts: &Facts) -> Refusal {
+    operate(facts).or_else(|| making.then(|| "A debug bundle is being made.".to_owned()))
+}
+
 /// Bringing something into the other slot that is on the gateway already.
 #[must_use]
 pub fn change_slot(facts: &Facts) -> Refusal {

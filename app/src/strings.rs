@@ -67,6 +67,10 @@ pub mod status {
     pub const NEXT_BOOT: &str = "starts next";
     pub const ROLLBACK: &str = "Automatic rollback";
     pub const SNAPSHOT: &str = "Snapshot";
+    pub const DEBUG_BUNDLE: &str = "Debug Bundle";
+    pub const DEBUG_BUNDLES: &str = "Debug bundles";
+    pub const DEBUG_HINT: &str = "Logs, configuration, metrics and the state of slots and jobs in one file, without passwords, PINs and keys.";
+    pub const DOWNLOAD: &str = "Download";
 }
 
 pub mod updates {
@@ -260,6 +264,8 @@ pub mod orders {
             (Order::Cancel { .. }, false) => "The update was not cancelled",
             (Order::EndOverride, true) => "The override is over",
             (Order::EndOverride, false) => "The override was not ended",
+            (Order::DebugBundle, true) => "The debug bundle is being made",
+            (Order::DebugBundle, false) => "The debug bundle was not made",
             (Order::TakeSnapshot { .. }, true) => "The snapshot is being taken",
             (Order::TakeSnapshot { .. }, false) => "The snapshot was not taken",
             (Order::DeleteSnapshot { .. }, true) => "The snapshot is deleted",

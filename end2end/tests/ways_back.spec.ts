@@ -124,3 +124,24 @@ test('a viewer sees what there is and is told why nothing can be pressed', async
   await expect(page.locator('#recovery').getByRole('row', { name: /installed bundle/ })).toHaveCount(2);
   await expect(row(page, 'v5.0.5')).toBeVisible();
 });
+
+test('a debug bundle is made, downloaded and holds what it says', async ({ gateway, login }) => {
+  const page = await login('operator');
+  const section = page.locator('#status');
+  await section.getByRole('button', { name: 'Debug Bundle' }).click();
+  const line = section.getByRole('listitem').filter({ hasText: /debug-\d{8}-001/ });
+  const link = line.getByRole('link', { name: 'Download' });
+  await expect(link).toBeVisible({ timeout: 30_000 });
+  const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
+  const file = join(gateway.directory, 'debug.tar.gz');
+  await download.saveAs(file);
+  const names = execFileSync('tar', ['-tzf', file], { encoding: 'utf8' });
+  for (const name of ['status.json', 'activity.log', 'audit.jsonl', 'configuration.toml', 'boot-environment.txt', 'metrics.txt']) {
+    expect(names).toContain(`/${name}`);
+  }
+  expect(execFileSync('tar', ['-xzOf', file, '--wildcards', '*/boot-environment.txt'], { encoding: 'utf8' })).toContain('BOOT_ORDER=');
+  // A viewer sees that there is one, and cannot have it.
+  const viewer = await login('viewer');
+  await expect(viewer.locator('#status')).toContainText(/debug-\d{8}-001/);
+  await expect(viewer.locator('#status').getByRole('link', { name: 'Download' })).toHaveCount(0);
+});

@@ -4,6 +4,7 @@ pub mod auth;
 pub mod cli;
 pub mod config;
 mod database_check;
+pub mod debug_bundle;
 pub mod http;
 pub mod logging;
 pub mod metrics;

@@ -3,7 +3,7 @@
 use metrics::{describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use ota_core::{ConstraintState, SlotId};
-use ota_engine::{Ota, Snapshot};
+use ota_engine::Snapshot;
 
 /// Renders what was counted. Cheap to clone.
 #[derive(Clone)]
@@ -22,8 +22,8 @@ impl Metrics {
 
     /// The text of `/metrics`: what was counted so far, and the gauges as they are now.
     #[must_use]
-    pub fn render(&self, ota: &Ota) -> String {
-        read(&ota.snapshot(), ota.is_ready());
+    pub fn render(&self, snapshot: &Snapshot, ready: bool) -> String {
+        read(snapshot, ready);
         self.0.run_upkeep();
         self.0.render()
     }

@@ -109,10 +109,10 @@ impl Running {
             .map_err(|source| ServeError::Listen { address: config.server.listen.clone(), source })?;
         wiring::prepare_directory(&config.data_dir)?;
         let store = SqliteStore::open_for_service(wiring::database(&config.data_dir)).await?;
-        let parts = wiring::parts(config, &store, address)?;
-        let ota = Ota::open(parts).await?;
         let metrics =
             Metrics::install().inspect_err(|error| tracing::warn!(%error, "there are no metrics")).ok();
+        let parts = wiring::parts(config, &store, address, metrics.clone())?;
+        let ota = Ota::open(parts).await?;
         let options = options(config, tls.is_some());
         let state = AppState::new(Arc::clone(&ota), store.clone(), options, metrics).await?;
         let stop = CancellationToken::new();

@@ -4,6 +4,8 @@ mod sensors;
 
 use crate::config::{Config, Purpose, RebootBy, Scheme};
 use crate::database_check::DatabaseCheck;
+use crate::debug_bundle::DebugShelf;
+use crate::metrics::Metrics;
 use crate::password::Argon2Check;
 use ota_core::{BySlot, ConstraintId, OverridePolicy, SlotId};
 use ota_engine::ports::{Clock, HealthCheck, Reboot, Store};
@@ -131,7 +133,12 @@ pub fn places(config: &Config) -> BySlot<BTreeMap<String, PathBuf>> {
 ///
 /// # Errors
 /// [`WiringError`] for the first adapter that cannot be made.
-pub fn parts(config: &Config, database: &SqliteStore, address: SocketAddr) -> Result<Parts, WiringError> {
+pub fn parts(
+    config: &Config,
+    database: &SqliteStore,
+    address: SocketAddr,
+    metrics: Option<Metrics>,
+) -> Result<Parts, WiringError> {
     let clock: Arc<dyn Clock> = Arc::new(platform::SystemClock);
     let store: Arc<dyn Store> = Arc::new(database.clone());
     let bundles = bundles(config)?;
@@ -175,6 +182,7 @@ pub fn parts(config: &Config, database: &SqliteStore, address: SocketAddr) -> Re
         snapshots: Arc::new(snapshots),
         kept: Arc::new(kept(config)?),
         uploads: Arc::new(uploads),
+        debug: Arc::new(debug(config, database, metrics)?),
         boot: Arc::new(boot.map_err(failed("cannot find the boot environment"))?),
         reboot: reboot(config)?,
         sensors: sensors::start(config, &metadata_url, &clock)?,
@@ -206,6 +214,23 @@ fn uploads(config: &Config) -> platform::UploadsConfig {
         longest: config.uploads.longest_megabytes.saturating_mul(MEGABYTE),
         keep: Duration::from_secs(u64::from(config.uploads.keep_hours) * 3600),
     }
+}
+
+fn debug(
+    config: &Config,
+    database: &SqliteStore,
+    metrics: Option<Metrics>,
+) -> Result<DebugShelf, WiringError> {
+    let shelf = DebugShelf {
+        directory: config.data_dir.join("debug"),
+        keep: Duration::from_secs(u64::from(config.debug.keep_hours) * 3600),
+        count: usize::try_from(config.debug.keep).unwrap_or(usize::MAX),
+        store: database.clone(),
+        configuration: toml::to_string_pretty(config).map_err(failed("cannot show the configuration"))?,
+        environment: environment(config),
+        metrics,
+    };
+    shelf.open().map_err(failed("cannot keep debug bundles"))
 }
 
 /// The bundles that are kept for a restore.

@@ -9,6 +9,7 @@ mod client;
 mod context;
 #[cfg(feature = "ssr")]
 pub mod convert;
+mod debug;
 mod monitor;
 mod recovery;
 mod rest;
@@ -39,6 +40,7 @@ pub(crate) use client::{gateway_id, order};
 pub use context::RequestContext;
 #[cfg(feature = "ssr")]
 pub use convert::{page_data, server_message};
+pub use debug::{CreateDebugBundle, GetDebugBundles, create_debug_bundle, get_debug_bundles};
 pub use monitor::{
     Cancel, GetLogs, GetMonitor, GetProgress, Install, cancel, get_logs, get_monitor, get_progress, install,
 };

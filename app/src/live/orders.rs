@@ -3,6 +3,7 @@
 use leptos::task::spawn_local;
 use ota_api::{
     ApiError, ErrorCode, SlotId, Strategy,
+    debug::DebugBundleRequest,
     monitor::{CancelRequest, InstallRequest},
     recovery::{RestoreRequest, RollbackRequest},
     safety::OverrideRequest,
@@ -47,6 +48,7 @@ pub enum Order {
         version: String,
     },
     EndOverride,
+    DebugBundle,
     /// Of the running system.
     TakeSnapshot {
         name: String,
@@ -86,7 +88,7 @@ pub struct Message {
 
 /// Puts the question; what needs none is done at once.
 pub fn ask(live: Live, order: Order) {
-    if matches!(order, Order::Check | Order::EndOverride) {
+    if matches!(order, Order::Check | Order::EndOverride | Order::DebugBundle) {
         perform(live, order)
     } else {
         live.question.set(Some(order))
@@ -141,6 +143,11 @@ fn send(order: Order) -> api::Answer {
             let request = OverrideRequest { enable: false, pin: None, reason, constraints: None };
             api::order(&api::OverrideSafety { request })
         }
+        Order::DebugBundle => {
+            let request =
+                DebugBundleRequest { include_logs: true, include_configs: true, include_metrics: true };
+            api::order(&api::CreateDebugBundle { request })
+        }
         Order::TakeSnapshot { name } => {
             let request = SnapshotRequest { name, description: String::new(), partition: None };
             api::order(&api::CreateSnapshot { request })
@@ -194,6 +201,7 @@ const fn after(order: &Order) -> Wanted {
     match order {
         Order::Check => Wanted::UPDATES,
         Order::EndOverride => Wanted::SAFETY,
+        Order::DebugBundle => Wanted::DEBUG,
         _ => Wanted::MONITOR_AND_JOB,
     }
 }
@@ -201,7 +209,11 @@ const fn after(order: &Order) -> Wanted {
 fn show_success(live: Live, order: &Order, done: String) {
     match order {
         Order::Restart { version } => live.restart.set(Restart::Announced { version: version.clone() }),
-        Order::Check | Order::Cancel { .. } | Order::EndOverride | Order::DeleteSnapshot { .. } => {
+        Order::Check
+        | Order::Cancel { .. }
+        | Order::EndOverride
+        | Order::DebugBundle
+        | Order::DeleteSnapshot { .. } => {
             let title = text::title(order, true);
             live.message.set(Some(Message { tone: Tone::Good, title, text: done, items: Vec::new() }));
         }

@@ -25,10 +25,11 @@ impl Wanted {
     pub const MONITOR_AND_JOB: Self = Self(Self::MONITOR.0 | Self::JOB.0);
     pub const RECOVERY: Self = Self(1 << 7);
     pub const UPLOADS: Self = Self(1 << 8);
-    pub const ALL: Self = Self((1 << 9) - 1);
+    pub const DEBUG: Self = Self(1 << 9);
+    pub const ALL: Self = Self((1 << 10) - 1);
 
     /// In the order in which they are read: the monitor names the job.
-    const EACH: [Self; 9] = [
+    const EACH: [Self; 10] = [
         Self::MONITOR,
         Self::JOB,
         Self::STATUS,
@@ -37,6 +38,7 @@ impl Wanted {
         Self::SETTINGS,
         Self::RECOVERY,
         Self::UPLOADS,
+        Self::DEBUG,
         Self::LOGS,
     ];
 
@@ -128,6 +130,7 @@ async fn read_part(live: Live, part: Wanted) -> Result<(), ApiError> {
         }
         Wanted::RECOVERY => live.recovery.set(api::get_recovery().await?.data),
         Wanted::UPLOADS => live.uploads.set(api::get_uploads().await?.data),
+        Wanted::DEBUG => live.debug.set(api::get_debug_bundles().await?.data),
         Wanted::SETTINGS => live.settings.set(api::get_settings().await?.data),
         Wanted::SAFETY => live.set_safety(api::get_safety().await?.data),
         Wanted::MONITOR => live.monitor.set(api::get_monitor().await?.data),

@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 use ota_api::{
     SlotId,
+    auth::Role,
+    debug::DebugBundle,
     status::{Partition, Status},
 };
 
@@ -17,6 +19,8 @@ use crate::{
 pub fn StatusSection(live: Live) -> impl IntoView {
     let of = move |read: fn(&Status) -> String| text(move || live.system.with(read));
     let reason = move || rules::take_snapshot(&live.facts());
+    let making = move || live.debug.with(|debug| debug.bundles.iter().any(|b| b.status == "creating"));
+    let debug = move || rules::debug_bundle(making(), &live.facts());
     view! {
         <Section index=0>
             <dl class="cards facts">
@@ -43,13 +47,51 @@ pub fn StatusSection(live: Live) -> impl IntoView {
                     />
                     <Why id="snapshot-why".to_owned() reason/>
                 </div>
+                <div class="action">
+                    <ActionButton
+                        live
+                        label=word(|| t::DEBUG_BUNDLE)
+                        described_by="debug-why".to_owned()
+                        reason=debug
+                        press=move || ask(live, Order::DebugBundle)
+                    />
+                    <Why id="debug-why".to_owned() reason=debug/>
+                </div>
             </div>
+            <DebugBundles live/>
             <h3>{t::PARTITIONS}</h3>
             <div class="slots">
                 <Slot live id=SlotId::A/>
                 <Slot live id=SlotId::B/>
             </div>
         </Section>
+    }
+}
+
+/// Those that are being made, can be downloaded, or came to nothing.
+#[component]
+fn DebugBundles(live: Live) -> impl IntoView {
+    let none = move || live.debug.with(|debug| debug.bundles.is_empty());
+    let may = live.role() >= Role::Operator;
+    let rows =
+        move || live.debug.with(|debug| debug.bundles.iter().map(|bundle| line(bundle, may)).collect_view());
+    view! {
+        <div class="card bundles" hidden=flag(none)>
+            <h3>{t::DEBUG_BUNDLES}</h3>
+            <p class="hint">{t::DEBUG_HINT}</p>
+            <ul>{rows}</ul>
+        </div>
+    }
+}
+
+fn line(bundle: &DebugBundle, may: bool) -> impl IntoView + use<> {
+    let url = bundle.download_url.clone().filter(|_| may);
+    view! {
+        <li>
+            <span>{bundle.bundle_id.clone()}</span>" "
+            <span class="hint">{words::debug_bundle(bundle)}</span>" "
+            {url.map(|url| view! { <a class="button" href=url download="">{t::DOWNLOAD}</a> })}
+        </li>
     }
 }
 

@@ -55,6 +55,7 @@ pub fn action(name: &str) -> String {
         "deploy" => "Deployment of an uploaded image",
         "upload_verify" => "Upload of an image",
         "snapshot" => "Snapshot",
+        "debug_bundle" => "Debug bundle",
         "snapshot_delete" => "Snapshot deleted",
         "restore" => "Restore",
         "rollback_order" => "Rollback ordered",

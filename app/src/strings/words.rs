@@ -514,6 +514,16 @@ fn scaled(value: f64) -> u64 {
     value.round() as u64
 }
 
+/// How a debug bundle stands.
+#[must_use]
+pub fn debug_bundle(bundle: &ota_api::debug::DebugBundle) -> String {
+    match (&bundle.error, &bundle.expires_at) {
+        (Some(error), _) => error.clone(),
+        (None, None) => "is being made".to_owned(),
+        (None, Some(until)) => format!("{}, kept until {}", bundle.size, moment(until)),
+    }
+}
+
 /// Heading of the job's card.
 #[must_use]
 pub fn job_title(job: Option<&Progress>) -> String {

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod auth;
+pub mod debug;
 pub mod envelope;
 pub mod human;
 pub mod monitor;

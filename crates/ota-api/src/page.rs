@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Settings,
     auth::Role,
+    debug::DebugBundles,
     monitor::{LogLine, Monitor, Progress},
     recovery::Recovery,
     safety::Safety,
@@ -41,4 +42,5 @@ pub struct LiveData {
     pub logs: Vec<LogLine>,
     pub recovery: Recovery,
     pub uploads: Uploads,
+    pub debug: DebugBundles,
 }

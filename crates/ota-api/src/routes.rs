@@ -9,6 +9,8 @@ pub const AUDIT: &str = "/api/v1/ota/audit";
 pub const AUDIT_EXPORT: &str = "/api/v1/ota/audit/export";
 /// An image that a person brings, as `multipart/form-data`.
 pub const UPLOAD_VERIFY: &str = "/api/v1/ota/upload/verify";
+/// Debug bundles, followed by a file name.
+pub const DEBUG_DOWNLOAD: &str = "/api/v1/ota/debug/download/";
 pub const WEB_SOCKET: &str = "/api/v1/ota/ws";
 /// The page.
 pub const PAGE: &str = "/ota-system-updates";
@@ -23,6 +25,12 @@ pub const SESSION_COOKIE: &str = "session_token";
 #[must_use]
 pub fn progress_url(job_id: &str) -> String {
     format!("{BASE}/progress?job_id={job_id}")
+}
+
+/// Where a debug bundle is downloaded.
+#[must_use]
+pub fn debug_download_url(bundle_id: &str) -> String {
+    format!("{DEBUG_DOWNLOAD}{bundle_id}.tar.gz")
 }
 
 /// Where the progress of a snapshot is read.

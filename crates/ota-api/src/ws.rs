@@ -44,6 +44,8 @@ pub enum Topic {
     Recovery,
     /// Verified images.
     Uploads,
+    /// Debug bundles.
+    Debug,
     /// The receiver fell behind and lost messages: everything is to be read again.
     All,
 }

@@ -52,6 +52,7 @@ pub enum AuditAction {
     UploadVerify,
     Snapshot,
     SnapshotDelete,
+    DebugBundle,
     /// A version was ordered back into a slot.
     Restore,
     /// The return to the other slot was ordered.
@@ -59,7 +60,7 @@ pub enum AuditAction {
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Login,
         Self::LoginFailed,
         Self::Logout,
@@ -84,6 +85,7 @@ impl AuditAction {
         Self::UploadVerify,
         Self::Snapshot,
         Self::SnapshotDelete,
+        Self::DebugBundle,
         Self::Restore,
         Self::RollbackOrder,
     ];
@@ -115,6 +117,7 @@ impl AuditAction {
             Self::UploadVerify => "upload_verify",
             Self::Snapshot => "snapshot",
             Self::SnapshotDelete => "snapshot_delete",
+            Self::DebugBundle => "debug_bundle",
             Self::Restore => "restore",
             Self::RollbackOrder => "rollback_order",
         }

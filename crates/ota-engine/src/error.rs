@@ -17,6 +17,8 @@ pub enum OtaError {
     BadRequest(String),
     #[error("Another operation is in progress: job {holder} is {state}.")]
     Busy { holder: JobId, state: &'static str },
+    #[error("Debug bundle {0} is being made. Wait until it is ready.")]
+    MakingDebugBundle(String),
     /// The constraints that forbid it.
     #[error("{}", blocked_sentence(.0))]
     Blocked(Vec<Assessment>),
@@ -82,7 +84,7 @@ impl OtaError {
             | Self::UnknownSnapshot(_)
             | Self::NothingToRestore(_) => "not_found",
             Self::BadRequest(_) => "bad_request",
-            Self::Busy { .. } => "busy",
+            Self::Busy { .. } | Self::MakingDebugBundle(_) => "busy",
             Self::Blocked(_) => "blocked",
             Self::NotDownloaded { .. }
             | Self::TargetRuns { .. }

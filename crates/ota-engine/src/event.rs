@@ -28,4 +28,5 @@ pub enum Change {
     Safety,
     Recovery,
     Uploads,
+    Debug,
 }

@@ -6,6 +6,7 @@
 
 mod audit;
 mod check;
+mod debug;
 mod error;
 mod event;
 mod figures;
@@ -31,6 +32,7 @@ mod updates;
 mod upload;
 
 pub use check::CheckStarted;
+pub use debug::{DebugView, Unmade};
 pub use error::{OpenError, OtaError};
 pub use event::{Change, Event};
 pub use figures::Figures;

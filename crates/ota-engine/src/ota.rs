@@ -56,6 +56,8 @@ pub struct Ota {
     pub(crate) verify_lane: tokio::sync::Mutex<()>,
     /// Snapshots that are being removed. Looked at with the desk held: none of them begins to be restored.
     pub(crate) departing: Mutex<BTreeSet<String>>,
+    /// Whoever orders a debug bundle holds this until it is begun.
+    pub(crate) debug_lane: tokio::sync::Mutex<()>,
     /// What is known about the bytes of the other slot.
     pub(crate) scrub: Mutex<Scrub>,
     pub(crate) stop: CancellationToken,
@@ -79,6 +81,7 @@ impl Ota {
             desk: tokio::sync::Mutex::new(jobs),
             drivers: Mutex::default(),
             departing: Mutex::default(),
+            debug_lane: tokio::sync::Mutex::default(),
             monitor: Mutex::new(monitor),
             overrides: Mutex::new(overrides),
             override_lane: tokio::sync::Mutex::default(),
@@ -130,6 +133,7 @@ impl Ota {
             job: None,
             recovery: Arc::default(),
             uploads: Arc::default(),
+            debug: Arc::default(),
             last_failures: Arc::new(Self::failures(&store.recent_jobs(REMEMBERED_JOBS).await?)),
             resources: parts.telemetry.resources(),
         })
@@ -156,6 +160,7 @@ impl Ota {
         self.tasks.spawn(Arc::clone(self).check_on_schedule());
         self.tasks.spawn(Arc::clone(self).scrub_on_schedule());
         self.tasks.spawn(Arc::clone(self).expire_uploads());
+        self.tasks.spawn(Arc::clone(self).expire_debug_bundles());
     }
 
     /// Ends all work at its next safe point. Jobs stay as they are and go on at the next start.

@@ -4,8 +4,8 @@ use ota_core::{ConstraintId, OverridePolicy};
 use std::{sync::Arc, time::Duration};
 
 use crate::ports::{
-    BootEnvironment, Bundles, Clock, Fetcher, HealthCheck, KeptBundles, PinStore, Reboot, Repository,
-    SecretCheck, Sensors, Slots, Snapshots, Store, Telemetry, Uploads,
+    BootEnvironment, Bundles, Clock, DebugBundles, Fetcher, HealthCheck, KeptBundles, PinStore, Reboot,
+    Repository, SecretCheck, Sensors, Slots, Snapshots, Store, Telemetry, Uploads,
 };
 
 /// The gateway as its configuration describes it.
@@ -53,6 +53,7 @@ pub struct Parts {
     pub snapshots: Arc<dyn Snapshots>,
     pub kept: Arc<dyn KeptBundles>,
     pub uploads: Arc<dyn Uploads>,
+    pub debug: Arc<dyn DebugBundles>,
     pub boot: Arc<dyn BootEnvironment>,
     pub reboot: Arc<dyn Reboot>,
     pub sensors: Arc<dyn Sensors>,

@@ -5,7 +5,7 @@ use ota_core::{BootSelection, BySlot, Job, Settings, SlotHealth, SlotId, SlotRec
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
-    Figures, OverrideView, RecoveryView, Site, UploadsView,
+    DebugView, Figures, OverrideView, RecoveryView, Site, UploadsView,
     ports::{Catalog, ResourceUse, SlotUsage},
 };
 
@@ -37,6 +37,8 @@ pub struct Snapshot {
     pub recovery: Arc<RecoveryView>,
     /// What people brought.
     pub uploads: Arc<UploadsView>,
+    /// For whoever has to find a fault.
+    pub debug: Arc<DebugView>,
     /// By version: how the last attempt here ended, when it did not end well.
     pub last_failures: Arc<BTreeMap<String, String>>,
     pub resources: ResourceUse,

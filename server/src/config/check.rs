@@ -167,6 +167,8 @@ fn storage(checker: &mut Checker, config: &Config) {
     checker.within("snapshots.most_megabytes", snapshots.most_megabytes, 1, MOST);
     checker.within("snapshots.keep_free_megabytes", snapshots.keep_free_megabytes, 0, MOST);
     checker.within("bundles.keep", config.bundles.keep.into(), 0, 100);
+    checker.within("debug.keep_hours", config.debug.keep_hours.into(), 1, 24 * 366);
+    checker.within("debug.keep", config.debug.keep.into(), 1, 100);
     checker.within("slots.scrub_hours", config.slots.scrub_hours.into(), 1, 24 * 366);
 }
 

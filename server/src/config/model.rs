@@ -22,6 +22,7 @@ pub struct Config {
     pub uploads: Uploads,
     pub snapshots: Snapshots,
     pub bundles: Bundles,
+    pub debug: Debug,
     pub safety: Safety,
     pub log: Log,
 }
@@ -40,6 +41,7 @@ impl Default for Config {
             uploads: Uploads::default(),
             snapshots: Snapshots::default(),
             bundles: Bundles::default(),
+            debug: Debug::default(),
             safety: Safety::default(),
             log: Log::default(),
         }
@@ -124,6 +126,22 @@ pub struct Uploads {
 impl Default for Uploads {
     fn default() -> Self {
         Self { keep_hours: 72, longest_megabytes: 8_000, quota_megabytes: 16_000, idle_seconds: 60 }
+    }
+}
+
+/// Debug bundles.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Debug {
+    /// How long one is kept.
+    pub keep_hours: u32,
+    /// Bundles that stay; older ones go when a new one has been made.
+    pub keep: u32,
+}
+
+impl Default for Debug {
+    fn default() -> Self {
+        Self { keep_hours: 24, keep: 3 }
     }
 }
 

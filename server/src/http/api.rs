@@ -1,6 +1,6 @@
 //! The documented routes: every server function, the WebSocket, and what does not exist.
 
-use super::{AppState, audit, envelope, guards, peer, upload};
+use super::{AppState, audit, debug, envelope, guards, peer, upload};
 use crate::{auth::Live, ws};
 use app::api::RequestContext;
 use axum::{
@@ -42,6 +42,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
     // A browser follows a link here, and can send no header of ours.
     let download = Router::new()
         .route(routes::AUDIT_EXPORT, get(audit::export))
+        .route(&format!("{}{{file}}", routes::DEBUG_DOWNLOAD), get(debug::download))
         .method_not_allowed_fallback(guards::method_not_allowed)
         .layer(from_fn_with_state(state.clone(), guards::permitted))
         .layer(from_fn_with_state(state.clone(), guards::not_for_another))

@@ -135,11 +135,13 @@ fn another_gateway() -> Response {
     envelope::reject(ErrorCode::GatewayNotFound, "The gateway that X-Gateway-ID names is not this one.")
 }
 
-/// Everybody reads, but for the audit log; what changes something is an operator's.
+/// Everybody reads, but for the audit log and debug bundles; what changes something is an operator's.
 pub(super) async fn permitted(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    let open = reads && ![routes::AUDIT, routes::AUDIT_EXPORT].contains(&path);
+    let logs =
+        [routes::AUDIT, routes::AUDIT_EXPORT].contains(&path) || path.starts_with(routes::DEBUG_DOWNLOAD);
+    let open = reads && !logs;
     let session = request.extensions().get::<Arc<Live>>();
     if open || session.is_some_and(|session| session.role >= Role::Operator) {
         return next.run(request).await;
@@ -151,7 +153,10 @@ pub(super) async fn permitted(State(state): State<AppState>, request: Request, n
         state.ota.audit_refusal(&entry.saying(detail)).await;
     }
     if reads {
-        return envelope::reject(ErrorCode::Forbidden, "The audit log is for operators and administrators.");
+        return envelope::reject(
+            ErrorCode::Forbidden,
+            "Audit log and debug bundles are for operators and administrators.",
+        );
     }
     envelope::reject(ErrorCode::Forbidden, "This needs the role operator; a viewer may only read.")
 }
@@ -165,6 +170,7 @@ fn ordered(path: &str) -> Option<AuditAction> {
         "/reboot" => Some(AuditAction::Reboot),
         "/safety/override" => Some(AuditAction::OverrideEnable),
         "/snapshot" => Some(AuditAction::Snapshot),
+        "/debug-bundle" => Some(AuditAction::DebugBundle),
         "/snapshot/delete" => Some(AuditAction::SnapshotDelete),
         "/upload/verify" => Some(AuditAction::UploadVerify),
         "/upload/deploy" => Some(AuditAction::Deploy),

@@ -31,7 +31,7 @@ async fn figures(State(state): State<AppState>) -> Response {
     match &state.metrics {
         Some(metrics) => {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-            (kind, metrics.render(&state.ota)).into_response()
+            (kind, metrics.render(&state.ota.snapshot(), state.ota.is_ready())).into_response()
         }
         None => empty(StatusCode::NOT_FOUND),
     }

@@ -7,6 +7,7 @@
 mod api;
 mod assets;
 mod audit;
+mod debug;
 mod envelope;
 mod frame;
 mod guards;

@@ -4,9 +4,20 @@ use crate::support::{GATEWAY, Gateway};
 use http::Method;
 use serde_json::json;
 
-const READ: [&str; 10] =
-    ["status", "updates", "settings", "safety", "progress", "logs", "monitor", "audit", "recovery", "upload"];
-const WRITE: [&str; 11] = [
+const READ: [&str; 11] = [
+    "status",
+    "updates",
+    "settings",
+    "safety",
+    "progress",
+    "logs",
+    "monitor",
+    "audit",
+    "recovery",
+    "upload",
+    "debug-bundle",
+];
+const WRITE: [&str; 12] = [
     "check-updates",
     "download",
     "install",
@@ -14,6 +25,7 @@ const WRITE: [&str; 11] = [
     "reboot",
     "safety/override",
     "snapshot",
+    "debug-bundle",
     "snapshot/delete",
     "upload/deploy",
     "recovery/rollback",

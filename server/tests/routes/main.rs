@@ -8,6 +8,7 @@ mod support;
 mod audit;
 mod cancel;
 mod check_updates;
+mod debug_bundle;
 mod download;
 mod every_route;
 mod health;

@@ -21,6 +21,8 @@ pub fn refusal(error: OtaError) -> ApiError {
         OtaError::BadRequest(_) => ApiError::new(ErrorCode::BadRequest, message),
         OtaError::Busy { holder, state } => ApiError::new(ErrorCode::OtaOperationInProgress, message)
             .with_details(json!({ "job_id": holder, "state": state })),
+        OtaError::MakingDebugBundle(id) => ApiError::new(ErrorCode::OtaOperationInProgress, message)
+            .with_details(json!({ "bundle_id": id, "state": "creating" })),
         OtaError::Unrestorable { state, .. } => {
             ApiError::conflict(ErrorCode::OtaRecoveryFailed, message, state)
         }

@@ -14,7 +14,7 @@ use ota_engine::{
 };
 
 use super::{
-    check_summary, instant, log_line, monitor, monitor::doing, progress, recovery, safety,
+    check_summary, debug_bundles, instant, log_line, monitor, monitor::doing, progress, recovery, safety,
     safety::constraint, status, updates, uploads,
 };
 
@@ -42,6 +42,7 @@ pub fn page_data(
             logs: logs.entries.iter().map(log_line).collect(),
             recovery: recovery(snapshot),
             uploads: uploads(snapshot),
+            debug: debug_bundles(snapshot),
         },
     }
 }
@@ -62,6 +63,7 @@ pub fn server_message(event: &Event, snapshot: &Snapshot, now: Timestamp) -> Ser
                 Change::Safety => Topic::Safety,
                 Change::Recovery => Topic::Recovery,
                 Change::Uploads => Topic::Uploads,
+                Change::Debug => Topic::Debug,
             },
         },
     }

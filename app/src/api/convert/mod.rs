@@ -1,6 +1,7 @@
 //! Domain values into the bodies of the interface, and requests into the orders of the engine.
 
 mod audit;
+mod debug;
 mod error;
 mod live;
 mod monitor;
@@ -12,6 +13,7 @@ mod updates;
 mod upload;
 
 pub use audit::{audit_page, audit_query};
+pub use debug::{debug_bundles, debug_content, debug_started};
 pub use error::refusal;
 pub use live::{page_data, server_message, shown_job, system_status, update_progress};
 pub use monitor::{

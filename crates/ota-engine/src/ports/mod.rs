@@ -3,6 +3,7 @@
 mod audit;
 mod boot;
 mod clock;
+mod debug;
 mod fetch;
 mod health;
 mod kept;
@@ -20,6 +21,7 @@ mod uploads;
 pub use audit::{AuditPage, AuditQuery};
 pub use boot::{BootEnvironment, PermittedChange, Reboot};
 pub use clock::Clock;
+pub use debug::{DebugBundle, DebugBundles, DebugContent, Scene};
 pub use fetch::{Bundles, Fetcher};
 pub use health::HealthCheck;
 pub use kept::{KeptBundle, KeptBundles};

@@ -10,11 +10,13 @@ use http::Method;
 use ota_core::{BySlot, ConstraintId, OverridePolicy, PinKind, Role, SlotId, SlotRecord};
 use ota_engine::{Ota, Parts, Site, ports::Store};
 use ota_platform::{
-    BundleShelf, KeptBundlesConfig, SlotSnapshots, SnapshotsConfig, UploadDirectory, UploadsConfig,
+    BundleShelf, FlagScheme, KeptBundlesConfig, SlotSnapshots, SnapshotsConfig, UbootConfig, UploadDirectory,
+    UploadsConfig,
 };
 use ota_store::{SqliteStore, User};
 use server::{
     auth::Lifetimes,
+    debug_bundle::DebugShelf,
     http::{AppState, Options, router},
 };
 use std::collections::BTreeMap;
@@ -218,6 +220,7 @@ fn parts(world: &Arc<World>, store: &SqliteStore, site: Site, directory: &Path) 
         snapshots: Arc::new(SlotSnapshots::open(snapshots).unwrap()),
         kept: Arc::new(BundleShelf::open(kept).unwrap()),
         uploads: Arc::new(UploadDirectory::open(uploads).unwrap()),
+        debug: Arc::new(debug_shelf(store, directory).open().unwrap()),
         site: Arc::new(site),
         clock: world.clone(),
         store: Arc::new(store.clone()),
@@ -232,6 +235,33 @@ fn parts(world: &Arc<World>, store: &SqliteStore, site: Site, directory: &Path) 
         sensors: world.clone(),
         telemetry: world.clone(),
         health: Vec::new(),
+    }
+}
+
+/// Its configuration and its boot environment hold secrets, as those of a careless site do.
+fn debug_shelf(store: &SqliteStore, directory: &Path) -> DebugShelf {
+    let environment = directory.join("uboot.env");
+    if !environment.exists() {
+        let text = directory.join("uboot.txt");
+        std::fs::write(&text, "BOOT_ORDER=A B\nwifi_password=planted-in-the-environment\n").unwrap();
+        let mut make = std::process::Command::new("mkenvimage");
+        make.args(["-s", "4096", "-o"]).arg(&environment).arg(text);
+        assert!(make.status().unwrap().success());
+    }
+    let settings = directory.join("fw_env.config");
+    std::fs::write(&settings, format!("{} 0x0 0x1000\n", environment.display())).unwrap();
+    DebugShelf {
+        directory: directory.join("debug"),
+        keep: Duration::from_secs(3600),
+        count: 2,
+        store: store.clone(),
+        configuration: "metadata_url = \"https://name:planted-in-the-configuration@host/\"\n".to_owned(),
+        environment: UbootConfig {
+            environment: settings,
+            scheme: FlagScheme::Counter,
+            lock_file: directory.join("fw_printenv.lock"),
+        },
+        metrics: None,
     }
 }
 

@@ -1,0 +1,163 @@
+//! What is in a bundle.
+
+use super::archive::{Content, Entry};
+use super::redact::redacted;
+use super::{DebugShelf, failed};
+use app::api::convert;
+use ota_engine::ports::{AuditQuery, DebugContent, LogEntry, Scene, StepError, Store, StoreError};
+use serde::Serialize;
+use serde_json::json;
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+/// Jobs, the newest.
+const JOBS: u32 = 200;
+/// Lines of the activity log, the newest: all that the gateway keeps.
+const LINES: u32 = 10_000;
+/// Records of the audit log that are read at a time.
+const RECORDS: u32 = 500;
+
+impl DebugShelf {
+    /// Everything but the audit log, which may be long.
+    pub(super) async fn texts(&self, content: DebugContent, scene: &Scene) -> Result<Vec<Entry>, StepError> {
+        let snapshot = scene.snapshot.as_ref();
+        let mut entries = vec![
+            Entry::text("about.json", about(content, scene)),
+            entry("status.json", &convert::status(snapshot)),
+            entry("safety.json", &convert::safety(snapshot, scene.at)),
+            entry("monitor.json", &convert::monitor(snapshot)),
+            entry("updates.json", &convert::updates(snapshot)),
+            entry("recovery.json", &convert::recovery(snapshot)),
+            entry("uploads.json", &convert::uploads(snapshot)),
+            entry("slots.json", &slots(scene)),
+            entry("jobs.json", &self.store.recent_jobs(JOBS).await.map_err(|error| unread(&error))?),
+        ];
+        if content.logs {
+            let page = self.store.logs(LINES, None).await.map_err(|error| unread(&error))?;
+            entries.push(Entry::text("activity.log", lines(&page.entries)));
+        }
+        if content.configs {
+            entries.push(Entry::text("configuration.toml", redacted(&self.configuration)));
+            entries.push(entry("settings.json", snapshot.settings.as_ref()));
+            entries.push(Entry::text("boot-environment.txt", self.environment().await));
+        }
+        if content.metrics {
+            entries.push(entry("resources.json", &self.resources(scene)));
+            if let Some(metrics) = &self.metrics {
+                entries.push(Entry::text("metrics.txt", metrics.render(snapshot, scene.ready)));
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Bytes of the audit log.
+    pub(super) async fn audit_size(&self) -> Result<u64, StepError> {
+        let query = AuditQuery { limit: 1, ..AuditQuery::default() };
+        Ok(self.store.audit(&query).await.map_err(|error| unread(&error))?.size)
+    }
+
+    /// The audit log in a file without a name, which goes with its handle.
+    pub(super) async fn audit_log(&self) -> Result<Entry, StepError> {
+        let mut file = tempfile::tempfile_in(&self.directory).map_err(|error| failed(&error))?;
+        let mut last = 0;
+        loop {
+            let records = self.store.audit_after(last, RECORDS).await.map_err(|error| unread(&error))?;
+            let Some(newest) = records.last() else { break };
+            last = newest.seq;
+            let written = tokio::task::spawn_blocking(move || {
+                let mut text = String::new();
+                for record in &records {
+                    // As it is: a record without one of its letters could not be verified any more. No secret goes into it.
+                    text.push_str(&serde_json::to_string(record)?);
+                    text.push('\n');
+                }
+                file.write_all(text.as_bytes())?;
+                Ok::<_, std::io::Error>(file)
+            });
+            file = written
+                .await
+                .map_err(|error| failed(&std::io::Error::other(error)))?
+                .map_err(|error| failed(&error))?;
+        }
+        Ok(Entry { name: "audit.jsonl", content: Content::File(file) })
+    }
+
+    /// As `fw_printenv` shows it; why not, where it cannot be read: then that is what somebody looks for.
+    async fn environment(&self) -> String {
+        let places = self.environment.clone();
+        let read = tokio::task::spawn_blocking(move || ota_platform::boot_variables(&places)).await;
+        match read {
+            Ok(Ok(variables)) => {
+                let text = variables.iter().map(|(name, value)| format!("{name}={value}\n"));
+                redacted(&text.collect::<String>())
+            }
+            Ok(Err(error)) => format!("It cannot be read: {}\n", crate::wiring::causes(&error)),
+            Err(error) => format!("It cannot be read: {error}\n"),
+        }
+    }
+
+    fn resources(&self, scene: &Scene) -> serde_json::Value {
+        let used = scene.snapshot.resources;
+        let disk = rustix::fs::statvfs(&self.directory).ok().map(|disk| {
+            let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+            json!({ "size_bytes": bytes(disk.f_blocks), "free_bytes": bytes(disk.f_bavail) })
+        });
+        json!({
+            "cpu_percent": used.cpu, "memory_percent": used.memory, "data_disk": disk,
+            "uptime_seconds": scene.snapshot.uptime.as_secs(),
+        })
+    }
+}
+
+fn about(content: DebugContent, scene: &Scene) -> String {
+    let snapshot = scene.snapshot.as_ref();
+    let system = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    pretty(&json!({
+        "made_at": scene.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "program": env!("CARGO_PKG_VERSION"),
+        "gateway": { "id": snapshot.site.id, "model": snapshot.site.model },
+        "kernel": snapshot.kernel.as_ref(),
+        "os_release": system.lines().collect::<Vec<_>>(),
+        "ready": scene.ready,
+        "logs": content.logs, "configs": content.configs, "metrics": content.metrics,
+    }))
+}
+
+fn slots(scene: &Scene) -> serde_json::Value {
+    let snapshot = scene.snapshot.as_ref();
+    let slot = |id| {
+        let view = snapshot.slots.get(id);
+        json!({
+            "record": view.record, "health": view.health.as_str(), "size_bytes": view.usage.size,
+            "used_bytes": view.usage.used, "tries_left": snapshot.boot.left.get(id),
+        })
+    };
+    json!({
+        "booted": snapshot.booted, "boot_order": snapshot.boot.order_variable(),
+        "A": slot(ota_core::SlotId::A), "B": slot(ota_core::SlotId::B),
+    })
+}
+
+/// Oldest first, as logs are read.
+fn lines(entries: &[LogEntry]) -> String {
+    let mut text = String::new();
+    for entry in entries.iter().rev() {
+        let LogEntry { at, level, source, message } = entry;
+        // A string takes whatever is written into it.
+        let _ = writeln!(text, "{at} {} {source}: {message}", level.as_str());
+    }
+    redacted(&text)
+}
+
+fn entry(name: &'static str, value: &impl Serialize) -> Entry {
+    Entry::text(name, redacted(&pretty(value)))
+}
+
+fn pretty(value: &impl Serialize) -> String {
+    // Our own types, whose keys are texts: this does not fail, and if it did, the bundle should say so.
+    serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("It cannot be shown: {error}\n"))
+}
+
+fn unread(error: &StoreError) -> StepError {
+    failed(&std::io::Error::other(error.to_string()))
+}
