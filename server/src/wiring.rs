@@ -4,7 +4,7 @@ mod sensors;
 
 use crate::config::{Config, Purpose, RebootBy, Scheme};
 use crate::database_check::DatabaseCheck;
-use crate::debug_bundle::DebugShelf;
+use crate::debug_bundle::{DebugShelf, shown_configuration};
 use crate::metrics::Metrics;
 use crate::password::Argon2Check;
 use ota_core::{BySlot, ConstraintId, OverridePolicy, SlotId};
@@ -225,8 +225,9 @@ fn debug(
         directory: config.data_dir.join("debug"),
         keep: Duration::from_secs(u64::from(config.debug.keep_hours) * 3600),
         count: usize::try_from(config.debug.keep).unwrap_or(usize::MAX),
+        keep_free: config.snapshots.keep_free_megabytes.saturating_mul(MEGABYTE),
         store: database.clone(),
-        configuration: toml::to_string_pretty(config).map_err(failed("cannot show the configuration"))?,
+        configuration: shown_configuration(config).map_err(failed("cannot show the configuration"))?,
         environment: environment(config),
         metrics,
     };

@@ -66,7 +66,7 @@ impl Ota {
         let id = next_id(scene.at, &self.parts.debug.list().await.map_err(not_made)?);
         let entry = entry.clone().about(id.as_str());
         self.audit(&entry).await?;
-        self.show_debug(Some(Unmade { id: id.clone(), since: scene.at, failure: None })).await;
+        self.show_unmade(Some(Unmade { id: id.clone(), since: scene.at, failure: None })).await;
         let (this, made) = (Arc::clone(self), id.clone());
         self.tasks.spawn(async move { this.make_debug_bundle(made, content, scene, entry).await });
         Ok((id, size))
@@ -89,11 +89,15 @@ impl Ota {
             Ok(Ok(())) => {
                 self.audit_result(&entry.with_outcome(AuditOutcome::Succeeded)).await;
                 self.log(LogLevel::Info, "ota", format!("{id}: debug bundle made")).await;
-                self.tidy_debug_bundles().await;
+                self.tidy_debug_bundles(Some(&id)).await;
                 None
             }
             // The service ends, and nobody waits for it any more.
-            Ok(Err(StepError::Cancelled)) => None,
+            Ok(Err(StepError::Cancelled)) => {
+                let ended = entry.with_outcome(AuditOutcome::failed("cancelled"));
+                self.audit_result(&ended.saying("the service ended")).await;
+                None
+            }
             Ok(Err(error)) => {
                 self.log(LogLevel::Error, "ota", format!("{id}: no debug bundle: {error}")).await;
                 let error = not_made(error);
@@ -103,11 +107,12 @@ impl Ota {
             }
             Err(error) => {
                 tracing::error!(%error, id, "making a debug bundle ended unexpectedly");
+                self.audit_result(&entry.with_outcome(AuditOutcome::failed("internal"))).await;
                 let failure = Some("It ended unexpectedly. Try again.".to_owned());
                 Some(Unmade { id, since, failure })
             }
         };
-        self.show_debug(unmade).await;
+        self.show_unmade(unmade).await;
     }
 
     /// The file of a bundle.
@@ -124,29 +129,45 @@ impl Ota {
     /// Removes bundles whose time is over, again and again.
     pub(crate) async fn expire_debug_bundles(self: Arc<Self>) {
         loop {
-            self.tidy_debug_bundles().await;
-            let unmade = self.snapshot().debug.unmade.clone();
-            self.show_debug(unmade).await;
+            self.tidy_debug_bundles(None).await;
+            self.refresh_debug_bundles().await;
             if self.stop.run_until_cancelled(tokio::time::sleep(ROUND)).await.is_none() {
                 return;
             }
         }
     }
 
-    async fn tidy_debug_bundles(&self) {
-        if let Err(error) = self.parts.debug.tidy(self.parts.clock.now()).await {
+    async fn tidy_debug_bundles(&self, new: Option<&str>) {
+        if let Err(error) = self.parts.debug.tidy(self.parts.clock.now(), new).await {
             tracing::warn!(%error, "old debug bundles cannot be removed");
         }
     }
 
-    async fn show_debug(&self, unmade: Option<Unmade>) {
+    /// What becomes of the order is known whatever can be read of the directory.
+    async fn show_unmade(&self, unmade: Option<Unmade>) {
+        let bundles = self.parts.debug.list().await;
+        self.update(|snapshot| {
+            let bundles = match &bundles {
+                Ok(bundles) => bundles.clone(),
+                Err(_) => snapshot.debug.bundles.clone(),
+            };
+            snapshot.debug = Arc::new(DebugView { unmade: unmade.clone(), bundles });
+        });
+        self.tell(Event::Changed(Change::Debug));
+        if let Err(error) = bundles {
+            tracing::error!(%error, "the debug bundles cannot be read");
+        }
+    }
+
+    /// Reads again what can be downloaded.
+    async fn refresh_debug_bundles(&self) {
         match self.parts.debug.list().await {
+            Ok(bundles) if self.snapshot().debug.bundles == bundles => {}
             Ok(bundles) => {
-                let view = Arc::new(DebugView { unmade, bundles });
-                if *self.snapshot().debug == *view {
-                    return;
-                }
-                self.update(|snapshot| snapshot.debug = Arc::clone(&view));
+                self.update(|snapshot| {
+                    let unmade = snapshot.debug.unmade.clone();
+                    snapshot.debug = Arc::new(DebugView { unmade, bundles: bundles.clone() });
+                });
                 self.tell(Event::Changed(Change::Debug));
             }
             Err(error) => tracing::error!(%error, "the debug bundles cannot be read"),

@@ -37,4 +37,4 @@ pub use sensors::{
 pub use slots::{CmdlineError, DeviceSlots, SlotsConfig, booted_slot};
 pub use snapshots::{SlotSnapshots, SnapshotsConfig};
 pub use telemetry::{SystemTelemetry, TelemetryError};
-pub use uploads::{UploadDirectory, UploadsConfig};
+pub use uploads::{UploadDirectory, UploadsConfig, free_bytes};

@@ -80,13 +80,13 @@ impl UploadDirectory {
         let held = self.newest_first()?.iter().fold(0, |sum: u64, image| sum.saturating_add(image.size));
         let quota = self.config.quota.saturating_sub(held).saturating_sub(promised.bytes);
         let coming = promised.bytes.saturating_sub(promised.written);
-        let free = free(self.directory.directory())?.saturating_sub(RESERVE).saturating_sub(coming);
+        let free = free_bytes(self.directory.directory())?.saturating_sub(RESERVE).saturating_sub(coming);
         Ok(quota.min(self.config.longest).min(free))
     }
 
     /// Others write to this disk too.
     fn require_reserve(&self) -> io::Result<()> {
-        if free(self.directory.directory())? < RESERVE {
+        if free_bytes(self.directory.directory())? < RESERVE {
             return Err(io::ErrorKind::StorageFull.into());
         }
         Ok(())
@@ -185,7 +185,11 @@ impl Uploads for UploadDirectory {
     }
 }
 
-fn free(directory: &Path) -> io::Result<u64> {
+/// Bytes that can still be written to the disk of `directory`.
+///
+/// # Errors
+/// When the disk cannot be asked.
+pub fn free_bytes(directory: &Path) -> io::Result<u64> {
     let space = statvfs(directory)?;
     Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }

@@ -1,7 +1,8 @@
 -- Jobs that the releases before this one cannot read: other kinds than updates, and updates in a step that those releases do not
 -- know. They read every row of `job`, and one that they do not understand would keep them from starting after a rollback.
 --
--- A job is in one of the two tables, and moves when its form changes. `ordinal` counts through both.
+-- A job is in one of the two tables, and moves when its form changes. `ordinal` counts through both, and a job
+-- that moves becomes the newest.
 
 CREATE TABLE operation (
     ordinal    INTEGER PRIMARY KEY,

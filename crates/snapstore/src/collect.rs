@@ -38,13 +38,32 @@ pub(crate) fn collect(files: &Files, names: &RwLock<()>, compact: bool) -> Resul
     files.sync()?;
     let mut free = next(listing.packs.into_iter().chain(alive.keys().copied()));
     for (pack, chunks) in alive.iter().filter(|_| compact) {
-        let living: u64 = chunks.values().map(|stored| u64::from(*stored)).sum();
-        if living.saturating_mul(2) < files.pack_length(*pack) {
+        if is_rewritten(living(chunks), files.pack_length(*pack)) {
             rewrite(files, names, (*pack, free), chunks, &mut manifests)?;
             free = free.saturating_add(1);
         }
     }
     Ok(())
+}
+
+/// Bytes of the packs that would be left if there were only these snapshots.
+pub(crate) fn left_with(files: &Files, manifests: &[Manifest]) -> u64 {
+    alive(manifests)
+        .iter()
+        .map(|(pack, chunks)| {
+            let (living, length) = (living(chunks), files.pack_length(*pack));
+            if is_rewritten(living, length) { living } else { length }
+        })
+        .sum()
+}
+
+fn living(chunks: &Alive) -> u64 {
+    chunks.values().map(|stored| u64::from(*stored)).sum()
+}
+
+/// Less than half of it is alive.
+const fn is_rewritten(living: u64, length: u64) -> bool {
+    living.saturating_mul(2) < length
 }
 
 fn alive(manifests: &[Manifest]) -> HashMap<u64, Alive> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::collect::collect;
+use crate::collect::{collect, left_with};
 use crate::create;
 use crate::error::Error;
 use crate::files::Files;
@@ -11,7 +11,7 @@ use crate::manifest::Manifest;
 use crate::progress::Progress;
 use crate::read::Opened;
 use crate::request::{Options, Request};
-use crate::summary::{Entry, Summary, stored_bytes, summaries};
+use crate::summary::{Entry, Summary, summaries};
 
 /// How much may stay; see [`Store::retain`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,7 +162,7 @@ impl Store {
         let (manifests, damaged) = self.manifests()?;
         let is_protected = |manifest: &Manifest| protected.contains(&manifest.id.as_str());
         let (kept, oldest): (Vec<_>, Vec<_>) = manifests.into_iter().partition(is_protected);
-        let helps = damaged.is_empty() && stored_bytes(&kept) <= limits.max_bytes;
+        let helps = damaged.is_empty() && left_with(&self.files, &kept) <= limits.max_bytes;
         let (mut count, mut oldest) = (kept.len() + oldest.len(), oldest.into_iter());
         let mut removed = Vec::new();
         loop {

@@ -61,14 +61,6 @@ impl Summary {
     }
 }
 
-/// Bytes in packs that these need together.
-pub(crate) fn stored_bytes(manifests: &[Manifest]) -> u64 {
-    let chunks = manifests.iter().flat_map(Manifest::stored_chunks);
-    let lengths: HashMap<_, _> =
-        chunks.map(|chunk| ((chunk.pack, chunk.offset), u64::from(chunk.stored))).collect();
-    lengths.into_values().sum()
-}
-
 fn own_bytes(manifests: &[Manifest]) -> Vec<u64> {
     // The only user of each stored chunk, or `None` when there are more.
     let mut users: HashMap<(u64, u64), (u32, Option<usize>)> = HashMap::new();

@@ -142,6 +142,19 @@ fn none_is_removed_for_its_bytes_where_that_cannot_help() {
 }
 
 #[test]
+fn a_pack_that_would_stay_counts_as_it_is() {
+    let bench = Bench::new();
+    let store = bench.store();
+    let bytes = Random(77).bytes(4 * MIB);
+    store.create(&bench.request("old", &[("a", &bytes)]), &()).unwrap();
+    // More than half of the pack of the old one: it would not be rewritten.
+    store.create(&bench.request("new", &[("a", &bytes[..5 * MIB / 2])]), &()).unwrap();
+    let limits = Retention { max_count: 9, max_bytes: 3 * MIB as u64 };
+    let done = store.retain(limits, &["new"]).unwrap();
+    assert_eq!((done.removed, done.within), (vec![], false));
+}
+
+#[test]
 fn requests_out_of_bounds_are_refused() {
     let bench = Bench::new();
     let store = bench.store();

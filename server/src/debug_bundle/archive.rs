@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Bytes that are compressed to learn how well they compress.
 const SAMPLE: usize = 256 << 10;
+/// Bytes that are written between two looks at the disk.
+const LOOK: usize = 1 << 20;
 /// What a header and the filling of an entry take.
 const FRAME: u64 = 1024;
 
@@ -40,13 +42,11 @@ pub(super) fn write(
     at: Timestamp,
     entries: Vec<Entry>,
     cancel: &CancellationToken,
+    room: &dyn Fn() -> io::Result<()>,
 ) -> io::Result<()> {
-    let file = File::create(path)?;
+    let file = Watched { file: File::create(path)?, since: 0, cancel, room };
     let mut archive = Builder::new(GzEncoder::new(file, Compression::default()));
     for Entry { name, content } in entries {
-        if cancel.is_cancelled() {
-            return Err(io::ErrorKind::Interrupted.into());
-        }
         let (size, reader): (u64, Box<dyn Read>) = match content {
             Content::Text(text) => (text.len() as u64, Box::new(io::Cursor::new(text))),
             Content::File(mut file) => {
@@ -61,7 +61,35 @@ pub(super) fn write(
         header.set_mtime(u64::try_from(at.as_second()).unwrap_or_default());
         archive.append_data(&mut header, format!("{id}/{name}"), reader)?;
     }
-    archive.into_inner()?.finish()?.sync_all()
+    archive.into_inner()?.finish()?.file.sync_all()
+}
+
+/// The file, looked at from time to time: is there room for more, and does anybody still want it.
+struct Watched<'a> {
+    file: File,
+    /// Bytes since it was looked at.
+    since: usize,
+    cancel: &'a CancellationToken,
+    room: &'a dyn Fn() -> io::Result<()>,
+}
+
+impl Write for Watched<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.cancel.is_cancelled() {
+            // No kind that a copy would try again.
+            return Err(io::Error::other("cancelled"));
+        }
+        if self.since == 0 {
+            (self.room)()?;
+        }
+        let written = self.file.write(bytes)?;
+        self.since = if self.since + written < LOOK { self.since + written } else { 0 };
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Bytes of an archive of `entries`, with `more` bytes of the same kind: what their beginning becomes, for all of them.

@@ -1,14 +1,16 @@
 //! What is in a bundle.
 
 use super::archive::{Content, Entry};
-use super::redact::redacted;
-use super::{DebugShelf, failed};
+use super::redact::{named, redacted, tree};
+use super::{DebugShelf, blocking, failed};
 use app::api::convert;
+use ota_core::Job;
 use ota_engine::ports::{AuditQuery, DebugContent, LogEntry, Scene, StepError, Store, StoreError};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Write as _;
+use tokio_util::sync::CancellationToken;
 
 /// Jobs, the newest.
 const JOBS: u32 = 200;
@@ -20,9 +22,19 @@ const RECORDS: u32 = 500;
 impl DebugShelf {
     /// Everything but the audit log, which may be long.
     pub(super) async fn texts(&self, content: DebugContent, scene: &Scene) -> Result<Vec<Entry>, StepError> {
+        let jobs = self.store.recent_jobs(JOBS).await.map_err(|error| unread(&error))?;
+        let log = match content.logs {
+            true => self.store.logs(LINES, None).await.map_err(|error| unread(&error))?.entries,
+            false => Vec::new(),
+        };
+        let (this, scene) = (self.clone(), scene.clone());
+        blocking(move || Ok(this.texts_of(content, &scene, &jobs, &log))).await
+    }
+
+    fn texts_of(&self, content: DebugContent, scene: &Scene, jobs: &[Job], log: &[LogEntry]) -> Vec<Entry> {
         let snapshot = scene.snapshot.as_ref();
         let mut entries = vec![
-            Entry::text("about.json", about(content, scene)),
+            entry("about.json", &about(content, scene)),
             entry("status.json", &convert::status(snapshot)),
             entry("safety.json", &convert::safety(snapshot, scene.at)),
             entry("monitor.json", &convert::monitor(snapshot)),
@@ -30,16 +42,15 @@ impl DebugShelf {
             entry("recovery.json", &convert::recovery(snapshot)),
             entry("uploads.json", &convert::uploads(snapshot)),
             entry("slots.json", &slots(scene)),
-            entry("jobs.json", &self.store.recent_jobs(JOBS).await.map_err(|error| unread(&error))?),
+            entry("jobs.json", jobs),
         ];
         if content.logs {
-            let page = self.store.logs(LINES, None).await.map_err(|error| unread(&error))?;
-            entries.push(Entry::text("activity.log", lines(&page.entries)));
+            entries.push(Entry::text("activity.log", lines(log)));
         }
         if content.configs {
-            entries.push(Entry::text("configuration.toml", redacted(&self.configuration)));
+            entries.push(Entry::text("configuration.toml", self.configuration.clone()));
             entries.push(entry("settings.json", snapshot.settings.as_ref()));
-            entries.push(Entry::text("boot-environment.txt", self.environment().await));
+            entries.push(Entry::text("boot-environment.txt", self.environment()));
         }
         if content.metrics {
             entries.push(entry("resources.json", &self.resources(scene)));
@@ -47,7 +58,7 @@ impl DebugShelf {
                 entries.push(Entry::text("metrics.txt", metrics.render(snapshot, scene.ready)));
             }
         }
-        Ok(entries)
+        entries
     }
 
     /// Bytes of the audit log.
@@ -57,14 +68,19 @@ impl DebugShelf {
     }
 
     /// The audit log in a file without a name, which goes with its handle.
-    pub(super) async fn audit_log(&self) -> Result<Entry, StepError> {
+    pub(super) async fn audit_log(&self, cancel: &CancellationToken) -> Result<Entry, StepError> {
         let mut file = tempfile::tempfile_in(&self.directory).map_err(|error| failed(&error))?;
         let mut last = 0;
         loop {
             let records = self.store.audit_after(last, RECORDS).await.map_err(|error| unread(&error))?;
             let Some(newest) = records.last() else { break };
             last = newest.seq;
-            let written = tokio::task::spawn_blocking(move || {
+            if cancel.is_cancelled() {
+                return Err(StepError::Cancelled);
+            }
+            let this = self.clone();
+            file = blocking(move || {
+                this.require_reserve()?;
                 let mut text = String::new();
                 for record in &records {
                     // As it is: a record without one of its letters could not be verified any more. No secret goes into it.
@@ -72,31 +88,24 @@ impl DebugShelf {
                     text.push('\n');
                 }
                 file.write_all(text.as_bytes())?;
-                Ok::<_, std::io::Error>(file)
-            });
-            file = written
-                .await
-                .map_err(|error| failed(&std::io::Error::other(error)))?
-                .map_err(|error| failed(&error))?;
+                Ok(file)
+            })
+            .await?;
         }
         Ok(Entry { name: "audit.jsonl", content: Content::File(file) })
     }
 
     /// As `fw_printenv` shows it; why not, where it cannot be read: then that is what somebody looks for.
-    async fn environment(&self) -> String {
-        let places = self.environment.clone();
-        let read = tokio::task::spawn_blocking(move || ota_platform::boot_variables(&places)).await;
-        match read {
-            Ok(Ok(variables)) => {
-                let text = variables.iter().map(|(name, value)| format!("{name}={value}\n"));
-                redacted(&text.collect::<String>())
+    fn environment(&self) -> String {
+        match ota_platform::boot_variables(&self.environment) {
+            Ok(variables) => {
+                variables.iter().map(|(name, value)| format!("{name}={}\n", named(name, value))).collect()
             }
-            Ok(Err(error)) => format!("It cannot be read: {}\n", crate::wiring::causes(&error)),
-            Err(error) => format!("It cannot be read: {error}\n"),
+            Err(error) => format!("It cannot be read: {}\n", crate::wiring::causes(&error)),
         }
     }
 
-    fn resources(&self, scene: &Scene) -> serde_json::Value {
+    fn resources(&self, scene: &Scene) -> Value {
         let used = scene.snapshot.resources;
         let disk = rustix::fs::statvfs(&self.directory).ok().map(|disk| {
             let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
@@ -109,10 +118,10 @@ impl DebugShelf {
     }
 }
 
-fn about(content: DebugContent, scene: &Scene) -> String {
+fn about(content: DebugContent, scene: &Scene) -> Value {
     let snapshot = scene.snapshot.as_ref();
     let system = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-    pretty(&json!({
+    json!({
         "made_at": scene.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         "program": env!("CARGO_PKG_VERSION"),
         "gateway": { "id": snapshot.site.id, "model": snapshot.site.model },
@@ -120,10 +129,10 @@ fn about(content: DebugContent, scene: &Scene) -> String {
         "os_release": system.lines().collect::<Vec<_>>(),
         "ready": scene.ready,
         "logs": content.logs, "configs": content.configs, "metrics": content.metrics,
-    }))
+    })
 }
 
-fn slots(scene: &Scene) -> serde_json::Value {
+fn slots(scene: &Scene) -> Value {
     let snapshot = scene.snapshot.as_ref();
     let slot = |id| {
         let view = snapshot.slots.get(id);
@@ -149,13 +158,10 @@ fn lines(entries: &[LogEntry]) -> String {
     redacted(&text)
 }
 
-fn entry(name: &'static str, value: &impl Serialize) -> Entry {
-    Entry::text(name, redacted(&pretty(value)))
-}
-
-fn pretty(value: &impl Serialize) -> String {
+fn entry(name: &'static str, value: &(impl Serialize + ?Sized)) -> Entry {
     // Our own types, whose keys are texts: this does not fail, and if it did, the bundle should say so.
-    serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("It cannot be shown: {error}\n"))
+    let shown = serde_json::to_value(value).and_then(|value| serde_json::to_string_pretty(&tree(value)));
+    Entry::text(name, shown.unwrap_or_else(|error| format!("It cannot be shown: {error}\n")))
 }
 
 fn unread(error: &StoreError) -> StepError {

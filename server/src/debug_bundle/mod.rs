@@ -4,12 +4,14 @@ mod archive;
 mod content;
 mod redact;
 
+pub use redact::shown_configuration;
+
 use crate::metrics::Metrics;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ota_core::FailureCode;
 use ota_engine::ports::{DebugBundle, DebugBundles, DebugContent, Scene, StepError};
-use ota_platform::UbootConfig;
+use ota_platform::{UbootConfig, free_bytes};
 use ota_store::SqliteStore;
 use std::fs::{self, File};
 use std::io;
@@ -27,8 +29,10 @@ pub struct DebugShelf {
     pub directory: PathBuf,
     pub keep: Duration,
     pub count: usize,
+    /// Bytes of the disk that stay free.
+    pub keep_free: u64,
     pub store: SqliteStore,
-    /// The configuration in force, as TOML.
+    /// The configuration in force, from [`shown_configuration`].
     pub configuration: String,
     pub environment: UbootConfig,
     pub metrics: Option<Metrics>,
@@ -56,7 +60,12 @@ impl DebugShelf {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let Some(id) = name.strip_suffix(COMPLETE).map(str::to_owned) else { continue };
-            let found = fs::metadata(&path)?;
+            let found = match fs::metadata(&path) {
+                Ok(found) => found,
+                // Its time was over in this moment.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
             let created = Timestamp::try_from(found.modified()?).map_err(io::Error::other)?;
             let created_at = created.round(jiff::Unit::Second).unwrap_or(created);
             let expires_at = created_at + self.keep;
@@ -64,6 +73,14 @@ impl DebugShelf {
         }
         bundles.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| b.id.cmp(&a.id)));
         Ok(bundles)
+    }
+
+    /// The gateway's own state has to find room beside a bundle.
+    fn require_reserve(&self) -> io::Result<()> {
+        if free_bytes(&self.directory)? < self.keep_free {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
     }
 
     fn write(
@@ -74,12 +91,14 @@ impl DebugShelf {
         cancel: &CancellationToken,
     ) -> io::Result<()> {
         let unfinished = self.directory.join(format!("{id}{UNFINISHED}"));
-        let written = archive::write(&unfinished, id, at, entries, cancel)
-            .and_then(|()| fs::rename(&unfinished, self.directory.join(format!("{id}{COMPLETE}"))))
+        let complete = self.directory.join(format!("{id}{COMPLETE}"));
+        let written = archive::write(&unfinished, id, at, entries, cancel, &|| self.require_reserve())
+            .and_then(|()| fs::rename(&unfinished, &complete))
             .and_then(|()| sync(&self.directory));
         if written.is_err() {
             // What cannot be removed now is removed at the next start.
             let _ = fs::remove_file(&unfinished);
+            let _ = fs::remove_file(&complete);
         }
         written
     }
@@ -102,7 +121,7 @@ impl DebugBundles for DebugShelf {
     ) -> Result<(), StepError> {
         let mut entries = self.texts(content, scene).await?;
         if content.logs {
-            entries.push(self.audit_log().await?);
+            entries.push(self.audit_log(cancel).await?);
         }
         let (this, id, at, cancel) = (self.clone(), id.to_owned(), scene.at, cancel.clone());
         let told = cancel.clone();
@@ -115,19 +134,29 @@ impl DebugBundles for DebugShelf {
         blocking(move || this.newest_first()).await
     }
 
-    async fn tidy(&self, now: Timestamp) -> Result<bool, StepError> {
-        let this = self.clone();
+    async fn tidy(&self, now: Timestamp, new: Option<&str>) -> Result<(), StepError> {
+        let (this, new) = (self.clone(), new.map(str::to_owned));
         blocking(move || {
-            let mut removed = false;
-            for (index, bundle) in this.newest_first()?.into_iter().enumerate() {
-                if index >= this.count || bundle.expires_at <= now {
-                    fs::remove_file(bundle.path)?;
-                    removed = true;
+            let old = this.newest_first()?.into_iter().filter(|bundle| Some(&bundle.id) != new.as_ref());
+            let most = this.count.saturating_sub(usize::from(new.is_some()));
+            for (index, bundle) in old.enumerate() {
+                if index >= most || bundle.expires_at <= now {
+                    remove(&bundle.path)?;
+                } else if bundle.created_at > now {
+                    // Made when the clock was ahead; its time begins now.
+                    File::open(&bundle.path)?.set_modified(now.into())?;
                 }
             }
-            Ok(removed)
+            Ok(())
         })
         .await
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -31,8 +31,8 @@ const LONGEST_TEXT: usize = 1024;
 const TURN: usize = 256 << 10;
 /// Bytes in which there is no end of a field's head, nor anything else to make sense of.
 const LONGEST_RIDDLE: usize = 1 << 20;
-/// Bytes that a form takes beside its file, at least.
-const FRAME: u64 = 128;
+/// Bytes that a form takes beside its file, at most: what is exactly too long is found while it comes.
+const FRAME: u64 = 4096;
 
 /// What a form has brought.
 struct Form {
@@ -215,7 +215,7 @@ fn boundary(headers: &HeaderMap) -> Result<String, ApiError> {
     })
 }
 
-/// Bytes of the file at most, where the client says how long its form is.
+/// Bytes of the file at least, where the client says how long its form is.
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     let length: u64 = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
     Some(length.saturating_sub(FRAME).max(1))

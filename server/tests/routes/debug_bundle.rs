@@ -56,7 +56,7 @@ async fn a_bundle_has_what_was_chosen_and_no_secret() {
         at: jiff::Timestamp::now(),
         level: ota_engine::ports::LogLevel::Info,
         source: "test".into(),
-        message: "sent Authorization: Bearer planted-in-the-log and pin=4711".into(),
+        message: "sent Authorization: Bearer planted-in-the-log and pin=planted-as-a-pin".into(),
     };
     ota_engine::ports::Store::append_log(&gateway.store, &entry).await.unwrap();
     let started = made(&gateway, &everything()).await;
@@ -83,7 +83,7 @@ async fn a_bundle_has_what_was_chosen_and_no_secret() {
     for secret in PLANTED {
         assert!(!text.contains(secret), "{secret}");
     }
-    assert!(!text.contains("4711") && !text.contains(crate::support::PASSWORD));
+    assert!(!text.contains(crate::support::PASSWORD));
     assert!(text.contains("wifi_password=[redacted]") && text.contains("BOOT_ORDER=A B"), "{text}");
     assert!(text.contains("https://[redacted]@host/"), "{text}");
 
@@ -176,5 +176,23 @@ async fn what_cannot_be_made_leaves_nothing_and_says_why() {
     gateway.order(PATH, &everything()).await.failure(500, "INTERNAL");
     std::fs::remove_file(&directory).unwrap();
     std::fs::create_dir(&directory).unwrap();
+    // In the way of the archive, so that it fails after it was begun.
+    let day = jiff::Timestamp::now().strftime("%Y%m%d").to_string();
+    let part = directory.join(format!("debug-{day}-001.part"));
+    std::fs::create_dir(&part).unwrap();
+    let started = gateway.order(PATH, &everything()).await.data("Debug bundle creation started");
+    let failed =
+        || gateway.ota.snapshot().debug.unmade.as_ref().is_some_and(|unmade| unmade.failure.is_some());
+    gateway.until("it failed", failed).await;
+    let list = gateway.read(PATH).await.data("Debug bundles retrieved successfully");
+    let bundle = &list["bundles"][0];
+    assert_eq!(
+        (&bundle["bundle_id"], &bundle["status"]),
+        (&started["bundle_id"], &json!("failed")),
+        "{list}"
+    );
+    assert!(bundle["error"].is_string() && bundle["download_url"].is_null(), "{list}");
+    std::fs::remove_dir(&part).unwrap();
     made(&gateway, &everything()).await;
+    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1, "nothing is left beside it");
 }

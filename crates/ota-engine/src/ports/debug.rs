@@ -54,6 +54,7 @@ pub trait DebugBundles: Send + Sync {
     /// Newest first.
     async fn list(&self) -> Result<Vec<DebugBundle>, StepError>;
 
-    /// Removes bundles whose time is over at `now`, and the oldest ones that are too many. True when there was one.
-    async fn tidy(&self, now: Timestamp) -> Result<bool, StepError>;
+    /// Removes bundles whose time is over at `now`, and the oldest ones that are too many, but not the `new` one, however old the
+    /// clock makes it.
+    async fn tidy(&self, now: Timestamp, new: Option<&str>) -> Result<(), StepError>;
 }

@@ -36,7 +36,7 @@ impl Ota {
         let content = self.recorded_content(slot).await?;
         let id = match &job.work {
             Work::Snapshot(_) => job.id.clone(),
-            _ => match self.snapshot_taken_by(job, &description).await? {
+            _ => match self.snapshot_taken_by(job, (&name, &description, slot)).await? {
                 Some(id) => id,
                 None => self.new_snapshot_id().await?,
             },
@@ -46,10 +46,16 @@ impl Ota {
     }
 
     /// The one that this installation took before its process was killed.
-    async fn snapshot_taken_by(&self, job: &Job, description: &str) -> Result<Option<JobId>, StepError> {
+    async fn snapshot_taken_by(
+        &self,
+        job: &Job,
+        wanted: (&str, &str, SlotId),
+    ) -> Result<Option<JobId>, StepError> {
         let mut snapshots = self.parts.snapshots.list().await?.into_iter();
         let of_this = snapshots.find(|snapshot| {
-            snapshot.description == description && snapshot.at >= job.created_at && snapshot.damaged.is_none()
+            (snapshot.name.as_str(), snapshot.description.as_str(), snapshot.slot) == wanted
+                && snapshot.at >= job.created_at
+                && snapshot.damaged.is_none()
         });
         Ok(of_this.and_then(|snapshot| snapshot.id.parse().ok()))
     }

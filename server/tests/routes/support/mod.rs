@@ -16,8 +16,9 @@ use ota_platform::{
 use ota_store::{SqliteStore, User};
 use server::{
     auth::Lifetimes,
-    debug_bundle::DebugShelf,
+    debug_bundle::{DebugShelf, shown_configuration},
     http::{AppState, Options, router},
+    metrics::Metrics,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -243,26 +244,35 @@ fn debug_shelf(store: &SqliteStore, directory: &Path) -> DebugShelf {
     let environment = directory.join("uboot.env");
     if !environment.exists() {
         let text = directory.join("uboot.txt");
-        std::fs::write(&text, "BOOT_ORDER=A B\nwifi_password=planted-in-the-environment\n").unwrap();
+        std::fs::write(&text, "BOOT_ORDER=A B\nwifi_password=it is planted-in-the-environment\n").unwrap();
         let mut make = std::process::Command::new("mkenvimage");
         make.args(["-s", "4096", "-o"]).arg(&environment).arg(text);
         assert!(make.status().unwrap().success());
     }
     let settings = directory.join("fw_env.config");
     std::fs::write(&settings, format!("{} 0x0 0x1000\n", environment.display())).unwrap();
+    let mut configuration = server::config::Config::default();
+    configuration.repository.metadata_url = "https://name:p@planted-in-the-configuration@host/".to_owned();
     DebugShelf {
         directory: directory.join("debug"),
         keep: Duration::from_secs(3600),
         count: 2,
         store: store.clone(),
-        configuration: "metadata_url = \"https://name:planted-in-the-configuration@host/\"\n".to_owned(),
+        configuration: shown_configuration(&configuration).unwrap(),
+        keep_free: 0,
         environment: UbootConfig {
             environment: settings,
             scheme: FlagScheme::Counter,
             lock_file: directory.join("fw_printenv.lock"),
         },
-        metrics: None,
+        metrics: metrics(),
     }
+}
+
+/// One recorder for all gateways of this process.
+fn metrics() -> Option<Metrics> {
+    static METRICS: OnceLock<Option<Metrics>> = OnceLock::new();
+    METRICS.get_or_init(|| Metrics::install().ok()).clone()
 }
 
 async fn provision(store: &SqliteStore) {
