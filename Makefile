@@ -31,8 +31,9 @@ check: ## Format, clippy with warnings as errors, and the unit tests.
 	$(CARGO) clippy -p frontend --target wasm32-unknown-unknown -- -D warnings
 	$(CARGO) test --workspace --exclude frontend --lib
 
-bench: ## The figures of docs/benchmarks.md: an update from end to end, memory, requests a second, the page over the wire.
+bench: ## The figures of docs/benchmarks.md: an update from end to end, ways back, memory, requests a second, the page over the wire.
 	@./setup/run-tools release
+	@./setup/debian "the benchmarks" zstd=zstd curl=curl
 	@./setup/build release
 	$(CARGO) bench -p gateway-ota --bench gateway
 

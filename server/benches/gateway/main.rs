@@ -8,6 +8,7 @@
     clippy::cast_precision_loss
 )]
 
+mod by_hand;
 mod floor;
 #[path = "../../tests/flow/gateway.rs"]
 mod gateway;
@@ -22,6 +23,7 @@ mod wire;
 async fn main() {
     println!("{:<58} {:>14}", "What", "Measured");
     let gateway = update::run().await;
+    by_hand::run(&gateway).await;
     load::run(&gateway).await;
     wire::run();
 }
