@@ -45,7 +45,9 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await page.screenshot({ path: `${directory}/snapshot-question-${colorScheme}-${width}.png` });
       await page.getByRole('dialog').getByRole('button', { name: 'Snapshot', exact: true }).click();
       await page.locator('#recovery').getByRole('row', { name: /snap-001/ }).waitFor();
-      for (const section of ['upload', 'recovery', 'monitor']) {
+      await page.locator('#status').getByRole('button', { name: 'Debug Bundle' }).click();
+      await page.locator('#status').getByRole('link', { name: 'Download' }).waitFor();
+      for (const section of ['status', 'upload', 'recovery', 'monitor']) {
         const path = `${directory}/${section}-${colorScheme}-${width}.png`;
         await page.locator(`#${section}`).screenshot({ path });
       }

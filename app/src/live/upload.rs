@@ -13,6 +13,8 @@ pub struct Upload {
     /// Bytes that were sent and that there are.
     pub sent: u64,
     pub total: u64,
+    /// Milliseconds since the first byte was sent.
+    pub elapsed: u64,
     /// Why the last one did not come to its end.
     pub error: String,
 }
@@ -22,6 +24,12 @@ impl Upload {
     #[must_use]
     pub const fn is_verified_now(&self) -> bool {
         self.running && self.total > 0 && self.sent >= self.total
+    }
+
+    /// Bytes a second so far; 0 before there is anything to tell.
+    #[must_use]
+    pub fn speed(&self) -> u64 {
+        self.sent.saturating_mul(1000).checked_div(self.elapsed).unwrap_or(0)
     }
 }
 
@@ -92,6 +100,7 @@ mod browser {
         listen(live, &request)?;
         live.upload.update(|upload| {
             (upload.running, upload.sent, upload.total) = (true, 0, whole(file.size()));
+            upload.elapsed = 0;
             upload.error.clear();
         });
         request.send_with_opt_form_data(Some(&form))?;
@@ -100,9 +109,12 @@ mod browser {
     }
 
     fn listen(live: Live, request: &XmlHttpRequest) -> Result<(), JsValue> {
+        let began = js_sys::Date::now();
         let moved = move |event: ProgressEvent| {
-            live.upload
-                .update(|upload| (upload.sent, upload.total) = (whole(event.loaded()), whole(event.total())));
+            live.upload.update(|upload| {
+                (upload.sent, upload.total) = (whole(event.loaded()), whole(event.total()));
+                upload.elapsed = whole(js_sys::Date::now() - began);
+            });
         };
         let moved = Closure::<dyn FnMut(ProgressEvent)>::new(moved).into_js_value();
         request.upload()?.set_onprogress(Some(moved.unchecked_ref()));
@@ -140,5 +152,17 @@ mod browser {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
     const fn whole(bytes: f64) -> u64 {
         bytes as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Upload;
+
+    #[test]
+    fn the_speed_is_that_of_the_whole_way() {
+        let upload = Upload { sent: 3_000_000, elapsed: 1_500, ..Upload::default() };
+        assert_eq!(upload.speed(), 2_000_000);
+        assert_eq!(Upload::default().speed(), 0, "nothing was sent yet");
     }
 }

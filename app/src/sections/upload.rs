@@ -103,7 +103,9 @@ fn sent(upload: &Upload) -> String {
         return t::VERIFYING.to_owned();
     }
     let size = ota_api::human::size;
-    format!("{} %, {} of {}", percent(upload), size(upload.sent), size(upload.total))
+    let told = format!("{} %, {} of {}", percent(upload), size(upload.sent), size(upload.total));
+    // A figure of the first moments would only jump.
+    if upload.elapsed < 1000 { told } else { format!("{told}, {}/s", size(upload.speed())) }
 }
 
 /// What was verified and can be deployed.

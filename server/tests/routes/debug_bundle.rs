@@ -196,3 +196,34 @@ async fn what_cannot_be_made_leaves_nothing_and_says_why() {
     made(&gateway, &everything()).await;
     assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1, "nothing is left beside it");
 }
+
+/// A file system of one page; none where mounting is not permitted.
+struct FullDisk(std::path::PathBuf);
+
+impl FullDisk {
+    fn mount(directory: std::path::PathBuf) -> Option<Self> {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=4096", "tmpfs"]).arg(&directory);
+        mount.status().is_ok_and(|status| status.success()).then_some(Self(directory))
+    }
+}
+
+impl Drop for FullDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_and_nothing_is_left() {
+    let gateway = Gateway::ready().await;
+    let Some(disk) = FullDisk::mount(gateway.directory.path().join("debug")) else {
+        println!("mounting is not permitted here: not tested");
+        return;
+    };
+    gateway.order(PATH, &everything()).await.data("Debug bundle creation started");
+    let failure = || gateway.ota.snapshot().debug.unmade.as_ref().and_then(|unmade| unmade.failure.clone());
+    gateway.until("it failed", || failure().is_some()).await;
+    assert!(failure().unwrap().contains("not enough room"), "{failure:?}", failure = failure());
+    assert_eq!(std::fs::read_dir(&disk.0).unwrap().count(), 0);
+}
