@@ -141,6 +141,7 @@ test('a debug bundle is made, downloaded and holds what it says', async ({ gatew
   }
   expect(execFileSync('tar', ['-xzOf', file, '--wildcards', '*/boot-environment.txt'], { encoding: 'utf8' })).toContain('BOOT_ORDER=');
   // A viewer sees that there is one, and cannot have it.
+  await page.context().clearCookies();
   const viewer = await login('viewer');
   await expect(viewer.locator('#status')).toContainText(/debug-\d{8}-001/);
   await expect(viewer.locator('#status').getByRole('link', { name: 'Download' })).toHaveCount(0);
