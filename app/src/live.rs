@@ -281,7 +281,8 @@ impl Live {
             monitor.system_status.clone_from(&status.status);
             monitor.current_operation.clone_from(&status.current_operation);
             monitor.resources.cpu_usage = status.resources.cpu_usage;
-            monitor.resources.memory_usage = format!("{}%", words::tenths(status.resources.memory_usage));
+            monitor.resources.memory_usage =
+                format!("{}%", ota_api::human::with_tenths(status.resources.memory_usage));
         });
         if missed {
             want(self, Wanted::ALL);

@@ -29,7 +29,7 @@ pub fn MonitorSection(live: Live) -> impl IntoView {
 #[component]
 fn Resources(live: Live) -> impl IntoView {
     let of = move |read: fn(&Monitor) -> String| text(move || live.monitor.with(read));
-    let cpu = || of(|m| words::tenths(m.resources.cpu_usage));
+    let cpu = || of(|m| ota_api::human::with_tenths(m.resources.cpu_usage));
     let memory = || of(|m| m.resources.memory_usage.trim_end_matches('%').to_owned());
     view! {
         <article class="card resources">

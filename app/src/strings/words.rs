@@ -145,7 +145,13 @@ pub fn constraint_value(name: &str, constraint: &Constraint) -> String {
     let word = constraint.status.replace('_', " ");
     let Some(level) = constraint.level else { return word };
     let percent = name == "ups_battery";
-    let figure = |value: f64| if percent { format!("{} %", whole(value)) } else { hundredths(value) };
+    let figure = |value: f64| {
+        if percent {
+            format!("{} %", ota_api::human::whole(value))
+        } else {
+            ota_api::human::with_hundredths(value)
+        }
+    };
     let unit = if percent { "" } else { " per core" };
     let bound = if percent { "at least" } else { "at most" };
     let limit = constraint.threshold.map(|t| format!(" ({bound} {})", figure(t))).unwrap_or_default();
@@ -483,35 +489,6 @@ pub fn override_banner(force: &Force) -> String {
 fn sentence_start(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
-}
-
-/// A figure without decimals. These three cost the browser a fraction of what the general formatting of floats does.
-#[must_use]
-pub fn whole(value: f64) -> String {
-    scaled(value).to_string()
-}
-
-/// A figure with one decimal: `65.5`.
-#[must_use]
-pub fn tenths(value: f64) -> String {
-    let scaled = scaled(value * 10.0);
-    format!("{}.{}", scaled / 10, scaled % 10)
-}
-
-/// A figure with two decimals: `0.42`.
-#[must_use]
-pub fn hundredths(value: f64) -> String {
-    let scaled = scaled(value * 100.0);
-    format!("{}.{:02}", scaled / 100, scaled % 100)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "saturates; the figures are not negative"
-)]
-fn scaled(value: f64) -> u64 {
-    value.round() as u64
 }
 
 /// How a debug bundle stands.

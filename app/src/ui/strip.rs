@@ -77,6 +77,6 @@ fn link_word(live: Live) -> (&'static str, Tone) {
 /// `v5.0.5 installing, 43 %` while a job runs.
 fn summary(job: Option<&ota_api::monitor::Progress>) -> Option<String> {
     let job = job.filter(|j| j.ended_at.is_none())?;
-    let percent = words::whole(job.progress.overall_percentage.floor());
+    let percent = ota_api::human::whole(job.progress.overall_percentage.floor());
     Some(format!("{} {}, {percent} %", job.update.version, words::job_state(job).0))
 }

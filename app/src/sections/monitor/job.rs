@@ -118,7 +118,8 @@ fn Figures(live: Live) -> impl IntoView {
 /// A progress bar with its figure.
 #[component]
 fn Bar(live: Live, label: &'static str, read: fn(&Progress) -> f64) -> impl IntoView {
-    let value = move || text(move || live.job.with(|j| words::tenths(j.as_ref().map_or(0.0, read))));
+    let value =
+        move || text(move || live.job.with(|j| ota_api::human::with_tenths(j.as_ref().map_or(0.0, read))));
     view! {
         <div class="gauge bar">
             <p><span>{label}</span>" "<span>{value()}" %"</span></p>
