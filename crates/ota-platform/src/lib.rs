@@ -7,6 +7,7 @@ mod causes;
 mod clock;
 mod facts;
 mod fetch;
+mod free_space;
 mod health;
 mod http;
 mod kept;
@@ -24,6 +25,7 @@ pub use boot::{
 pub use bundles::{KeyringError, Purpose, RaucBundles, TrustConfig};
 pub use clock::SystemClock;
 pub use fetch::{FetchConfig, Patience, ResumableFetcher};
+pub use free_space::free_bytes;
 pub use health::{ExecutableCheck, ExecutableCheckConfig, HttpCheck, HttpCheckConfig};
 pub use kept::{BundleShelf, KeptBundlesConfig};
 pub use reboot::{BootModelConfig, ModelError, ModelReboot, SystemdReboot, SystemdRebootConfig, power_on};
@@ -37,4 +39,4 @@ pub use sensors::{
 pub use slots::{CmdlineError, DeviceSlots, SlotsConfig, booted_slot};
 pub use snapshots::{SlotSnapshots, SnapshotsConfig};
 pub use telemetry::{SystemTelemetry, TelemetryError};
-pub use uploads::{UploadDirectory, UploadsConfig, free_bytes};
+pub use uploads::{UploadDirectory, UploadsConfig};

@@ -4,6 +4,7 @@ mod ledger;
 mod writer;
 
 use crate::facts::FactsDirectory;
+use crate::free_space::free_bytes;
 use crate::kept::on_disk;
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -12,10 +13,9 @@ use ledger::{Ledger, Promised, Share};
 use ota_core::{Bundle, FailureCode};
 use ota_engine::ports::{Body, ReceivedFile, StepError, StoredImage, UploadFault, Uploads};
 use rand::Rng;
-use rustix::fs::statvfs;
 use serde::{Deserialize, Serialize};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -183,15 +183,6 @@ impl Uploads for UploadDirectory {
     fn keeps_for(&self) -> Duration {
         self.config.keep
     }
-}
-
-/// Bytes that can still be written to the disk of `directory`.
-///
-/// # Errors
-/// When the disk cannot be asked.
-pub fn free_bytes(directory: &Path) -> io::Result<u64> {
-    let space = statvfs(directory)?;
-    Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
 fn no_room(wanted: u64) -> StepError {

@@ -2,6 +2,7 @@
 
 use super::error::FetchError;
 use super::part::Part;
+use crate::free_space::free_bytes;
 use crate::slots::buffer::{ALIGNMENT, CAPACITY};
 use aws_lc_rs::digest::{Context, SHA256};
 use ota_core::TargetFile;
@@ -119,10 +120,9 @@ impl Staged {
         }
         let ask = || {
             fs::create_dir_all(&self.directory)?;
-            Ok(rustix::fs::statvfs(&self.directory)?)
+            free_bytes(&self.directory)
         };
-        let space: rustix::fs::StatVfs = ask().map_err(FetchError::storage("ask for free space"))?;
-        let free = space.f_bavail.saturating_mul(space.f_frsize);
+        let free = ask().map_err(FetchError::storage("ask for free space"))?;
         // Blocks that were reserved when the download began are in use already, and ours.
         let ours =
             fs::metadata(self.path("part")).map_or(0, |metadata| metadata.blocks().saturating_mul(512));
