@@ -100,9 +100,8 @@ impl Ota {
             }
             Ok(Err(error)) => {
                 self.log(LogLevel::Error, "ota", format!("{id}: no debug bundle: {error}")).await;
-                let error = not_made(error);
-                let failure = Some(error.to_string());
-                self.audit_error(entry, &error).await;
+                let failure = error.failure().map(|failure| failure.message);
+                self.audit_error(entry, &not_made(error)).await;
                 Some(Unmade { id, since, failure })
             }
             Err(error) => {

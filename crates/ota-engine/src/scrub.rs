@@ -34,7 +34,7 @@ struct Proven {
     mark: Option<String>,
 }
 
-/// Whether the job writes to the slot or relies on it. A download that waits does neither yet.
+/// Whether the job writes to the slot or relies on it. A download that waits does neither yet, and a snapshot only reads.
 fn has_slot(job: &Job, slot: SlotId) -> bool {
     job.target == slot && !matches!(job.state, JobState::Downloaded | JobState::Creating)
 }
