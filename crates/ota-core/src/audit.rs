@@ -57,10 +57,16 @@ pub enum AuditAction {
     Restore,
     /// The return to the other slot was ordered.
     RollbackOrder,
+    /// The gateway was ordered back to the state in which it left the factory.
+    FactoryReset,
+    /// A recovery image was uploaded, verified and kept.
+    RecoveryUpload,
+    /// The first administrator and the PINs were set on the page.
+    Setup,
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::Login,
         Self::LoginFailed,
         Self::Logout,
@@ -88,6 +94,9 @@ impl AuditAction {
         Self::DebugBundle,
         Self::Restore,
         Self::RollbackOrder,
+        Self::FactoryReset,
+        Self::RecoveryUpload,
+        Self::Setup,
     ];
 
     #[must_use]
@@ -120,6 +129,9 @@ impl AuditAction {
             Self::DebugBundle => "debug_bundle",
             Self::Restore => "restore",
             Self::RollbackOrder => "rollback_order",
+            Self::FactoryReset => "factory_reset",
+            Self::RecoveryUpload => "recovery_upload",
+            Self::Setup => "setup",
         }
     }
 }

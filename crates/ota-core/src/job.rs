@@ -8,7 +8,7 @@
 //!
 //! An update goes the whole way. A deployment and a restore have their bytes already and begin at `Verifying`; a rollback begins
 //! with reading its slot; a snapshot is `Creating` and then `Completed`. An installation may take a snapshot before it touches its
-//! slot.
+//! slot. A factory reset installs the recovery image where there is one; the rest of it happens at the restart, before the service runs.
 //!
 //! The runner performs one [`Effect`] at a time and reports its outcome as a [`JobEvent`]. `Start`, `Install`, `Cancel` and
 //! `RebootOrdered` come from people; `GateClosed` and `Cleared` from the safety verdict; `Booted` from the start of the
@@ -16,13 +16,17 @@
 
 mod apply;
 mod reconcile;
+mod reset;
 mod work;
 
 use crate::{Actor, BootChange, JobId, Phase, SlotId, overall_percentage};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use work::{FormerSystem, JobKind, RestoreSource, RestoredVersion, SnapshotOrder, UploadedImage, Work};
+pub use work::{
+    FactoryReset, FormerSystem, JobKind, RecoveryImage, RestoreSource, RestoredVersion, SnapshotOrder,
+    UploadedImage, Work,
+};
 
 /// How an update reaches the system.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -431,6 +435,7 @@ impl Job {
             (JobKind::Restore, _) if works => "restoring",
             (JobKind::Rollback, _) if works => "checking",
             (JobKind::Snapshot, _) if works => "creating",
+            (JobKind::Reset, _) if works => "resetting",
             (_, state) => state.name(),
         }
     }
@@ -458,12 +463,13 @@ impl Job {
     }
 
     /// What makes the running slot next again. A slot that was written may not be what it should be and can no longer be started;
-    /// the one of a rollback was proven before and stays what it is.
+    /// any other one was proven before and stays what it is.
     #[must_use]
     pub const fn stand_down(&self, booted: SlotId, tries: u8) -> BootChange {
-        match self.work {
-            Work::Rollback(_) => BootChange::Commit { booted, tries },
-            _ => BootChange::Disarm { slot: self.target, booted, tries },
+        if self.work.writes_slot() {
+            BootChange::Disarm { slot: self.target, booted, tries }
+        } else {
+            BootChange::Commit { booted, tries }
         }
     }
 

@@ -9,12 +9,14 @@ const DEPLOY: &str = "MANUAL-DEPLOY-";
 const RESTORE: &str = "RESTORE-";
 const ROLLBACK: &str = "ROLLBACK-";
 const SNAPSHOT: &str = "snap-";
-const PREFIXES: [&str; 5] = [UPDATE, DEPLOY, RESTORE, ROLLBACK, SNAPSHOT];
+const RESET: &str = "RESET-";
+const PREFIXES: [&str; 6] = [UPDATE, DEPLOY, RESTORE, ROLLBACK, SNAPSHOT, RESET];
 /// Letters that are not mistaken for digits or for each other.
 const CHECK_LETTERS: &[u8; 20] = b"ACDEFGHJKLMNPRTUVWXY";
 
 /// The number of a job. An update's, for example `OTA-JOB-8821X`, is a counter and a check letter, so that a misheard digit is
-/// noticed; the others are short: `MANUAL-DEPLOY-001`, `RESTORE-001`, `ROLLBACK-001`, `snap-006`.
+/// noticed; the others are short: `MANUAL-DEPLOY-001`, `RESTORE-001`, `ROLLBACK-001`, `snap-006`,
+/// `RESET-001`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct JobId(String);
 
@@ -31,6 +33,7 @@ impl JobId {
             JobKind::Restore => RESTORE,
             JobKind::Rollback => ROLLBACK,
             JobKind::Snapshot => SNAPSHOT,
+            JobKind::Reset => RESET,
         };
         Self(format!("{prefix}{number:03}"))
     }
@@ -86,11 +89,12 @@ mod tests {
         assert_eq!(id.as_str().len(), "OTA-JOB-8821X".len());
         assert_ne!(JobId::numbered(JobKind::Update, 1), JobId::numbered(JobKind::Update, 2));
         assert_eq!(id.as_str().parse(), Ok(id));
-        let others = [JobKind::Deploy, JobKind::Restore, JobKind::Rollback, JobKind::Snapshot];
+        let others =
+            [JobKind::Deploy, JobKind::Restore, JobKind::Rollback, JobKind::Snapshot, JobKind::Reset];
         let others = others.map(|kind| JobId::numbered(kind, 6));
         assert_eq!(
             others.clone().map(|id| id.to_string()),
-            ["MANUAL-DEPLOY-006", "RESTORE-006", "ROLLBACK-006", "snap-006"]
+            ["MANUAL-DEPLOY-006", "RESTORE-006", "ROLLBACK-006", "snap-006", "RESET-006"]
         );
         assert!(others.into_iter().all(|id| id.as_str().parse() == Ok(id)));
     }

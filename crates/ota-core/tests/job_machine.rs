@@ -4,9 +4,10 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
 use jiff::Timestamp;
 use ota_core::{
-    Actor, BootChange, BootSelection, Booted, Bundle, Effect, Failure, FailureCode, FormerSystem,
-    InstallOrder, Job, JobEvent, JobId, JobKind, JobState, Release, RestoreSource, RestoredVersion, Severity,
-    SlotId, SnapshotOrder, TargetFile, UpdateKind, UploadedImage, Work,
+    Actor, BootChange, BootSelection, Booted, Bundle, Effect, FactoryReset, Failure, FailureCode,
+    FormerSystem, InstallOrder, Job, JobEvent, JobId, JobKind, JobState, RecoveryImage, Release,
+    RestoreSource, RestoredVersion, Severity, SlotId, SnapshotOrder, TargetFile, UpdateKind, UploadedImage,
+    Work,
 };
 use proptest::prelude::*;
 
@@ -42,7 +43,13 @@ fn work(kind: JobKind) -> Work {
         JobKind::Snapshot => {
             Work::Snapshot(SnapshotOrder { name: "x".into(), description: String::new(), version, length })
         }
+        JobKind::Reset => reset(Some(RecoveryImage { length, sha256 })),
     }
+}
+
+fn reset(image: Option<RecoveryImage>) -> Work {
+    let (version, reason) = ("v5.0.5".to_owned(), "decommissioned".to_owned());
+    Work::Reset(FactoryReset { wipe_data: true, reason, version, image, carried_out: false })
 }
 
 fn order(reboot_after: bool) -> InstallOrder {
@@ -73,6 +80,10 @@ struct World {
     pending: Option<Effect>,
     /// The overall percentage that somebody has seen.
     seen: f64,
+    /// The order to reset the data, which the next boot carries out.
+    reset_ordered: bool,
+    /// The data are not what they were.
+    data_reset: bool,
 }
 
 fn now() -> Timestamp {
@@ -85,9 +96,14 @@ impl World {
     }
 
     fn with(kind: JobKind, order: Option<InstallOrder>, starts_well: bool) -> Self {
+        Self::of(work(kind), order, starts_well)
+    }
+
+    fn of(work: Work, order: Option<InstallOrder>, starts_well: bool) -> Self {
+        let kind = work.kind();
         let mut job = Job::new(
             JobId::numbered(kind, 1),
-            work(kind),
+            work,
             if kind == JobKind::Snapshot { SlotId::A } else { SlotId::B },
             "v5.0.4".into(),
             Actor::local("operator"),
@@ -106,6 +122,8 @@ impl World {
             starts_well,
             pending: None,
             seen: 0.0,
+            reset_ordered: false,
+            data_reset: false,
         };
         world.tell(JobEvent::Start);
         world
@@ -125,6 +143,11 @@ impl World {
             if slot == SlotId::A || (self.starts_well && self.proven) {
                 self.booted = slot;
                 self.rebooted = true;
+                // An order whose job has ended is dropped.
+                if std::mem::take(&mut self.reset_ordered) && !self.saved.state.is_ended() {
+                    self.saved.carry_out_reset(now());
+                    self.data_reset = true;
+                }
                 return;
             }
         }
@@ -188,13 +211,22 @@ impl World {
             }
             Effect::AwaitClear(_) => self.tell(JobEvent::Cleared),
             Effect::Arm => {
-                assert!(self.proven, "a slot is never armed before it was read back");
-                self.commit(BootChange::Arm { slot: target, tries: TRIES });
+                self.order_reset();
+                // The power may go in between.
+                if luck.is_multiple_of(7) && matches!(self.job.work, Work::Reset(_)) {
+                    self.boot();
+                    return self.start_service();
+                }
+                if !matches!(&self.job.work, Work::Reset(reset) if reset.image.is_none()) {
+                    assert!(self.proven, "a slot is never armed before it was read back");
+                    self.commit(BootChange::Arm { slot: target, tries: TRIES });
+                }
                 self.tell(JobEvent::Armed);
             }
             Effect::AwaitOrder => self.tell(JobEvent::RebootOrdered),
             Effect::Reboot if fails => self.tell(JobEvent::RebootFailed),
             Effect::Reboot => {
+                self.order_reset();
                 self.boot();
                 self.start_service();
             }
@@ -210,10 +242,22 @@ impl World {
                 self.start_service();
             }
             Effect::Disarm { percentage, reason } => {
+                self.reset_ordered = false;
+                // The power may go in between.
+                if luck.is_multiple_of(7) && matches!(self.job.work, Work::Reset(_)) {
+                    self.boot();
+                    return self.start_service();
+                }
                 self.commit(self.job.stand_down(self.booted, TRIES));
                 self.tell(JobEvent::Disarmed { percentage, reason });
             }
         }
+    }
+}
+
+impl World {
+    fn order_reset(&mut self) {
+        self.reset_ordered = matches!(&self.job.work, Work::Reset(reset) if !reset.carried_out);
     }
 }
 
@@ -231,6 +275,11 @@ fn check(world: &mut World) {
         }
         _ => {}
     }
+    if let Work::Reset(reset) = &world.job.work {
+        let done = matches!(world.job.state, JobState::Committed | JobState::Completed);
+        assert!(world.data_reset || !done, "a reset is not over before the data are reset");
+        assert_eq!(reset.carried_out, world.data_reset, "what was carried out is known");
+    }
 }
 
 proptest! {
@@ -241,12 +290,14 @@ proptest! {
         reboot_after in prop::option::of(any::<bool>()),
         create_snapshot in any::<bool>(),
         starts_well in any::<bool>(),
+        with_image in any::<bool>(),
         chaos in prop::collection::vec((0u8..100, 0u8..100), 0..80),
     ) {
         // Only a download may wait for its installation to be ordered.
         let reboot_after = reboot_after.or((kind != JobKind::Update).then_some(false));
         let order = reboot_after.map(|reboot_after| InstallOrder { reboot_after, create_snapshot });
-        let mut world = World::with(kind, order, starts_well);
+        let work = if kind == JobKind::Reset && !with_image { reset(None) } else { work(kind) };
+        let mut world = World::of(work, order, starts_well);
         for (kind, luck) in chaos {
             match kind {
                 0..4 => { world.boot(); world.start_service(); }
@@ -346,9 +397,44 @@ fn each_kind_of_job_ends_by_itself() {
         let end = if kind == JobKind::Snapshot { JobState::Completed } else { JobState::Committed };
         assert_eq!(world.job.state, end, "{kind:?}");
         assert_eq!(world.job.status(), if kind == JobKind::Update { "committed" } else { "completed" });
-        let snapshot = matches!(kind, JobKind::Update | JobKind::Deploy | JobKind::Restore);
+        let snapshot = matches!(kind, JobKind::Update | JobKind::Deploy | JobKind::Restore | JobKind::Reset);
         assert_eq!(world.job.snapshot.is_some(), snapshot, "{kind:?}");
     }
+}
+
+#[test]
+fn a_reset_without_an_image_ends_at_the_restart() {
+    let mut world = World::of(reset(None), Some(order(true)), true);
+    while !world.job.state.is_ended() {
+        assert_eq!(world.env.next_boot(), Some(SlotId::A), "no slot is armed");
+        world.step(50);
+    }
+    assert_eq!((&world.job.state, world.booted, world.data_reset), (&JobState::Completed, SlotId::A, true));
+}
+
+#[test]
+fn a_cancelled_reset_leaves_the_data_alone() {
+    for image in [None, Some(RecoveryImage { length: 1, sha256: "00".into() })] {
+        let mut world = World::of(reset(image), Some(order(false)), true);
+        while world.pending != Some(Effect::AwaitOrder) {
+            world.step(50);
+        }
+        assert!(world.reset_ordered);
+        world.tell(JobEvent::Cancel { percentage: 90.0, reason: "not today".into() });
+        world.step(50);
+        world.boot();
+        assert!(matches!(world.job.state, JobState::Cancelled { .. }) && !world.data_reset);
+    }
+}
+
+#[test]
+fn a_recovery_image_that_does_not_start_leaves_the_running_system_with_its_data_reset() {
+    let mut world = World::with(JobKind::Reset, Some(order(true)), false);
+    for _ in 0..20 {
+        world.step(50);
+    }
+    assert!(matches!(world.job.state, JobState::RolledBack { .. }), "{:?}", world.job.state);
+    assert_eq!((world.booted, world.data_reset), (SlotId::A, true));
 }
 
 #[test]

@@ -123,6 +123,10 @@ impl Job {
                 (JobState::Installing { step: InstallStep::ReadBack }, Some(Effect::ReadBack))
             }
             Work::Snapshot(_) => (JobState::Creating, Some(Effect::TakeSnapshot)),
+            Work::Reset(reset) if reset.image.is_some() => (JobState::Verifying, Some(Effect::Verify)),
+            Work::Reset(_) => {
+                (JobState::AwaitingReboot { armed: Arming::No }, Some(Effect::AwaitClear(Phase::Arm)))
+            }
         }
     }
 

@@ -36,6 +36,11 @@ impl Job {
     }
 
     fn after_waiting(&self, armed: Arming, booted: Booted) -> (JobState, Option<Effect>) {
+        if let Work::Reset(reset) = &self.work
+            && let Some(found) = self.reset_after_waiting(reset, armed, booted)
+        {
+            return found;
+        }
         if booted.slot == self.target {
             return (JobState::Trial { failed: None }, Some(Effect::RunHealthChecks));
         }

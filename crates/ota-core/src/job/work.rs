@@ -19,6 +19,8 @@ pub enum Work {
     Rollback(FormerSystem),
     /// A slot is kept as it is.
     Snapshot(SnapshotOrder),
+    /// The gateway goes back to the state in which it left the factory.
+    Reset(FactoryReset),
 }
 
 /// An uploaded image that was verified when it came.
@@ -76,6 +78,31 @@ pub struct SnapshotOrder {
     pub length: u64,
 }
 
+/// How far a gateway goes back, and what runs afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactoryReset {
+    /// Everything goes: jobs, logs, snapshots, bundles and uploads too. Otherwise settings, users, sessions and PINs.
+    pub wipe_data: bool,
+    /// As the person who ordered it gave it.
+    pub reason: String,
+    /// The version that runs afterwards.
+    pub version: String,
+    /// What is installed; none: the running system stays.
+    pub image: Option<RecoveryImage>,
+    /// The data are reset. What is left is the new system.
+    #[serde(default)]
+    pub carried_out: bool,
+}
+
+/// A recovery image that was verified when it came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryImage {
+    /// Bytes.
+    pub length: u64,
+    /// SHA-256 of the file, lower-case hexadecimal.
+    pub sha256: String,
+}
+
 /// The kinds of jobs, each with ids of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum JobKind {
@@ -84,10 +111,12 @@ pub enum JobKind {
     Restore,
     Rollback,
     Snapshot,
+    Reset,
 }
 
 impl JobKind {
-    pub const ALL: [Self; 5] = [Self::Update, Self::Deploy, Self::Restore, Self::Rollback, Self::Snapshot];
+    pub const ALL: [Self; 6] =
+        [Self::Update, Self::Deploy, Self::Restore, Self::Rollback, Self::Snapshot, Self::Reset];
 
     /// The word of the interface.
     #[must_use]
@@ -98,6 +127,7 @@ impl JobKind {
             Self::Restore => "restore",
             Self::Rollback => "rollback",
             Self::Snapshot => "snapshot",
+            Self::Reset => "factory_reset",
         }
     }
 }
@@ -111,6 +141,7 @@ impl Work {
             Self::Restore(_) => JobKind::Restore,
             Self::Rollback(_) => JobKind::Rollback,
             Self::Snapshot(_) => JobKind::Snapshot,
+            Self::Reset(_) => JobKind::Reset,
         }
     }
 
@@ -123,6 +154,7 @@ impl Work {
             Self::Restore(restored) => &restored.version,
             Self::Rollback(former) => &former.version,
             Self::Snapshot(order) => &order.version,
+            Self::Reset(reset) => &reset.version,
         }
     }
 
@@ -144,6 +176,10 @@ impl Work {
             Self::Restore(restored) => restored.length,
             Self::Rollback(_) => 0,
             Self::Snapshot(order) => order.length,
+            Self::Reset(reset) => match &reset.image {
+                Some(image) => image.length,
+                None => 0,
+            },
         }
     }
 
@@ -162,10 +198,22 @@ impl Work {
     pub const fn failure_code(&self, code: FailureCode) -> FailureCode {
         match (self, code) {
             (Self::Rollback(_), _) => FailureCode::RollbackFailed,
-            (Self::Restore(_) | Self::Snapshot(_), FailureCode::InstallFailed) => FailureCode::RecoveryFailed,
+            (Self::Restore(_) | Self::Snapshot(_) | Self::Reset(_), FailureCode::InstallFailed) => {
+                FailureCode::RecoveryFailed
+            }
             // Its snapshot failed, and with it the installation.
             (Self::Release(_) | Self::Upload(_), FailureCode::RecoveryFailed) => FailureCode::InstallFailed,
             _ => code,
+        }
+    }
+
+    /// Whether images are written into the target.
+    #[must_use]
+    pub const fn writes_slot(&self) -> bool {
+        match self {
+            Self::Release(_) | Self::Upload(_) | Self::Restore(_) => true,
+            Self::Rollback(_) | Self::Snapshot(_) => false,
+            Self::Reset(reset) => reset.image.is_some(),
         }
     }
 }
