@@ -15,4 +15,4 @@ pub mod ui;
 #[cfg(feature = "hydrate")]
 pub use page::hydrate;
 #[cfg(feature = "ssr")]
-pub use page::{Assets, Document, LoginDocument, render_login, render_page};
+pub use page::{Assets, Document, LoginDocument, SetupDocument, render_login, render_page, render_setup};

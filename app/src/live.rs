@@ -5,6 +5,7 @@
 
 mod audit;
 mod backoff;
+mod danger;
 mod message;
 mod orders;
 mod part;
@@ -30,6 +31,7 @@ use ota_api::{
 
 pub use audit::{AuditList, read_audit};
 pub use backoff::delay_ms;
+pub use danger::{Danger, DangerForm, send_danger};
 pub use message::{Assessed, Heard, read};
 pub use orders::{Message, Order, ask, perform};
 pub use part::Part;
@@ -62,17 +64,6 @@ pub enum Restart {
     Returned { sentence: String },
 }
 
-/// What is being typed into the dialog of the override.
-#[derive(Debug, Default)]
-pub struct OverrideForm {
-    pub chosen: Vec<String>,
-    pub pin: String,
-    pub reason: String,
-    /// What the gateway said to the last try.
-    pub complaint: String,
-    pub sending: bool,
-}
-
 /// Everything that the page shows and that can change.
 struct State {
     role: Role,
@@ -101,8 +92,8 @@ struct State {
     input: String,
     upload: Upload,
     audit: AuditList,
-    overriding: bool,
-    override_form: OverrideForm,
+    danger: Option<Danger>,
+    danger_form: DangerForm,
     unheard: bool,
     queue: resync::Queue,
 }
@@ -144,9 +135,9 @@ pub struct Live {
     pub input: Part<String>,
     pub upload: Part<Upload>,
     pub audit: Part<AuditList>,
-    /// The dialog of the override is open.
-    pub overriding: Part<bool>,
-    pub override_form: Part<OverrideForm>,
+    /// What the dialog that asks for a PIN is open for.
+    pub danger: Part<Option<Danger>>,
+    pub danger_form: Part<DangerForm>,
     /// The first connection has been opened, and nothing was heard yet.
     unheard: Part<bool>,
     queue: Part<resync::Queue>,
@@ -192,13 +183,13 @@ impl Live {
             input: String::new(),
             upload: Upload::default(),
             audit: AuditList::default(),
-            overriding: false,
-            override_form: OverrideForm::default(),
+            danger: None,
+            danger_form: DangerForm::default(),
             unheard: true,
             queue: resync::Queue::default(),
         });
         parts!(state: system, updates, check, settings, safety, recovery, uploads, debug, monitor, job, job_age, logs, log_level, link, restart,
-            ready, ordering, message, announcement, question, restart_after, snapshot_first, input, upload, audit, overriding, override_form, unheard, queue)
+            ready, ordering, message, announcement, question, restart_after, snapshot_first, input, upload, audit, danger, danger_form, unheard, queue)
     }
 
     /// What the user of this page may do.

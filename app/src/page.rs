@@ -6,6 +6,8 @@ mod embedded;
 mod header;
 #[cfg(feature = "ssr")]
 mod login;
+#[cfg(feature = "ssr")]
+mod setup;
 
 use leptos::prelude::*;
 use ota_api::page::PageData;
@@ -15,6 +17,8 @@ pub use document::{Assets, Document, render_page};
 pub use embedded::Embedded;
 #[cfg(feature = "ssr")]
 pub use login::{LoginDocument, render_login};
+#[cfg(feature = "ssr")]
+pub use setup::{SetupDocument, render_setup};
 
 use crate::{
     live::Live,
@@ -23,7 +27,7 @@ use crate::{
         UploadSection,
     },
     strings,
-    ui::{Announcer, ConfirmDialog, Messages, Strip},
+    ui::{Announcer, ConfirmDialog, DangerDialog, Messages, Strip},
 };
 use header::{Header, Navigation, Notice};
 
@@ -57,6 +61,7 @@ pub fn App(data: PageData) -> impl IntoView {
             </main>
         </div>
         <ConfirmDialog live/>
+        <DangerDialog live/>
         <Announcer live/>
     }
 }

@@ -162,6 +162,14 @@ pub fn override_safety(facts: &Facts) -> Refusal {
     operate(facts).or_else(|| (facts.role < Role::Admin).then(refused))
 }
 
+/// Resetting the gateway to factory state.
+#[must_use]
+pub fn factory_reset(facts: &Facts) -> Refusal {
+    let refused =
+        || format!("Your role is {}: only an administrator resets the gateway.", words::role(facts.role));
+    operate(facts).or_else(|| (facts.role < Role::Admin).then(refused)).or_else(|| change_slot(facts))
+}
+
 /// The job that keeps others out, if `job` does.
 #[must_use]
 pub fn holder(job: &Progress) -> Option<Holder> {

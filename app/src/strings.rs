@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod questions;
+pub mod reset;
 pub mod words;
 
 pub const TITLE: &str = "OTA & System Updates - Univa Gateway";
@@ -49,6 +50,19 @@ pub mod login {
     pub const USERNAME: &str = "User name";
     pub const PASSWORD: &str = "Password";
     pub const SUBMIT: &str = "Log in";
+}
+
+pub mod setup {
+    pub const TITLE: &str = "Set up - Univa Gateway";
+    pub const HEADING: &str = "Set up this gateway";
+    pub const INTRO: &str = "Nobody can log in to it yet. Its console shows a claim token; the service makes a new one at every start.";
+    pub const TOKEN: &str = "Claim token";
+    pub const USERNAME: &str = "Name of the first administrator";
+    pub const PASSWORD: &str = "Password, at least 8 characters";
+    pub const REPEATED: &str = "Password, once more";
+    pub const OVERRIDE_PIN: &str = "Override PIN, at least 6 digits";
+    pub const FACTORY_PIN: &str = "Factory-reset PIN, another one";
+    pub const SUBMIT: &str = "Set Up";
 }
 
 pub mod status {
@@ -160,7 +174,11 @@ pub mod recovery {
     pub const SIZE: &str = "Size";
     pub const RESTORES: &str = "Restores";
     pub const ACTIONS: &str = "Actions";
-    pub const LATER: &str = "This version of the software cannot be reset to factory state through the page.";
+    pub const FACTORY: &str = "Factory reset";
+    pub const FACTORY_INTRO: &str =
+        "Back to the state of delivery. It asks for the factory-reset PIN and cannot be taken back.";
+    pub const RESET: &str = "Factory Reset";
+    pub const IMAGE: &str = "Recovery image";
 }
 
 pub mod safety {
@@ -183,26 +201,48 @@ pub mod overriding {
     pub const HEADING: &str = "Override";
     pub const FORCE: &str = "Force Override";
     pub const END: &str = "End Override";
-    pub const TITLE: &str = "Override safety constraints?";
-    pub const WARNING: &str = "You answer for what the interlocks would have prevented: make sure that nothing moves and nobody is in \
-                               danger. Signatures, the running slot and free space are checked all the same. Who, why and when go on record.";
     pub const BY: &str = "By";
-    pub const CONSTRAINTS: &str = "Constraints";
-    pub const REASON: &str = "Reason, at least 10 characters";
     pub const WHY: &str = "Reason";
     pub const SERVES: &str = "For";
     pub const NEXT_OPERATION: &str = "the next operation";
     pub const LEFT: &str = "Ends in";
-    pub const PIN: &str = "Override PIN";
-    pub const KEEP: &str = "Keep Interlocks";
-    pub const CONFIRM: &str = "Override";
+    pub const END_REASON: &str = "Ended on the page";
+}
+
+pub mod danger {
+    /// The words for an override of the interlocks, and for a factory reset.
+    #[derive(Clone, Copy)]
+    pub struct Words {
+        pub forced: &'static str,
+        pub reset: &'static str,
+    }
+
+    pub const TITLE: Words =
+        Words { forced: "Override safety constraints?", reset: "Reset this gateway to factory state?" };
+    pub const WARNING: Words = Words {
+        forced: "You answer for what the interlocks would have prevented: make sure that nothing moves and nobody is in \
+                 danger. Signatures, the running slot and free space are checked all the same. Who, why and when go on record.",
+        reset: "Settings, users, sessions and PINs are removed, yours too, and the gateway restarts as soon as the machine is still. \
+                Then somebody has to read the claim token from its console and set it up again. Until the restart the reset \
+                can be cancelled; after it nothing brings the old state back.",
+    };
+    pub const PIN: Words = Words { forced: "Override PIN", reset: "Factory-reset PIN" };
+    pub const KEEP: Words = Words { forced: "Keep Interlocks", reset: "Keep Everything" };
+    pub const CONFIRM: Words = Words { forced: "Override", reset: "Reset Gateway" };
+    pub const CONSTRAINTS: &str = "Constraints";
+    pub const REASON: &str = "Reason, at least 10 characters";
     pub const NEVER: &str = "may not be overridden here";
+    pub const WIPE: &str = "Remove all other data, too";
+    pub const WIPE_HINT: &str = "jobs, logs, audit log, snapshots, kept bundles, uploads and debug bundles";
+    pub const EXPORT: &str = "Export the audit log first";
+    pub const GATEWAY: &str = "Id of this gateway, typed";
     pub const CHOOSE: &str = "Choose at least one constraint.";
     pub const SAY_WHY: &str = "Say why, in at least 10 characters.";
     pub const SENDING: &str = "Your order is on its way.";
-    pub const ENTER_PIN: &str = "Enter the override PIN.";
-    pub const DONE: &str = "Safety override";
-    pub const END_REASON: &str = "Ended on the page";
+    pub const ENTER_PIN: &str = "Enter the PIN.";
+    pub const TYPE_ID: &str = "Type the id of this gateway.";
+    pub const OVERRIDDEN: &str = "Safety override";
+    pub const RESET: &str = "Factory reset";
 }
 
 pub mod monitor {

@@ -1,6 +1,7 @@
 //! Small pieces that sections are made of.
 
 mod button;
+mod danger;
 mod dialog;
 mod messages;
 mod override_banner;
@@ -8,6 +9,7 @@ mod pieces;
 mod strip;
 
 pub use button::{ActionButton, STARTING_ID, Why};
+pub use danger::DangerDialog;
 pub use dialog::ConfirmDialog;
 pub use messages::{Announcer, Messages};
 pub use override_banner::OverrideBanner;

@@ -1,5 +1,6 @@
 //! The gateway's server.
 
+mod account;
 pub mod auth;
 pub mod cli;
 pub mod config;
@@ -12,8 +13,10 @@ mod notify;
 pub mod password;
 pub mod provision;
 mod recorded;
+pub mod reset;
 pub mod serve;
 pub mod service;
+pub mod setup;
 pub mod tls;
 pub mod wiring;
 pub mod ws;

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::http::{self, AppState, Options};
 use crate::metrics::Metrics;
 use crate::notify;
+use crate::reset::{self, ResetError};
 use crate::serve::{Limits, serve as serve_connections};
 use crate::tls::{self, TlsError};
 use crate::wiring::{self, WiringError};
@@ -36,6 +37,8 @@ pub enum ServeError {
     Wiring(#[from] WiringError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Reset(#[from] ResetError),
     #[error("the engine cannot start: {0}")]
     Engine(#[from] OpenError),
     #[error("cannot wait for signals: {0}")]
@@ -108,6 +111,7 @@ impl Running {
             .local_addr()
             .map_err(|source| ServeError::Listen { address: config.server.listen.clone(), source })?;
         wiring::prepare_directory(&config.data_dir)?;
+        reset::carry_out(config).await?;
         let store = SqliteStore::open_for_service(wiring::database(&config.data_dir)).await?;
         let metrics =
             Metrics::install().inspect_err(|error| tracing::warn!(%error, "there are no metrics")).ok();
@@ -115,6 +119,7 @@ impl Running {
         let ota = Ota::open(parts).await?;
         let options = options(config, tls.is_some());
         let state = AppState::new(Arc::clone(&ota), store.clone(), options, metrics).await?;
+        state.setup.invite(address).await?;
         let stop = CancellationToken::new();
         let router = http::router(state.clone());
         let connections =
@@ -149,6 +154,7 @@ fn options(config: &Config, tls: bool) -> Options {
     Options {
         allowed_hosts: config.server.allowed_hosts.clone(),
         tls,
+        console: Some(config.server.console.clone()),
         upload_idle: Duration::from_secs(config.uploads.idle_seconds),
         ..Options::new(config.server.site.clone())
     }

@@ -181,6 +181,8 @@ pub fn parts(
         slots: Arc::new(slots.map_err(failed("cannot tell which slot runs"))?),
         snapshots: Arc::new(snapshots),
         kept: Arc::new(kept(config)?),
+        recovery: Arc::new(recovery(config)?),
+        resets: Arc::new(platform::ResetOrderFile::within(&config.data_dir)),
         uploads: Arc::new(uploads),
         debug: Arc::new(debug(config, database, metrics)?),
         boot: Arc::new(boot.map_err(failed("cannot find the boot environment"))?),
@@ -244,6 +246,15 @@ pub fn kept(config: &Config) -> Result<platform::BundleShelf, WiringError> {
         count: usize::try_from(config.bundles.keep).unwrap_or(usize::MAX),
     };
     platform::BundleShelf::open(shelf).map_err(failed("cannot keep bundles"))
+}
+
+/// The recovery image.
+///
+/// # Errors
+/// When its directory cannot be used.
+fn recovery(config: &Config) -> Result<platform::BundleShelf, WiringError> {
+    let shelf = platform::KeptBundlesConfig { directory: config.data_dir.join("recovery"), count: 1 };
+    platform::BundleShelf::open(shelf).map_err(failed("cannot keep a recovery image"))
 }
 
 fn site(config: &Config) -> Site {

@@ -44,7 +44,9 @@ pub use debug::{CreateDebugBundle, GetDebugBundles, create_debug_bundle, get_deb
 pub use monitor::{
     Cancel, GetLogs, GetMonitor, GetProgress, Install, cancel, get_logs, get_monitor, get_progress, install,
 };
-pub use recovery::{GetRecovery, Restore, Rollback, get_recovery, restore, rollback};
+pub use recovery::{
+    FactoryReset, GetRecovery, Restore, Rollback, factory_reset, get_recovery, restore, rollback,
+};
 pub use rest::Rest;
 pub use safety::{GetSafety, OverrideSafety, get_safety, override_safety};
 pub use settings::{GetSettings, get_settings};

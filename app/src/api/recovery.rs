@@ -3,7 +3,10 @@
 use leptos::server;
 use ota_api::{
     ApiResult,
-    recovery::{Recovery, RestoreRequest, RestoreStarted, RollbackRequest, RollbackStarted},
+    recovery::{
+        FactoryRequest, FactoryStarted, Recovery, RestoreRequest, RestoreStarted, RollbackRequest,
+        RollbackStarted,
+    },
 };
 use server_fn::codec::GetUrl;
 
@@ -38,4 +41,17 @@ pub async fn restore(#[server(flatten)] request: RestoreRequest) -> ApiResult<Re
     let order = super::convert::restore_order(request);
     let job = ota.start_restore(order, &actor).await.map_err(super::convert::refusal)?;
     Ok(ota_api::Reply::ok(super::convert::restore_started(&job), "OS restoration started"))
+}
+
+/// Resets the gateway to factory state, at its next restart. An administrator's, and needs the PIN.
+#[server(prefix = "/api/v1/ota", endpoint = "recovery/factory", protocol = Rest<StrictJson>)]
+pub async fn factory_reset(#[server(flatten)] request: FactoryRequest) -> ApiResult<FactoryStarted> {
+    let super::RequestContext { ota, actor, role, .. } = super::context::request()?;
+    if let Err(forbidden) = super::convert::demand_role(role, ota_core::Role::Admin) {
+        ota.audit_refusal(&super::convert::forbidden(&actor, ota_core::AuditAction::FactoryReset)).await;
+        return Err(forbidden);
+    }
+    let order = super::convert::factory_order(request)?;
+    let (job, takes) = ota.factory_reset(order, &actor).await.map_err(super::convert::refusal)?;
+    Ok(ota_api::Reply::ok(super::convert::factory_started(&job, takes), "Factory reset started"))
 }

@@ -23,7 +23,7 @@ pub async fn override_safety(#[server(flatten)] request: OverrideRequest) -> Api
     let super::RequestContext { ota, actor, role, .. } = super::context::request()?;
     let enable = request.enable;
     if enable && let Err(forbidden) = super::convert::demand_role(role, ota_core::Role::Admin) {
-        ota.audit_refusal(&super::convert::forbidden_override(&actor)).await;
+        ota.audit_refusal(&super::convert::forbidden(&actor, ota_core::AuditAction::OverrideEnable)).await;
         return Err(forbidden);
     }
     let order = super::convert::override_order(request).map_err(super::convert::refusal)?;

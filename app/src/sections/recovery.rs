@@ -7,9 +7,9 @@ use ota_api::{
 };
 
 use crate::{
-    live::{Live, Order, ask},
+    live::{Danger, Live, Order, ask},
     rules,
-    strings::{recovery as t, words},
+    strings::{recovery as t, reset, words},
     ui::{ActionButton, Fact, Section, StateWord, TableHead, Why, flag, text, word},
 };
 
@@ -29,7 +29,7 @@ pub fn RecoverySection(live: Live) -> impl IntoView {
                 </article>
             </div>
             <Sources live/>
-            <p class="later">{t::LATER}</p>
+            <Factory live/>
         </Section>
     }
 }
@@ -68,6 +68,31 @@ fn Former(live: Live) -> impl IntoView {
                 <Why id="rollback-why".to_owned() reason/>
             </div>
         </article>
+    }
+}
+
+/// Back to the state of delivery.
+#[component]
+fn Factory(live: Live) -> impl IntoView {
+    let reason = move || rules::factory_reset(&live.facts());
+    let image = move || live.recovery.with(|r| reset::image(r.recovery_image.as_ref()));
+    view! {
+        <h3>{t::FACTORY}</h3>
+        <p>{t::FACTORY_INTRO}</p>
+        <dl class="facts">
+            <Fact label=t::IMAGE value=text(image)/>
+        </dl>
+        <div class="action">
+            <ActionButton
+                live
+                label=word(|| t::RESET)
+                class="danger"
+                described_by="factory-why".to_owned()
+                reason
+                press=move || live.danger.set(Some(Danger::FactoryReset))
+            />
+            <Why id="factory-why".to_owned() reason/>
+        </div>
     }
 }
 

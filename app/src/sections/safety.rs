@@ -1,6 +1,5 @@
 //! Section 6: the interlocks, and overriding them.
 
-mod dialog;
 mod panel;
 mod table;
 

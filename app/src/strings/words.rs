@@ -204,6 +204,7 @@ pub fn job_state(job: &Progress) -> (&'static str, Tone) {
         "deploying" => ("deploying", Tone::Busy),
         "restoring" => ("restoring", Tone::Busy),
         "checking" => ("being checked", Tone::Busy),
+        "resetting" => ("being prepared", Tone::Busy),
         "creating" => ("being taken", Tone::Busy),
         "completed" => ("completed", Tone::Good),
         "committed" => ("installed", Tone::Good),
@@ -244,6 +245,11 @@ pub fn step(job: &Progress) -> String {
 /// One sentence: what happens to the gateway now, or what became of it.
 #[must_use]
 pub fn job_sentence(job: &Progress) -> String {
+    if job.kind == "factory_reset"
+        && let Some(sentence) = super::reset::sentence(job)
+    {
+        return sentence;
+    }
     let (version, slot, from) = (&job.update.version, job.target_partition, &job.from_version);
     match job.status.as_str() {
         "queued" => "The operation starts in a moment.".to_owned(),
@@ -294,6 +300,7 @@ pub fn job_name(job: &Progress) -> String {
         "restore" => format!("Restore of {version}"),
         "rollback" => format!("Rollback to {version}"),
         "snapshot" => format!("Snapshot of {version}"),
+        "factory_reset" => super::recovery::FACTORY.to_owned(),
         _ => format!("{} to {version}", super::monitor::JOB),
     }
 }

@@ -12,6 +12,26 @@ pub struct LoginRequest {
     pub password: String,
 }
 
+/// `POST /api/v1/auth/setup`: only while nobody can log in.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetupRequest {
+    /// As the console of the gateway shows it.
+    pub claim_token: String,
+    /// Becomes the first administrator.
+    pub username: String,
+    pub password: String,
+    /// Six digits or more.
+    pub override_pin: String,
+    /// Six digits or more, another one.
+    pub factory_pin: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetUp {
+    pub username: String,
+}
+
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoggedIn {
     /// For `Authorization: Bearer` and the WebSocket; the same session is in the cookie.

@@ -12,8 +12,22 @@ pub struct Recovery {
     pub snapshots: Vec<Snapshot>,
     /// Bundles that the gateway has kept, newest first.
     pub bundles: Vec<KeptBundle>,
+    /// What a factory reset installs; null where there is none, and the running system stays.
+    pub recovery_image: Option<RecoveryImage>,
     /// Why a rollback is not possible; null when it is.
     pub rollback_refused: Option<String>,
+}
+
+/// The image that a factory reset installs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryImage {
+    /// The version in its signed manifest.
+    pub version: String,
+    pub size: String,
+    pub size_bytes: u64,
+    /// `sha256:` and 64 lower-case hexadecimal digits.
+    pub checksum: String,
+    pub uploaded_at: String,
 }
 
 /// A bundle that was installed here and can be restored.
@@ -85,4 +99,49 @@ pub struct RestoreStarted {
     pub source: String,
     /// Addition.
     pub progress_url: String,
+}
+
+/// `POST recovery/factory`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FactoryRequest {
+    /// The factory-reset PIN.
+    pub pin: String,
+    /// Must be true.
+    pub confirm: bool,
+    /// False: settings, users, sessions and PINs. True: all data.
+    pub wipe_data: bool,
+    /// At least ten characters, recorded in the audit log.
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactoryStarted {
+    /// `started`.
+    pub status: String,
+    /// `factory_reset`.
+    pub operation: String,
+    /// `hh:mm:ss`, without the time for which the machine holds it up.
+    pub estimated_duration: String,
+    /// Addition: `RESET-001`.
+    pub job_id: String,
+    /// Addition.
+    pub progress_url: String,
+}
+
+/// `POST recovery/upload`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryUploaded {
+    /// Always true; what is refused is an error.
+    pub uploaded: bool,
+    /// A label: the name that the uploader gave, made safe to show.
+    pub filename: String,
+    /// `2.5 GB`.
+    pub size: String,
+    /// Addition.
+    pub size_bytes: u64,
+    /// Addition: `sha256:` and 64 lower-case hexadecimal digits.
+    pub checksum: String,
+    /// Addition: the version in the signed manifest.
+    pub version: String,
 }

@@ -4,17 +4,22 @@
 pub const BASE: &str = "/api/v1/ota";
 pub const LOGIN: &str = "/api/v1/auth/login";
 pub const LOGOUT: &str = "/api/v1/auth/logout";
+/// First-run set-up, while nobody can log in.
+pub const SETUP: &str = "/api/v1/auth/setup";
 /// The audit log, for operators and administrators.
 pub const AUDIT: &str = "/api/v1/ota/audit";
 pub const AUDIT_EXPORT: &str = "/api/v1/ota/audit/export";
 /// An image that a person brings, as `multipart/form-data`.
 pub const UPLOAD_VERIFY: &str = "/api/v1/ota/upload/verify";
+/// The recovery image, as `multipart/form-data`.
+pub const RECOVERY_UPLOAD: &str = "/api/v1/ota/recovery/upload";
 /// Debug bundles, followed by a file name.
 pub const DEBUG_DOWNLOAD: &str = "/api/v1/ota/debug/download/";
 pub const WEB_SOCKET: &str = "/api/v1/ota/ws";
 /// The page.
 pub const PAGE: &str = "/ota-system-updates";
 pub const LOGIN_PAGE: &str = "/login";
+pub const SETUP_PAGE: &str = "/setup";
 
 /// Header that names the gateway a request is meant for.
 pub const GATEWAY_ID_HEADER: &str = "x-gateway-id";

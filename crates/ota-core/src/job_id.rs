@@ -42,6 +42,13 @@ impl JobId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The number in a short id, `1` of `RESET-001`; none in an update's, whose number is shown in another way.
+    #[must_use]
+    pub fn number(&self) -> Option<u32> {
+        let short = PREFIXES.iter().filter(|prefix| **prefix != UPDATE);
+        short.filter_map(|prefix| self.0.strip_prefix(prefix)).find_map(|digits| digits.parse().ok())
+    }
 }
 
 /// Weighted digit sum over twenty letters: one wrong digit and most swaps change the letter.
@@ -96,7 +103,9 @@ mod tests {
             others.clone().map(|id| id.to_string()),
             ["MANUAL-DEPLOY-006", "RESTORE-006", "ROLLBACK-006", "snap-006", "RESET-006"]
         );
+        assert!(others.iter().all(|id| id.number() == Some(6)));
         assert!(others.into_iter().all(|id| id.as_str().parse() == Ok(id)));
+        assert_eq!(JobId::numbered(JobKind::Update, 6).number(), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a job's changes of state mean to the audit log. The records are saved together with the state, so that neither is
 //! there without the other.
 
-use ota_core::{Arming, AuditAction, AuditEntry, AuditOutcome, InstallStep, Job, JobKind, JobState};
+use ota_core::{Arming, AuditAction, AuditEntry, AuditOutcome, InstallStep, Job, JobKind, JobState, Work};
 
 /// What is to be recorded when `job` has come into its state from `before`. A cancel is recorded by whoever cancels.
 pub(crate) fn entry(before: &JobState, job: &Job) -> Option<AuditEntry> {
@@ -18,7 +18,13 @@ pub(crate) fn entry(before: &JobState, job: &Job) -> Option<AuditEntry> {
         S::AwaitingReboot { armed: Arming::No } if matches!(before, S::Installing { .. }) => {
             (written(job), Outcome::Succeeded, format!("slot {slot} holds {version}, proven"))
         }
+        S::Completed if matches!(job.work, Work::Reset(_)) => {
+            (Action::FactoryReset, Outcome::Succeeded, "the data are reset".to_owned())
+        }
         S::Completed => (Action::Snapshot, Outcome::Succeeded, format!("{version} of slot {slot} is kept")),
+        state if state.is_next() && !before.is_next() && job.work.resets_only() => {
+            (Action::Arm, Outcome::Succeeded, "the data are reset at the next start".to_owned())
+        }
         state if state.is_next() && !before.is_next() => {
             (Action::Arm, Outcome::Succeeded, format!("slot {slot} with {version} starts next"))
         }
@@ -57,6 +63,7 @@ const fn written(job: &Job) -> AuditAction {
         JobKind::Restore => AuditAction::Restore,
         JobKind::Rollback => AuditAction::RollbackOrder,
         JobKind::Snapshot => AuditAction::Snapshot,
+        JobKind::Reset => AuditAction::FactoryReset,
     }
 }
 

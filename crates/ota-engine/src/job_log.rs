@@ -9,6 +9,15 @@ pub(crate) fn line(job: &Job) -> (LogLevel, String) {
     let (id, version, slot) = (&job.id, job.work.version(), job.target);
     let info = |text: String| (LogLevel::Info, text);
     match &job.state {
+        JobState::AwaitingReboot { armed: Arming::Yes } if job.work.resets_only() => {
+            (LogLevel::Warning, format!("{id}: the gateway is reset at the next start"))
+        }
+        JobState::AwaitingReboot { .. } if job.work.resets_only() => {
+            info(format!("{id}: the reset waits until the machine is still"))
+        }
+        JobState::Completed if job.work.kind() == JobKind::Reset => {
+            info(format!("{id}: the gateway was reset to its factory state"))
+        }
         JobState::Queued => info(format!("{id}: {version} was requested by {} for slot {slot}", job.actor)),
         JobState::Downloading => info(format!("{id}: downloading {version}")),
         JobState::Verifying => info(format!("{id}: verifying signature and content of {version}")),

@@ -23,6 +23,8 @@ pub struct RecoveryView {
     pub snapshots: Vec<SnapshotFacts>,
     /// Newest first.
     pub bundles: Vec<KeptBundle>,
+    /// What a factory reset installs.
+    pub image: Option<KeptBundle>,
 }
 
 /// Which version is to come back.
@@ -176,6 +178,7 @@ impl Ota {
             Ok::<_, crate::ports::StepError>(RecoveryView {
                 snapshots,
                 bundles: self.parts.kept.list().await?,
+                image: self.parts.recovery.list().await?.into_iter().next(),
             })
         };
         match read.await {
@@ -204,7 +207,7 @@ impl Ota {
                         None => return Ok(()),
                     }
                 }
-                Work::Restore(_) | Work::Rollback(_) | Work::Snapshot(_) => return Ok(()),
+                Work::Restore(_) | Work::Rollback(_) | Work::Snapshot(_) | Work::Reset(_) => return Ok(()),
             };
             let protected: Vec<_> = open.iter().filter_map(|job| restored_bundle(&job.work)).collect();
             self.parts.kept.keep(&path, sha256, bundle, self.parts.clock.now(), &protected).await

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::ports::{
     BootEnvironment, Bundles, Clock, DebugBundles, Fetcher, HealthCheck, KeptBundles, PinStore, Reboot,
-    Repository, SecretCheck, Sensors, Slots, Snapshots, Store, Telemetry, Uploads,
+    Repository, ResetOrders, SecretCheck, Sensors, Slots, Snapshots, Store, Telemetry, Uploads,
 };
 
 /// The gateway as its configuration describes it.
@@ -52,6 +52,9 @@ pub struct Parts {
     pub slots: Arc<dyn Slots>,
     pub snapshots: Arc<dyn Snapshots>,
     pub kept: Arc<dyn KeptBundles>,
+    /// The recovery image: at most one.
+    pub recovery: Arc<dyn KeptBundles>,
+    pub resets: Arc<dyn ResetOrders>,
     pub uploads: Arc<dyn Uploads>,
     pub debug: Arc<dyn DebugBundles>,
     pub boot: Arc<dyn BootEnvironment>,

@@ -1,6 +1,6 @@
 //! How the slots stand, from the boot environment, the records and the open jobs.
 
-use ota_core::{BootSelection, BySlot, InstallStep, Job, JobState, SlotHealth, SlotId, SlotRecord, Work};
+use ota_core::{BootSelection, BySlot, InstallStep, Job, JobState, SlotHealth, SlotId, SlotRecord};
 use std::sync::Arc;
 
 use crate::{Change, Event, Ota, SlotView, ports::StepError};
@@ -92,9 +92,8 @@ fn inactive_health(
     open: &[Job],
 ) -> SlotHealth {
     let writing = |job: &Job| {
-        let writes = !matches!(job.work, Work::Rollback(_) | Work::Snapshot(_));
         let step = matches!(&job.state, JobState::Installing { step } if *step != InstallStep::Snapshot);
-        job.target == slot && writes && step
+        job.target == slot && job.work.writes_slot() && step
     };
     match record {
         _ if open.iter().any(writing) => SlotHealth::Writing,

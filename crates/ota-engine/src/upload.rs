@@ -52,9 +52,8 @@ impl Ota {
     }
 
     /// Records that an upload was refused before it could be verified.
-    pub async fn upload_refused(&self, name: &str, reason: &str, actor: &Actor) {
-        let entry =
-            AuditEntry::attempt(actor, AuditAction::UploadVerify).about(file_label(name)).saying(reason);
+    pub async fn upload_refused(&self, action: AuditAction, name: &str, reason: &str, actor: &Actor) {
+        let entry = AuditEntry::attempt(actor, action).about(file_label(name)).saying(reason);
         self.audit_refusal(&entry.with_outcome(AuditOutcome::refused("not_received"))).await;
     }
 
@@ -117,7 +116,7 @@ impl Ota {
     }
 
     /// The facts of the file, and why it cannot be deployed here where it cannot.
-    async fn examine(
+    pub(crate) async fn examine(
         &self,
         file: &ReceivedFile,
         meter: &Meter,

@@ -44,6 +44,8 @@ impl FactsDirectory {
         let (place, unfinished) = (self.file(name), self.unfinished(name));
         let published = write_facts(&unfinished, facts).and_then(|()| {
             fs::rename(file, &place)?;
+            // Where both were names of one file, the first one is still there.
+            remove(file)?;
             fs::rename(&unfinished, self.facts(name))?;
             self.sync()
         });

@@ -13,6 +13,7 @@ mod http;
 mod kept;
 mod reboot;
 mod repository;
+mod reset_order;
 mod sensors;
 mod slots;
 mod snapshots;
@@ -28,8 +29,11 @@ pub use fetch::{FetchConfig, Patience, ResumableFetcher};
 pub use free_space::free_bytes;
 pub use health::{ExecutableCheck, ExecutableCheckConfig, HttpCheck, HttpCheckConfig};
 pub use kept::{BundleShelf, KeptBundlesConfig};
-pub use reboot::{BootModelConfig, ModelError, ModelReboot, SystemdReboot, SystemdRebootConfig, power_on};
+pub use reboot::{
+    BootModelConfig, ModelError, ModelReboot, SystemdReboot, SystemdRebootConfig, boot_id, power_on,
+};
 pub use repository::{RepositoryConfig, TufRepository};
+pub use reset_order::ResetOrderFile;
 pub use sensors::{
     BatteryRule, Credentials, HostPort, HttpConfig, HttpLogin, LiveSensors, LoadConfig, MODBUS_PORT,
     ModbusConfig, MqttConfig, NUT_PORT, NetworkConfig, NoRegister, NutConfig, Register, Registers,

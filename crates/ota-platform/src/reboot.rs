@@ -11,7 +11,10 @@ use std::io;
 use std::path::Path;
 
 /// Reads what identifies the running boot.
-fn boot_id(path: &Path) -> io::Result<String> {
+///
+/// # Errors
+/// When the file cannot be read or is empty.
+pub fn boot_id(path: &Path) -> io::Result<String> {
     let text = fs::read_to_string(path)?;
     match text.trim() {
         "" => Err(io::Error::new(io::ErrorKind::InvalidData, "the boot id is empty")),

@@ -11,7 +11,7 @@ use ota_engine::ports::StoreError;
 use sqlx::{Sqlite, Transaction};
 
 /// A job in its saved form.
-struct Row<'a> {
+pub(crate) struct Row<'a> {
     job: &'a Job,
     body: String,
 }
@@ -23,10 +23,8 @@ impl SqliteStore {
         at: Timestamp,
         entries: &[AuditEntry],
     ) -> Result<(), StoreError> {
-        let row = |job: &&'_ Job| to_json(format_args!("job {}", job.id), *job);
-        let bodies: Vec<String> = jobs.iter().map(row).collect::<Result<_, StoreError>>()?;
-        let rows = jobs.iter().zip(bodies).map(|(job, body)| Row { job, body });
-        self.write_rows(rows.collect(), at, entries).await.map_err(failed("saving the job"))
+        let rows = jobs.iter().map(|job| row_of(job)).collect::<Result<_, StoreError>>()?;
+        self.write_rows(rows, at, entries).await.map_err(failed("saving the job"))
     }
 
     async fn write_rows(
@@ -46,8 +44,13 @@ impl SqliteStore {
     }
 }
 
+/// The job's saved form.
+pub(crate) fn row_of(job: &Job) -> Result<Row<'_>, StoreError> {
+    Ok(Row { job, body: to_json(format_args!("job {}", job.id), job)? })
+}
+
 /// Puts the row where its form belongs. One that moves becomes the newest: its number may have been given to another one there.
-async fn write_row(transaction: &mut Transaction<'_, Sqlite>, row: &Row<'_>) -> Result<(), sqlx::Error> {
+pub(crate) async fn write_row(transaction: &mut Transaction<'_, Sqlite>, row: &Row<'_>) -> Result<(), sqlx::Error> {
     let (insert, delete) = if is_known_to_older_releases(row.job) {
         (INSERT_JOB, "DELETE FROM operation WHERE id = ?1")
     } else {

@@ -15,10 +15,14 @@ mod job_rows;
 mod lock;
 mod open;
 mod pins;
+mod reset;
 mod row;
 mod sessions;
+mod setup;
 mod store;
 
 pub use accounts::{AccountError, User};
+pub use lock::ServiceLock;
 pub use open::SqliteStore;
 pub use sessions::{NewSession, Session, TokenHash};
+pub use setup::Setup;

@@ -13,13 +13,16 @@ use std::{
 
 /// The right to serve from a database, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct ServiceLock {
+pub struct ServiceLock {
     _held: File,
 }
 
 impl ServiceLock {
     /// Does not wait: whoever serves does so for long.
-    pub(crate) fn take(database: &Path) -> Result<Self, StoreError> {
+    ///
+    /// # Errors
+    /// When another process has it.
+    pub fn take(database: &Path) -> Result<Self, StoreError> {
         let path = beside(database, ".lock");
         let file = lock_file(&path).map_err(|error| refused(&path, &error))?;
         match file.try_lock() {

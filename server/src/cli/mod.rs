@@ -8,6 +8,7 @@
 //! | 3 | `verify`: the bundle is refused; `audit verify`: the log is not whole |
 
 mod audit;
+mod boot_apply;
 mod check_config;
 mod env;
 mod output;
@@ -50,6 +51,10 @@ enum Command {
         #[arg(long)]
         listen: Option<SocketAddr>,
     },
+    /// Carries out what was ordered for the next start of the gateway: a factory reset. Does nothing where nothing was.
+    ///
+    /// Belongs before the service, and may run as early as the data directory can be written.
+    BootApply,
     /// Prints every effective value of the configuration and where it came from.
     CheckConfig {
         #[arg(long)]
@@ -175,6 +180,10 @@ async fn perform_with(command: Command, loaded: Loaded) -> Result<(), Failure> {
         Command::Serve { .. } => {
             logging::start(&config.log);
             service::serve(config).await.map_err(Failure::failed)
+        }
+        Command::BootApply => {
+            logging::start(&config.log);
+            boot_apply::run(&config).await
         }
         Command::Status { json } => status::run(&config, json).await,
         Command::Verify { file, json } => verify::run(&config, file, json).await,

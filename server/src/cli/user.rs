@@ -1,6 +1,7 @@
 //! `user`: who may log in.
 
 use super::{Failure, output, secret};
+use crate::account::check_name;
 use crate::password;
 use crate::recorded::recorded;
 use clap::Subcommand;
@@ -61,10 +62,7 @@ async fn perform(command: Command, store: &SqliteStore) -> Result<(), Failure> {
 }
 
 async fn add(store: &SqliteStore, name: String, role: Role, if_missing: bool) -> Result<(), Failure> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "._-@".contains(c);
-    if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
-        return Err(Failure::usage("a user’s name has 1 to 64 letters, digits, “.”, “_”, “-” or “@”"));
-    }
+    check_name(&name).map_err(Failure::usage)?;
     if if_missing && store.user(&name).await.map_err(Failure::failed)?.is_some() {
         return Ok(());
     }

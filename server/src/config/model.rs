@@ -89,6 +89,8 @@ pub struct Server {
     pub allowed_hosts: Vec<String>,
     /// Directory with the page's scripts and styles.
     pub site: PathBuf,
+    /// Where the claim token of first-run set-up is printed.
+    pub console: PathBuf,
 }
 
 impl Default for Server {
@@ -99,6 +101,7 @@ impl Default for Server {
             tls_key: None,
             allowed_hosts: Vec::new(),
             site: default_site(),
+            console: "/dev/console".into(),
         }
     }
 }

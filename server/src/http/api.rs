@@ -28,6 +28,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
     let guarded = functions
         .layer(from_fn(guards::json_body))
         .route(routes::UPLOAD_VERIFY, post(upload::verify))
+        .route(routes::RECOVERY_UPLOAD, post(upload::keep_for_recovery))
         .route("/api/{*rest}", any(not_found))
         .route("/api", any(not_found))
         .method_not_allowed_fallback(guards::method_not_allowed)

@@ -176,6 +176,8 @@ fn ordered(path: &str) -> Option<AuditAction> {
         "/upload/deploy" => Some(AuditAction::Deploy),
         "/recovery/rollback" => Some(AuditAction::RollbackOrder),
         "/recovery/restore" => Some(AuditAction::Restore),
+        "/recovery/factory" => Some(AuditAction::FactoryReset),
+        "/recovery/upload" => Some(AuditAction::RecoveryUpload),
         _ => None,
     }
 }

@@ -88,8 +88,12 @@ async fn log_out(
 }
 
 async fn form(State(state): State<AppState>, headers: HeaderMap) -> Response {
-    match guards::recognize(&state, &headers).await {
-        Ok(Some(_)) => Redirect::to(routes::PAGE).into_response(),
+    if let Ok(Some(_)) = guards::recognize(&state, &headers).await {
+        return Redirect::to(routes::PAGE).into_response();
+    }
+    match state.setup.is_open().await {
+        // Nobody can log in yet.
+        Ok(true) => Redirect::to(routes::SETUP_PAGE).into_response(),
         _ => page::login(&state, StatusCode::OK, None),
     }
 }
@@ -110,16 +114,26 @@ async fn submit(
         let message = "Fill in user name and password.".to_owned();
         return page::login(&state, StatusCode::BAD_REQUEST, Some(message));
     };
-    match attempt(&state, username.trim(), &password, &extensions).await {
+    enter(&state, username.trim(), &password, &extensions).await
+}
+
+/// Logs somebody in and leads them to the page, or back to the form.
+pub(super) async fn enter(
+    state: &AppState,
+    username: &str,
+    password: &str,
+    extensions: &Extensions,
+) -> Response {
+    match attempt(state, username, password, extensions).await {
         Ok(session) => {
             let mut response = Redirect::to(routes::PAGE).into_response();
-            set_cookie(&mut response, &cookie(&state, session.token.reveal()));
+            set_cookie(&mut response, &cookie(state, session.token.reveal()));
             response
         }
         Err(error) => {
             let body = refusal(&error);
             let status = StatusCode::from_u16(body.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            let mut response = page::login(&state, status, Some(body.message));
+            let mut response = page::login(state, status, Some(body.message));
             if let LoginError::TooMany { wait } = error {
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
             }

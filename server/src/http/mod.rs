@@ -16,6 +16,7 @@ mod login;
 mod page;
 mod peer;
 mod recent_logs;
+mod setup;
 mod state;
 mod upload;
 
@@ -31,8 +32,10 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(api::routes(&state))
         .merge(login::api_routes(&state))
+        .merge(setup::api_routes(&state))
         .merge(page::routes(&state))
         .merge(login::page_routes(&state))
+        .merge(setup::page_routes(&state))
         .merge(health::routes())
         .fallback_service(assets::service(&state))
         .layer(framed)

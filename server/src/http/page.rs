@@ -44,6 +44,12 @@ pub(super) fn login(state: &AppState, status: StatusCode, error: Option<String>)
     document(status, app::render_login(error, None, state.assets.as_ref().clone()), &nonce())
 }
 
+/// The form of first-run set-up, with what went wrong and the name that was typed.
+pub(super) fn setup(state: &AppState, status: StatusCode, error: Option<String>, username: &str) -> Response {
+    let html = app::render_setup(error, username.to_owned(), state.assets.as_ref().clone());
+    document(status, html, &nonce())
+}
+
 fn to_login() -> Response {
     (StatusCode::FOUND, [(header::LOCATION, routes::LOGIN_PAGE), (header::CACHE_CONTROL, "no-store")])
         .into_response()

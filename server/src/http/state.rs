@@ -2,6 +2,7 @@ use super::recent_logs::RecentLogs;
 use crate::{
     auth::{Auth, Lifetimes},
     metrics::Metrics,
+    setup::FirstRun,
 };
 use ota_engine::{Ota, ports::StoreError};
 use ota_store::SqliteStore;
@@ -20,6 +21,8 @@ pub struct Options {
     pub tls: bool,
     /// Directory with the page's scripts and styles.
     pub site: PathBuf,
+    /// Where the claim token of first-run set-up is printed; none: nowhere.
+    pub console: Option<PathBuf>,
     /// Longest time that a request may take.
     pub request_timeout: Duration,
     /// Longest time that an upload may be silent.
@@ -34,6 +37,7 @@ impl Options {
             allowed_hosts: Vec::new(),
             tls: false,
             site,
+            console: None,
             request_timeout: Duration::from_secs(90),
             upload_idle: Duration::from_secs(60),
             lifetimes: Lifetimes::default(),
@@ -46,6 +50,7 @@ impl Options {
 pub struct AppState {
     pub ota: Arc<Ota>,
     pub auth: Arc<Auth>,
+    pub setup: Arc<FirstRun>,
     pub options: Arc<Options>,
     pub assets: Arc<app::Assets>,
     pub recent_logs: Arc<RecentLogs>,
@@ -70,6 +75,7 @@ impl AppState {
     ) -> Result<Self, StoreError> {
         let state = Self {
             recent_logs: RecentLogs::open(&ota).await?,
+            setup: Arc::new(FirstRun::new(store.clone(), options.console.clone())),
             auth: Arc::new(Auth::new(store, options.lifetimes)),
             assets: Arc::new(super::assets::named(&options.site)),
             options: Arc::new(options),

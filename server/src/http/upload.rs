@@ -13,6 +13,7 @@ use futures::{Stream, StreamExt};
 use http::{HeaderMap, StatusCode, header};
 use multer::{Field, Multipart};
 use ota_api::{ApiError, ErrorCode, Reply, human};
+use ota_core::{Actor, AuditAction};
 use ota_engine::{
     Ota, OtaError,
     ports::{BrokenBody, ReceivedFile, UploadFault},
@@ -48,12 +49,9 @@ pub(super) async fn verify(
     request: Request,
 ) -> Response {
     let actor = peer::actor(&session.user, request.extensions());
-    let form = match receive(&state, request).await {
+    let form = match received(&state, request, AuditAction::UploadVerify, &actor).await {
         Ok(form) => form,
-        Err(Refused { name, error }) => {
-            state.ota.upload_refused(&name, &error.message, &actor).await;
-            return envelope::respond(error);
-        }
+        Err(refused) => return refused,
     };
     let ota = Arc::clone(&state.ota);
     // What has come in is verified to the end, also when the client hangs up.
@@ -68,6 +66,49 @@ pub(super) async fn verify(
         }
         Ok(Err(error)) => envelope::respond(convert::refusal(error)),
         Err(error) => envelope::internal(&error),
+    }
+}
+
+/// `POST recovery/upload`.
+pub(super) async fn keep_for_recovery(
+    State(state): State<AppState>,
+    Extension(session): Extension<Arc<Live>>,
+    request: Request,
+) -> Response {
+    let actor = peer::actor(&session.user, request.extensions());
+    let form = match received(&state, request, AuditAction::RecoveryUpload, &actor).await {
+        Ok(form) => form,
+        Err(refused) => return refused,
+    };
+    let ota = Arc::clone(&state.ota);
+    let kept = state.tasks.spawn(async move {
+        let Form { file, name, .. } = form;
+        let kept = ota.keep_recovery_image(file, &name, &actor).await;
+        kept.map(|kept| convert::recovery_uploaded(&kept, &name))
+    });
+    match kept.await {
+        Ok(Ok(uploaded)) => {
+            let reply = Reply::ok(uploaded, "Recovery image uploaded successfully");
+            envelope::json(StatusCode::OK, serde_json::to_vec(&reply).unwrap_or_default())
+        }
+        Ok(Err(error)) => envelope::respond(convert::refusal(error)),
+        Err(error) => envelope::internal(&error),
+    }
+}
+
+/// The form, or the answer to one that was not taken, which is on record as `action`.
+async fn received(
+    state: &AppState,
+    request: Request,
+    action: AuditAction,
+    actor: &Actor,
+) -> Result<Form, Response> {
+    match receive(state, request).await {
+        Ok(form) => Ok(form),
+        Err(Refused { name, error }) => {
+            state.ota.upload_refused(action, &name, &error.message, actor).await;
+            Err(envelope::respond(error))
+        }
     }
 }
 

@@ -19,8 +19,11 @@ pub use live::{page_data, server_message, shown_job, system_status, update_progr
 pub use monitor::{
     cancelled, install_command, install_started, log_line, log_query, logs, monitor, progress,
 };
-pub use recovery::{recovery, restore_order, restore_started, rollback_order, rollback_started};
-pub use safety::{blocking, forbidden_override, override_order, override_state, safety};
+pub use recovery::{
+    factory_order, factory_started, recovery, recovery_uploaded, restore_order, restore_started, rollback_order,
+    rollback_started,
+};
+pub use safety::{blocking, forbidden, override_order, override_state, safety};
 pub use snapshot::{snapshot_command, snapshot_started};
 pub use status::{reboot_started, status};
 pub use updates::{check_started, check_summary, download_order, download_started, updates};

@@ -1,10 +1,14 @@
 use ota_api::{
     ApiError, human,
-    recovery::{KeptBundle, Recovery, RestoreRequest, RestoreStarted, RollbackRequest, RollbackStarted},
+    recovery::{
+        FactoryRequest, FactoryStarted, KeptBundle, Recovery, RecoveryImage, RecoveryUploaded, RestoreRequest,
+        RestoreStarted, RollbackRequest, RollbackStarted,
+    },
     routes,
 };
-use ota_core::{JobState, RestoreSource, SlotId, Work};
-use ota_engine::{JobView, RestoreOrder, RollbackOrder, Snapshot};
+use ota_core::{JobState, RestoreSource, SlotId, Work, file_label};
+use ota_engine::{FactoryOrder, JobView, RestoreOrder, RollbackOrder, Snapshot};
+use std::time::Duration;
 
 use super::{bad_request, instant, snapshot::snapshot};
 
@@ -15,6 +19,7 @@ pub fn recovery(state: &Snapshot) -> Recovery {
     Recovery {
         snapshots: view.snapshots.iter().map(snapshot).collect(),
         bundles: view.bundles.iter().map(kept_bundle).collect(),
+        recovery_image: view.image.as_ref().map(recovery_image),
         rollback_refused: state.rollback_refused(),
     }
 }
@@ -28,6 +33,16 @@ fn kept_bundle(kept: &ota_engine::ports::KeptBundle) -> KeptBundle {
         kept_since: instant(kept.since),
         restores: human::size(kept.bundle.image_bytes()),
         restores_bytes: kept.bundle.image_bytes(),
+    }
+}
+
+fn recovery_image(kept: &ota_engine::ports::KeptBundle) -> RecoveryImage {
+    RecoveryImage {
+        version: kept.bundle.version.clone(),
+        size: human::size(kept.length),
+        size_bytes: kept.length,
+        checksum: format!("sha256:{}", kept.sha256),
+        uploaded_at: instant(kept.since),
     }
 }
 
@@ -95,5 +110,50 @@ pub fn restore_started(view: &JobView) -> RestoreStarted {
         target_partition: job.target,
         source,
         progress_url: routes::progress_url(job.id.as_str()),
+    }
+}
+
+/// Characters of a reason for what cannot be taken back.
+const SHORTEST_REASON: usize = 10;
+
+/// What `POST recovery/factory` orders.
+///
+/// # Errors
+/// What is missing: the confirmation, or a reason.
+pub fn factory_order(request: FactoryRequest) -> Result<FactoryOrder, ApiError> {
+    if !request.confirm {
+        return Err(bad_request("A factory reset needs confirm: true."));
+    }
+    let reason = super::reason(&request.reason)?;
+    if reason.chars().count() < SHORTEST_REASON {
+        let message = format!("A factory reset needs a reason of at least {SHORTEST_REASON} characters.");
+        return Err(bad_request(message));
+    }
+    let reason = reason.to_owned();
+    Ok(FactoryOrder { pin: request.pin, wipe_data: request.wipe_data, reason })
+}
+
+/// The answer of `POST recovery/factory`.
+#[must_use]
+pub fn factory_started(view: &JobView, takes: Duration) -> FactoryStarted {
+    FactoryStarted {
+        status: "started".to_owned(),
+        operation: "factory_reset".to_owned(),
+        estimated_duration: human::hours(takes.as_secs()),
+        job_id: view.job.id.to_string(),
+        progress_url: routes::progress_url(view.job.id.as_str()),
+    }
+}
+
+/// The answer of `POST recovery/upload`.
+#[must_use]
+pub fn recovery_uploaded(kept: &ota_engine::ports::KeptBundle, name: &str) -> RecoveryUploaded {
+    RecoveryUploaded {
+        uploaded: true,
+        filename: file_label(name),
+        size: human::size(kept.length),
+        size_bytes: kept.length,
+        checksum: format!("sha256:{}", kept.sha256),
+        version: kept.bundle.version.clone(),
     }
 }

@@ -93,8 +93,8 @@ pub fn override_state(view: &OverrideView, update_allowed: bool, now: Timestamp)
 
 /// Somebody asked for an override whose role does not allow that.
 #[must_use]
-pub fn forbidden_override(actor: &Actor) -> AuditEntry {
-    AuditEntry::new(actor, AuditAction::OverrideEnable, AuditOutcome::refused("forbidden"))
+pub fn forbidden(actor: &Actor, action: AuditAction) -> AuditEntry {
+    AuditEntry::new(actor, action, AuditOutcome::refused("forbidden"))
 }
 
 /// What a request asks for.

@@ -3,9 +3,8 @@
 use leptos::prelude::*;
 use ota_api::{human, safety::Force};
 
-use super::dialog::OverrideDialog;
 use crate::{
-    live::{Live, Order, ask},
+    live::{Danger, Live, Order, ask},
     rules,
     strings::{overriding as t, words},
     ui::{ActionButton, Fact, Text, Why, flag, text, word},
@@ -25,7 +24,7 @@ pub fn OverridePanel(live: Live) -> impl IntoView {
     let active = move || has(live, |force| force.active);
     let reason = move || rules::override_safety(&live.facts());
     let end = move || rules::operate(&live.facts());
-    let press = move || if active() { ask(live, Order::EndOverride) } else { live.overriding.set(true) };
+    let press = move || if active() { ask(live, Order::EndOverride) } else { live.danger.set(Some(Danger::Override)) };
     let refused = move || if active() { end() } else { reason() };
     view! {
         <article class="card override" aria-labelledby="override-heading" data-active=word(move || if active() { "true" } else { "false" })>
@@ -53,7 +52,6 @@ pub fn OverridePanel(live: Live) -> impl IntoView {
                     <Why id="override-why".to_owned() reason=refused/>
                 </div>
             </div>
-            <OverrideDialog live/>
         </article>
     }
 }

@@ -207,6 +207,12 @@ impl Work {
         }
     }
 
+    /// Whether only data change: no slot is written, and none is armed.
+    #[must_use]
+    pub const fn resets_only(&self) -> bool {
+        matches!(self, Self::Reset(FactoryReset { image: None, .. }))
+    }
+
     /// Whether images are written into the target.
     #[must_use]
     pub const fn writes_slot(&self) -> bool {

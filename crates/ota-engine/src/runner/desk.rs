@@ -76,7 +76,13 @@ impl Ota {
                 self.refresh_recovery().await;
             }
             JobState::Completed => {}
-            _ => self.leave_target(job, open).await,
+            _ => {
+                if let Err(error) = self.withdraw_reset(job).await {
+                    // The next start finds that the job has ended, and drops the order.
+                    tracing::error!(%error, "the order of a factory reset that has ended is still there");
+                }
+                self.leave_target(job, open).await;
+            }
         }
         if matches!(job.state, JobState::RolledBack { .. })
             && let Err(error) = self.mark_record(job.target, false).await

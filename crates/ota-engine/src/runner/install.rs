@@ -1,7 +1,7 @@
 //! From the bytes of a job into its slot: fetched, verified, written, compared.
 
 use ota_core::{
-    Bundle, FailureCode, Job, JobEvent, ROOT_CLASS, RestoreSource, SlotRecord, UploadedImage, Work,
+    Bundle, FactoryReset, FailureCode, Job, JobEvent, ROOT_CLASS, RestoreSource, SlotRecord, UploadedImage, Work,
     WriteGate, check_floor,
 };
 use std::path::PathBuf;
@@ -32,9 +32,14 @@ impl Ota {
             Work::Upload(image) => ImageSource::Bundle(self.uploaded(image).await?),
             Work::Restore(restored) => match &restored.from {
                 RestoreSource::Snapshot { id } => ImageSource::Snapshot(id.clone()),
-                RestoreSource::Bundle { sha256 } => ImageSource::Bundle(self.kept(sha256).await?.path),
+                RestoreSource::Bundle { sha256 } => {
+                    ImageSource::Bundle(found(self.parts.kept.list().await?, sha256)?.path)
+                }
             },
-            Work::Rollback(_) | Work::Snapshot(_) => return Err(nothing_to_fetch(job)),
+            Work::Reset(FactoryReset { image: Some(image), .. }) => {
+                ImageSource::Bundle(found(self.parts.recovery.list().await?, &image.sha256)?.path)
+            }
+            Work::Rollback(_) | Work::Snapshot(_) | Work::Reset(_) => return Err(nothing_to_fetch(job)),
         })
     }
 
@@ -122,15 +127,15 @@ impl Ota {
         images.into_iter().find(|kept| kept.sha256 == image.sha256).map(|kept| kept.path).ok_or_else(gone)
     }
 
-    /// The bundle that was kept under this hash.
-    async fn kept(&self, sha256: &str) -> Result<KeptBundle, StepError> {
-        let gone = || {
-            let message = "The bundle that was kept is not there any more.";
-            StepError::failed(FailureCode::InstallFailed, message, sha256)
-        };
-        let bundles = self.parts.kept.list().await?;
-        bundles.into_iter().find(|bundle| bundle.sha256 == sha256).ok_or_else(gone)
-    }
+}
+
+/// The bundle that is kept under this hash.
+fn found(kept: Vec<KeptBundle>, sha256: &str) -> Result<KeptBundle, StepError> {
+    let gone = || {
+        let message = "The bundle that was kept is not there any more.";
+        StepError::failed(FailureCode::InstallFailed, message, sha256)
+    };
+    kept.into_iter().find(|bundle| bundle.sha256 == sha256).ok_or_else(gone)
 }
 
 /// Who listed the image called it by a version; the signed one must be the same.

@@ -15,6 +15,7 @@ use crate::{Ota, figures::Gauge, ports::ReadBack};
 
 pub(crate) use desk::ApplyError;
 pub(crate) use install::verified;
+pub(crate) use wait::names;
 
 /// Pause before a state that could not be made durable is tried again.
 const STORE_RETRY: Duration = Duration::from_secs(2);

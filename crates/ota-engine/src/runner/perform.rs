@@ -55,11 +55,16 @@ impl Ota {
 
     /// The last moment at which a moving crane stops the update: clearance first, then one commit.
     async fn arm(&self, course: &mut Course, job: &Job) -> Result<JobEvent, StepError> {
+        if job.work.resets_only() {
+            return self.arm_reset(job).await;
+        }
         self.refuse_booted(job.target)?;
         if course.proof.is_none() {
             self.read_back(course, job).await?;
         }
         let proof = course.proof.as_ref().ok_or(StepError::Cancelled)?;
+        // Before the commit: a start in between carries it out, and then goes on with the commit.
+        self.place_reset(job).await?;
         loop {
             let clearance = match self.clearance::<ArmGate>(asker(job)) {
                 Ok(clearance) => clearance,
@@ -81,6 +86,10 @@ impl Ota {
         // Somebody may have cancelled, or the crane may have started, during the farewell.
         if course.cancel.is_cancelled() {
             return None;
+        }
+        if let Err(error) = self.place_reset(job).await {
+            self.log(LogLevel::Error, "boot", format!("{}: no restart: {error}", job.id)).await;
+            return Some(JobEvent::RebootFailed);
         }
         if let Err(error) = self.audit_restart(job).await {
             self.log(LogLevel::Error, "boot", format!("{}: no restart: {error}", job.id)).await;
@@ -170,7 +179,12 @@ impl Ota {
     async fn disarm(&self, job: &Job, percentage: f64, reason: String) -> Option<JobEvent> {
         let booted = self.parts.slots.booted();
         let change = PermittedChange::stand_down(job, booted, self.parts.site.rollback_retries);
-        match self.parts.boot.commit(change).await {
+        // First, so that nothing is reset any more, whatever comes in between.
+        let disarmed = async {
+            self.withdraw_reset(job).await?;
+            self.parts.boot.commit(change).await
+        };
+        match disarmed.await {
             Ok(_) => Some(JobEvent::Disarmed { percentage, reason }),
             Err(error) => {
                 self.log(LogLevel::Error, "boot", format!("{}: not cancelled: {error}", job.id)).await;

@@ -67,7 +67,7 @@ impl Ota {
 }
 
 /// Names of the blocking constraints: they stay the same while the words about them change every second.
-pub(super) fn names(blocked: &Blocked) -> Vec<String> {
+pub(crate) fn names(blocked: &Blocked) -> Vec<String> {
     blocked.0.iter().map(|assessment| assessment.constraint.to_string()).collect()
 }
 
