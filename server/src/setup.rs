@@ -19,6 +19,9 @@ mod claim;
 
 use claim::ClaimToken;
 
+/// Stands for the error output of the service.
+const STANDARD_ERROR: &str = "-";
+
 /// Set-up of this gateway, as long as it is open.
 pub struct FirstRun {
     store: SqliteStore,
@@ -200,5 +203,8 @@ fn print(console: &Path, token: &ClaimToken, address: SocketAddr) -> io::Result<
         "\nThis gateway is not set up. Open /setup on {address} in a browser and enter this claim token:\n\n    {}\n\n",
         token.reveal()
     );
-    OpenOptions::new().write(true).append(true).open(console)?.write_all(text.as_bytes())
+    if console == Path::new(STANDARD_ERROR) {
+        return io::stderr().write_all(text.as_bytes());
+    }
+    OpenOptions::new().append(true).open(console)?.write_all(text.as_bytes())
 }

@@ -89,7 +89,7 @@ pub struct Server {
     pub allowed_hosts: Vec<String>,
     /// Directory with the page's scripts and styles.
     pub site: PathBuf,
-    /// Where the claim token of first-run set-up is printed.
+    /// Where the claim token of first-run set-up is printed; `-` is the error output of the service.
     pub console: PathBuf,
 }
 

@@ -82,15 +82,20 @@ impl Gateway {
 
     /// Starts the program and waits until it is ready.
     pub async fn up(&mut self) {
+        self.up_without_users().await;
+        if self.token.is_empty() {
+            self.token = self.log_in("operator").await;
+        }
+    }
+
+    /// The same where nobody can log in.
+    pub async fn up_without_users(&mut self) {
         let log =
             std::fs::File::options().create(true).append(true).open(self.site.path("server.log")).unwrap();
         let mut command = self.command(&["serve"]);
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         self.process = Some(command.spawn().unwrap());
         self.ready().await;
-        if self.token.is_empty() {
-            self.token = self.log_in("operator").await;
-        }
     }
 
     async fn log_in(&self, user: &str) -> String {
@@ -168,6 +173,10 @@ impl Gateway {
         self.call(Method::GET, path, None).await.expect("the gateway answers")
     }
 
+    pub async fn get_as(&self, token: &str, path: &str) -> (StatusCode, Value) {
+        self.call_as(token, Method::GET, path, None).await.expect("the gateway answers")
+    }
+
     pub async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
         self.call(Method::POST, path, Some(body)).await.expect("the gateway answers")
     }
@@ -178,11 +187,15 @@ impl Gateway {
 
     /// Uploads an image as a form and returns the answer.
     pub async fn upload(&self, name: &str, image: Vec<u8>) -> (StatusCode, Value) {
+        self.upload_to("upload/verify", name, image).await
+    }
+
+    pub async fn upload_to(&self, path: &str, name: &str, image: Vec<u8>) -> (StatusCode, Value) {
         let head = format!(
             "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
         );
         let body = [head.as_bytes(), &image, b"\r\n--B--\r\n"].concat();
-        let url = format!("http://{}/api/v1/ota/upload/verify", self.address);
+        let url = format!("http://{}/api/v1/ota/{path}", self.address);
         let call = self.client.post(url).header("x-gateway-id", ID).bearer_auth(&self.token);
         let call = call.header("content-type", "multipart/form-data; boundary=B").body(body);
         let answer = call.send().await.unwrap();
@@ -206,11 +219,21 @@ impl Gateway {
 
     /// Asks for the job's progress until `done` likes it. Lost connections are waited out.
     pub async fn job_until(&self, job: &str, what: &str, done: impl Fn(&Value) -> bool) -> Value {
+        self.job_until_as(&self.token, job, what, done).await
+    }
+
+    async fn job_until_as(
+        &self,
+        token: &str,
+        job: &str,
+        what: &str,
+        done: impl Fn(&Value) -> bool,
+    ) -> Value {
         let end = Instant::now() + LIMIT;
         let path = format!("progress?job_id={job}");
         let mut last = Value::Null;
         while Instant::now() < end {
-            if let Some((StatusCode::OK, body)) = self.call(Method::GET, &path, None).await {
+            if let Some((StatusCode::OK, body)) = self.call_as(token, Method::GET, &path, None).await {
                 last = body["data"].clone();
                 if done(&last) {
                     return last;
@@ -224,6 +247,10 @@ impl Gateway {
 
     pub async fn ended(&self, job: &str) -> Value {
         self.job_until(job, "its end", |job| !job["ended_at"].is_null()).await
+    }
+
+    pub async fn ended_as(&self, token: &str, job: &str) -> Value {
+        self.job_until_as(token, job, "its end", |job| !job["ended_at"].is_null()).await
     }
 
     pub async fn wait_for(&self, what: &str, yes: impl AsyncFn() -> bool) {

@@ -17,7 +17,7 @@ const READ: [&str; 11] = [
     "upload",
     "debug-bundle",
 ];
-const WRITE: [&str; 12] = [
+const WRITE: [&str; 13] = [
     "check-updates",
     "download",
     "install",
@@ -30,6 +30,7 @@ const WRITE: [&str; 12] = [
     "upload/deploy",
     "recovery/rollback",
     "recovery/restore",
+    "recovery/factory",
 ];
 
 fn all() -> impl Iterator<Item = (Method, String)> {
@@ -107,8 +108,7 @@ async fn what_does_not_exist_is_not_found_in_the_envelope() {
     let gateway = Gateway::ready().await;
     let token = gateway.token("operator").await;
     for path in [
-        "/api/v1/ota/recovery/factory",
-        "/api/v1/ota/recovery/upload",
+        "/api/v1/ota/recovery/nothing",
         "/api/v1/ota",
         "/api/x",
         "/api",

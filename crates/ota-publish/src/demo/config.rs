@@ -59,6 +59,7 @@ struct Gateway {
 #[derive(Serialize)]
 struct Listen {
     listen: SocketAddr,
+    console: &'static str,
 }
 
 #[derive(Serialize)]
@@ -193,7 +194,7 @@ pub(super) fn gateway(
             time_zone: "UTC",
             notice: "Demo: slots, boot and plant are simulated on this machine.",
         },
-        server: Listen { listen: gateway },
+        server: Listen { listen: gateway, console: "-" },
         slots: BTreeMap::from([("A", slot("A")), ("B", slot("B"))]),
         boot: Boot {
             environment: layout.at("fw_env.config"),

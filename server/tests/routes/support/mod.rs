@@ -10,7 +10,7 @@ use http::Method;
 use ota_core::{BySlot, ConstraintId, OverridePolicy, PinKind, Role, SlotId, SlotRecord};
 use ota_engine::{Ota, Parts, Site, ports::Store};
 use ota_platform::{
-    BundleShelf, FlagScheme, KeptBundlesConfig, SlotSnapshots, SnapshotsConfig, UbootConfig, UploadDirectory,
+    BundleShelf, FlagScheme, KeptBundlesConfig, ResetOrderFile, SlotSnapshots, SnapshotsConfig, UbootConfig, UploadDirectory,
     UploadsConfig,
 };
 use ota_store::{SqliteStore, User};
@@ -55,11 +55,23 @@ impl Gateway {
         Self::on(directory, store, (world, site()), options).await
     }
 
+    /// A gateway that nobody can log in to.
+    pub async fn untouched(options: impl FnOnce(&mut Options)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(directory.path().join("gateway.db")).await.unwrap();
+        let world = World::new(directory.path());
+        Self::on(directory, store, (world, site()), options).await
+    }
+
     /// Sets the override PIN, as commissioning does.
     pub async fn set_pin(&self) {
+        self.set_pin_of(PinKind::Override).await;
+    }
+
+    pub async fn set_pin_of(&self, kind: PinKind) {
         static HASH: OnceLock<String> = OnceLock::new();
         let hash = HASH.get_or_init(|| server::password::hash_pin(PIN).unwrap());
-        self.store.put_pin(PinKind::Override, hash).await.unwrap();
+        self.store.put_pin(kind, hash).await.unwrap();
     }
 
     /// Another user with the password of all.
@@ -217,9 +229,12 @@ fn parts(world: &Arc<World>, store: &SqliteStore, site: Site, directory: &Path) 
         keep: Duration::from_secs(3600),
     };
     let kept = KeptBundlesConfig { directory: directory.join("bundles"), count: 2 };
+    let recovery = KeptBundlesConfig { directory: directory.join("recovery"), count: 1 };
     Parts {
         snapshots: Arc::new(SlotSnapshots::open(snapshots).unwrap()),
         kept: Arc::new(BundleShelf::open(kept).unwrap()),
+        recovery: Arc::new(BundleShelf::open(recovery).unwrap()),
+        resets: Arc::new(ResetOrderFile::within(directory)),
         uploads: Arc::new(UploadDirectory::open(uploads).unwrap()),
         debug: Arc::new(debug_shelf(store, directory).open().unwrap()),
         site: Arc::new(site),
