@@ -5,10 +5,16 @@ use crate::moments::Moments;
 use crate::support::{json, out, succeeded};
 use ota_publish::release::Release;
 use serde_json::{Value, json};
-use std::fs;
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 const PIN: &str = "204816";
 const OVERRIDE_PIN: &str = "739281";
+/// Of each tier: fifty of the operation.
+const KILLS: u32 = 25;
 
 /// The session of an administrator who knows the PIN.
 async fn administrator(gateway: &Gateway) -> String {
@@ -117,6 +123,21 @@ async fn everything_goes_and_the_recovery_image_runs() {
     assert!(first["detail"].as_str().unwrap().contains("records when that was ordered"), "{first}");
 }
 
+/// What a reset works on.
+const DATA: [&str; 6] = ["gateway.db", "gateway.db-wal", "gateway.db-shm", "snapshots", "bundles", "factory-reset.json"];
+
+fn copy_data(from: &Path, to: &Path) {
+    for name in DATA {
+        let (from, to) = (from.join(name), to.join(name));
+        _ = fs::remove_dir_all(&to);
+        _ = fs::remove_file(&to);
+        if from.exists() {
+            let copied = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+            assert!(copied.success());
+        }
+    }
+}
+
 #[tokio::test]
 async fn boot_apply_is_killed_again_and_again_and_finishes() {
     let mut moments = Moments::new("factory reset");
@@ -125,30 +146,32 @@ async fn boot_apply_is_killed_again_and_again_and_finishes() {
         let admin = administrator(&gateway).await;
         Gateway::data(gateway.post("snapshot", json!({ "name": "kept" })).await);
         gateway.ended("snap-001").await;
-        // The service is killed as soon as the order is there; then nothing but boot-apply works on it.
         let placed = gateway.site.path("factory-reset.json");
-        gateway.plant(json!({ "crane_motion": "idle" })).await;
         Gateway::data(gateway.post_as(&admin, "recovery/factory", order(wipe)).await);
         gateway.wait_for("the order", async || placed.exists()).await;
+        // Before the restart, which would carry it out.
         gateway.kill();
-        let saved = fs::read(&placed).ok();
-        let Some(saved) = saved else { continue };
-        // A power cut: the machine comes up again.
+        assert!(placed.exists());
+        let before = gateway.site.path("before");
+        fs::create_dir(&before).unwrap();
+        copy_data(gateway.site.directory.path(), &before);
+        // The machine comes up again.
         fs::write(gateway.site.path("run/boot_id"), "another-boot\n").unwrap();
         let mut killed = 0;
-        for _ in 0..25 {
-            fs::write(&placed, &saved).unwrap();
-            let mut apply = gateway.command(&["boot-apply"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+        for _ in 0..KILLS {
+            copy_data(&before, gateway.site.directory.path());
+            let mut apply = gateway.command(&["boot-apply"]);
+            let mut apply = apply.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
             tokio::time::sleep(moments.within(60)).await;
             killed += u32::from(apply.try_wait().unwrap().is_none());
-            _ = apply.kill();
+            apply.kill().unwrap();
             apply.wait().unwrap();
+            succeeded(&gateway.command(&["boot-apply"]).output().unwrap());
+            assert!(!placed.exists());
+            assert_eq!(users(&gateway), 0);
+            assert_eq!(entries(&gateway, "snapshots") == 0, wipe);
         }
-        println!("factory reset, wipe {wipe}: {killed} of 25 were killed at work");
-        succeeded(&gateway.command(&["boot-apply"]).output().unwrap());
-        assert!(!placed.exists());
-        assert_eq!(users(&gateway), 0);
-        assert_eq!(entries(&gateway, "snapshots") == 0, wipe);
+        println!("factory reset, wipe {wipe}: {killed} of {KILLS} were killed at work");
         gateway.up_without_users().await;
         let chief = set_up(&gateway).await;
         let status = Gateway::data(gateway.get_as(&chief, "status").await);
