@@ -179,6 +179,7 @@ pub mod recovery {
         "Back to the state of delivery. It asks for the factory-reset PIN and cannot be taken back.";
     pub const RESET: &str = "Factory Reset";
     pub const IMAGE: &str = "Recovery image";
+    pub const RECOVERY_SLOT: &str = "Recovery slot";
 }
 
 pub mod safety {

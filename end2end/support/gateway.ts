@@ -12,6 +12,7 @@ const publisher = process.env.OTA_PUBLISH ?? join(target, 'debug/ota-publish');
 
 export const password = 'demo-gateway';
 export const overridePin = '739281';
+export const factoryPin = '204816';
 export const users = ['viewer', 'operator', 'admin'] as const;
 export type User = (typeof users)[number];
 
@@ -85,6 +86,7 @@ export class Gateway {
     this.cli(['provision', '--slot', `A=${factory('v5.0.4')}`, '--slot', `B=${factory('v5.0.3')}`]);
     for (const user of users) this.cli(['user', 'add', user, '--role', user], `${password}\n`);
     this.cli(['pin', 'set', 'override'], `${overridePin}\n`);
+    this.cli(['pin', 'set', 'factory'], `${factoryPin}\n`);
   }
 
   /** Runs an offline command of the product. */
@@ -164,6 +166,14 @@ export class Gateway {
       });
       return answer.json();
     };
+  }
+
+  /** The claim token that the service printed last. */
+  claimToken(): string {
+    const tokens = this.read('server.log').toString().match(/^ +([0-9A-Z]{4}(?:-[0-9A-Z]{4}){3})$/gm);
+    const last = tokens?.at(-1);
+    if (last === undefined) throw new Error('no claim token was printed');
+    return last.trim();
   }
 
   read(path: string): Buffer {

@@ -1,5 +1,5 @@
 import { test } from '../support/test.ts';
-import { overridePin } from '../support/gateway.ts';
+import { factoryPin, overridePin } from '../support/gateway.ts';
 
 // For people: `SCREENSHOTS=directory setup/browser-tests screenshots` puts pictures of the page there.
 const directory = process.env.SCREENSHOTS;
@@ -31,6 +31,22 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await page.locator('#audit').getByRole('row').nth(1).waitFor();
       await page.locator('#safety').scrollIntoViewIfNeeded();
       await page.screenshot({ path: `${directory}/override-${colorScheme}-${width}.png` });
+    });
+
+    test(`a factory reset, ${colorScheme}, ${width} px`, async ({ page, login }) => {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 900 });
+      await login('admin');
+      await page.locator('#recovery').screenshot({ path: `${directory}/reset-${colorScheme}-${width}.png` });
+      await page.getByRole('button', { name: 'Factory Reset' }).click();
+      await page.screenshot({ path: `${directory}/reset-question-${colorScheme}-${width}.png` });
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel(/Reason/).fill('System decommissioning');
+      await dialog.getByLabel('Factory-reset PIN').fill(factoryPin);
+      await dialog.getByLabel(/Id of this gateway/).fill('GW-3920A9');
+      await dialog.getByRole('button', { name: 'Reset Gateway' }).click();
+      await page.waitForURL(/\/setup/, { timeout: 60_000 });
+      await page.screenshot({ path: `${directory}/setup-${colorScheme}-${width}.png`, fullPage: true });
     });
 
     test(`images and ways back, ${colorScheme}, ${width} px`, async ({ page, gateway, login }) => {

@@ -8,7 +8,7 @@ use crate::recorded::recorded;
 use crate::wiring::{self, WiringError};
 use jiff::Timestamp;
 use ota_core::{
-    Actor, AuditAction, AuditEntry, BootSelection, Bundle, BySlot, Clearance, ROOT_CLASS, SlotId, SlotRecord,
+    Actor, AuditAction, AuditEntry, BootSelection, Bundle, BySlot, Clearance, ROOT_CLASS, Running, SlotId, SlotRecord,
 };
 use ota_engine::ports::{Bundles, Fact, ImageSource, Meter, Slots, StepError, Store, StoreError};
 use ota_platform::{CommissionError, DeviceSlots, RaucBundles, commission, power_on};
@@ -53,7 +53,7 @@ pub enum Done {
         order: String,
     },
     PoweredOn {
-        slot: SlotId,
+        slot: Running,
     },
 }
 
@@ -188,7 +188,7 @@ async fn fill(
     if slots.read_back(slot, bundle, &meter, &cancel).await.is_ok() {
         return Ok(Done::Recorded { slot, version });
     }
-    if wiring::booted(config).is_ok_and(|booted| booted == slot) {
+    if wiring::running(config).is_ok_and(|running| running.slot() == Some(slot)) {
         return Err(ProvisionError::Running(slot));
     }
     slots
@@ -245,6 +245,7 @@ fn selection(config: &Config, order: &Order) -> BootSelection {
     BootSelection {
         order: vec![order.active, order.active.other()],
         left: BySlot { a: tries(SlotId::A), b: tries(SlotId::B) },
+        recovery: None,
     }
 }
 

@@ -7,8 +7,8 @@ use crate::database_check::DatabaseCheck;
 use crate::debug_bundle::{DebugShelf, shown_configuration};
 use crate::metrics::Metrics;
 use crate::password::Argon2Check;
-use ota_core::{BySlot, ConstraintId, OverridePolicy, SlotId};
-use ota_engine::ports::{Clock, HealthCheck, Reboot, Store};
+use ota_core::{BySlot, ConstraintId, OverridePolicy, Running};
+use ota_engine::ports::{Clock, HealthCheck, Reboot, RecoverySlot, Store};
 use ota_engine::{Parts, Site};
 use ota_platform as platform;
 use ota_store::SqliteStore;
@@ -70,11 +70,11 @@ pub fn prepare_directory(data_dir: &Path) -> Result<(), WiringError> {
     })
 }
 
-/// The slot that runs.
+/// What runs.
 ///
 /// # Errors
 /// When the kernel's command line does not say it.
-pub fn booted(config: &Config) -> Result<SlotId, WiringError> {
+pub fn running(config: &Config) -> Result<Running, WiringError> {
     platform::booted_slot(&config.boot.cmdline).map_err(failed("cannot tell which slot runs"))
 }
 
@@ -97,6 +97,7 @@ pub fn boot_model(config: &Config) -> platform::BootModelConfig {
     platform::BootModelConfig {
         environment: environment(config),
         slots: BySlot { a: config.slots.a.rootfs.clone(), b: config.slots.b.rootfs.clone() },
+        recovery: config.slots.r.as_ref().map(|slot| slot.rootfs.clone()),
         cmdline: config.boot.cmdline.clone(),
         boot_id: config.boot.boot_id.clone(),
         log: config.boot.boot_id.with_file_name("boot.log"),
@@ -145,6 +146,7 @@ pub fn parts(
     let policy = bundles.policy().map_err(failed("cannot verify bundles"))?;
     let (metadata_url, targets_url) =
         (url(&config.repository.metadata_url)?, url(&config.repository.targets_url)?);
+    let recovery_slot = recovery_slot(config, &policy)?;
     let snapshots =
         platform::SlotSnapshots::open(snapshots(config)).map_err(failed("cannot use the snapshots"))?;
     let slots = platform::DeviceSlots::open(platform::SlotsConfig {
@@ -182,6 +184,7 @@ pub fn parts(
         snapshots: Arc::new(snapshots),
         kept: Arc::new(kept(config)?),
         recovery: Arc::new(recovery(config)?),
+        recovery_slot,
         resets: Arc::new(platform::ResetOrderFile::within(&config.data_dir)),
         uploads: Arc::new(uploads),
         debug: Arc::new(debug(config, database, metrics)?),
@@ -255,6 +258,17 @@ pub fn kept(config: &Config) -> Result<platform::BundleShelf, WiringError> {
 fn recovery(config: &Config) -> Result<platform::BundleShelf, WiringError> {
     let shelf = platform::KeptBundlesConfig { directory: config.data_dir.join("recovery"), count: 1 };
     platform::BundleShelf::open(shelf).map_err(failed("cannot keep a recovery image"))
+}
+
+/// The recovery slot, where the gateway has one.
+fn recovery_slot(
+    config: &Config,
+    policy: &platform::Policy,
+) -> Result<Option<Arc<dyn RecoverySlot>>, WiringError> {
+    let Some(slot) = &config.slots.r else { return Ok(None) };
+    let running = running(config)?;
+    let slot = platform::DeviceRecoverySlot::new(slot.rootfs.clone(), running, policy.clone());
+    Ok(Some(Arc::new(slot)))
 }
 
 fn site(config: &Config) -> Site {

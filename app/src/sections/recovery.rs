@@ -76,11 +76,13 @@ fn Former(live: Live) -> impl IntoView {
 fn Factory(live: Live) -> impl IntoView {
     let reason = move || rules::factory_reset(&live.facts());
     let image = move || live.recovery.with(|r| reset::image(r.recovery_image.as_ref()));
+    let slot = move || live.recovery.with(|r| reset::slot(r.recovery_slot.as_ref()));
     view! {
         <h3>{t::FACTORY}</h3>
         <p>{t::FACTORY_INTRO}</p>
         <dl class="facts">
             <Fact label=t::IMAGE value=text(image)/>
+            <Fact label=t::RECOVERY_SLOT value=text(slot)/>
         </dl>
         <div class="action">
             <ActionButton

@@ -23,6 +23,9 @@ pub fn StatusSection(live: Live) -> impl IntoView {
     let debug = move || rules::debug_bundle(making(), &live.facts());
     view! {
         <Section index=0>
+            <p class="alert" data-tone="bad" role="alert" hidden=flag(move || !live.system.with(|s| s.gateway.in_recovery))>
+                {of(words::in_recovery)}
+            </p>
             <dl class="cards facts">
                 <Fact label=t::GATEWAY value=of(|s| s.gateway.id.clone())/>
                 <Fact label=t::MODEL value=of(|s| s.gateway.model.clone())/>

@@ -1,6 +1,6 @@
 //! Sentences about a factory reset and what it installs.
 
-use ota_api::{monitor::Progress, recovery::RecoveryImage};
+use ota_api::{monitor::Progress, recovery::{RecoveryImage, RecoverySlot}};
 
 use super::words::{constraint, list, moment, restarts_by_itself};
 
@@ -11,6 +11,17 @@ pub fn image(image: Option<&RecoveryImage>) -> String {
         || "none; the running system stays".to_owned(),
         |image| format!("{}, {}, of {}", image.version, image.size, moment(&image.uploaded_at)),
     )
+}
+
+/// Whether the recovery slot would start.
+#[must_use]
+pub fn slot(slot: Option<&RecoverySlot>) -> String {
+    match slot {
+        None => "none on this gateway",
+        Some(slot) if slot.ready => "starts when neither slot A nor slot B does",
+        Some(_) => "holds nothing that starts: upload a recovery image",
+    }
+    .to_owned()
 }
 
 /// What runs afterwards.

@@ -63,6 +63,13 @@ pub fn rollback_rule(status: &Status) -> String {
     format!("On: a new system gets {boots} to prove itself; then the previous one returns.")
 }
 
+/// For whoever finds the gateway on its recovery system.
+#[must_use]
+pub fn in_recovery(status: &Status) -> String {
+    let target = status.partitions.inactive.id;
+    format!("Neither slot A nor slot B starts: the recovery system runs. Install or restore a system into slot {target}.")
+}
+
 #[must_use]
 pub const fn severity(severity: Severity) -> (&'static str, Tone) {
     match severity {

@@ -233,6 +233,7 @@ fn system() -> Status {
             uptime_seconds: 1_653_120,
             bootloader: "U-Boot 2024.01".into(),
             last_ota: Some("2025-03-10T14:32:11Z".into()),
+            in_recovery: false,
         },
         partitions: Partitions {
             active: slot(SlotId::A, "v5.0.4", SlotHealth::Healthy, true),

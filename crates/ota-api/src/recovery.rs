@@ -14,8 +14,19 @@ pub struct Recovery {
     pub bundles: Vec<KeptBundle>,
     /// What a factory reset installs; null where there is none, and the running system stays.
     pub recovery_image: Option<RecoveryImage>,
+    /// The slot that starts when neither of the others does; null where the gateway has none.
+    pub recovery_slot: Option<RecoverySlot>,
     /// Why a rollback is not possible; null when it is.
     pub rollback_refused: Option<String>,
+}
+
+/// A slot of a system that is there for repairs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoverySlot {
+    /// It holds a proven system.
+    pub ready: bool,
+    /// Boots that the boot loader will try.
+    pub tries_left: u8,
 }
 
 /// The image that a factory reset installs.

@@ -23,6 +23,8 @@ pub struct Gateway {
     pub bootloader: String,
     /// UTC; null when nothing was ever installed over the air.
     pub last_ota: Option<String>,
+    /// Addition: neither slot starts, and the recovery system runs.
+    pub in_recovery: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 //! Every change is made here in memory and committed by the boot environment port in one write, so that no power cut can
 //! show the boot loader half of it.
 
-use crate::{BySlot, SlotId};
+use crate::{BySlot, Running, SlotId};
 
 /// The boot loader's choice: slots in the order in which they are tried, and the tries that each has left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct BootSelection {
     /// First is tried first. A slot that is missing here is never tried.
     pub order: Vec<SlotId>,
     pub left: BySlot<u8>,
+    /// Tries of the recovery slot, which comes after the others; none where the boot loader knows of none.
+    pub recovery: Option<u8>,
 }
 
 /// One change of the boot selection. Each is one commit of the boot environment.
@@ -27,6 +29,8 @@ pub enum BootChange {
     MarkGood { slot: SlotId, tries: u8 },
     /// The running slot proved itself: it stays first and gets all its tries back.
     Commit { booted: SlotId, tries: u8 },
+    /// The recovery slot has so many tries; with none it cannot be started.
+    Recovery { tries: u8 },
 }
 
 impl BootSelection {
@@ -41,10 +45,19 @@ impl BootSelection {
             }
         }
         let tries = |text: Option<&str>| text.and_then(|t| t.trim().parse().ok()).unwrap_or(0);
-        Self { order: slots, left: BySlot { a: tries(a_left), b: tries(b_left) } }
+        let left = BySlot { a: tries(a_left), b: tries(b_left) };
+        Self { order: slots, left, recovery: None }
     }
 
-    /// The value of `BOOT_ORDER`: space-separated, next slot first.
+    /// With the recovery slot, where `order` has one.
+    #[must_use]
+    pub fn with_recovery(self, order: Option<&str>, left: Option<&str>) -> Self {
+        let has = order.unwrap_or_default().split_ascii_whitespace().any(|name| name == Running::RECOVERY);
+        let tries = left.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        Self { recovery: has.then_some(tries), ..self }
+    }
+
+    /// The slots in `BOOT_ORDER`: space-separated, next slot first. The recovery slot comes after them.
     #[must_use]
     pub fn order_variable(&self) -> String {
         self.order.iter().map(|slot| slot.as_str()).collect::<Vec<_>>().join(" ")
@@ -75,16 +88,22 @@ impl BootSelection {
                 self.put_first(booted);
                 *self.left.get_mut(booted) = tries;
             }
+            BootChange::Recovery { tries } => self.recovery = Some(tries),
         }
         self
     }
 
-    /// Plays the boot script once: takes a try from the first slot that has one and returns it.
+    /// Plays the boot script once: takes a try from the first slot that has one and returns it; from the recovery slot when no other has one.
     ///
     /// When no slot has a try left, RAUC's script gives every slot `refill` tries and starts over: an endless loop of
     /// attempts is better than a gateway that never tries again.
-    pub fn take_try(&mut self, refill: u8) -> Option<SlotId> {
+    pub fn take_try(&mut self, refill: u8) -> Option<Running> {
         if self.next_boot().is_none() {
+            if let Some(left @ 1..) = self.recovery.as_mut() {
+                *left -= 1;
+                return Some(Running::Recovery);
+            }
+            self.recovery = self.recovery.map(|_| refill);
             for slot in SlotId::ALL {
                 *self.left.get_mut(slot) = refill;
             }
@@ -92,7 +111,7 @@ impl BootSelection {
         let slot = self.next_boot()?;
         let left = self.left.get_mut(slot);
         *left = left.saturating_sub(1);
-        Some(slot)
+        Some(Running::Slot(slot))
     }
 
     fn put_first(&mut self, slot: SlotId) {
@@ -119,7 +138,7 @@ mod tests {
     #[test]
     fn an_armed_slot_falls_back_after_its_tries() {
         let mut boot = fresh().with(BootChange::Arm { slot: SlotId::B, tries: 3 });
-        let boots: Vec<_> = (0..4).filter_map(|_| boot.take_try(3)).collect();
+        let boots: Vec<_> = (0..4).filter_map(|_| boot.take_try(3)?.slot()).collect();
         assert_eq!(boots, [SlotId::B, SlotId::B, SlotId::B, SlotId::A]);
     }
 
@@ -143,7 +162,21 @@ mod tests {
     #[test]
     fn when_no_slot_has_a_try_left_all_are_refilled() {
         let mut boot = BootSelection::from_variables(Some("A B"), Some("0"), Some("0"));
-        assert_eq!(boot.take_try(3), Some(SlotId::A));
+        assert_eq!(boot.take_try(3), Some(Running::Slot(SlotId::A)));
         assert_eq!((boot.left.a, boot.left.b), (2, 3));
+    }
+
+    #[test]
+    fn the_recovery_slot_is_tried_when_no_other_has_a_try_left() {
+        let order = Some("A B R");
+        let mut boot =
+            BootSelection::from_variables(order, Some("1"), Some("0")).with_recovery(order, Some("2"));
+        let boots: Vec<_> = (0..4).filter_map(|_| boot.take_try(3)).map(|slot| slot.to_string()).collect();
+        assert_eq!(boots, ["A", "R", "R", "A"], "then all are refilled");
+        assert_eq!((boot.left.b, boot.recovery), (3, Some(3)));
+        let without =
+            BootSelection::from_variables(Some("A B"), None, None).with_recovery(Some("A B"), Some("3"));
+        assert_eq!(without.recovery, None, "the boot loader does not look for it");
+        assert_eq!(fresh().with(BootChange::Recovery { tries: 3 }).recovery, Some(3));
     }
 }

@@ -266,8 +266,8 @@ pub struct Failure {
 /// What the system says about itself when the service starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Booted {
-    /// The slot that runs, from the running system.
-    pub slot: SlotId,
+    /// The slot that runs, from the running system; none where the recovery system does.
+    pub slot: Option<SlotId>,
     /// The slot that the boot environment would start next.
     pub next_boot: Option<SlotId>,
     /// True when the boot id differs from the one seen by the last start of the service.

@@ -45,4 +45,4 @@ pub use safety::{
     Reading, RebootGate, SafetyMonitor, UnknownConstraint, Verdict, WriteGate,
 };
 pub use settings::{AutoUpdate, MaintenanceWindow, Schedule, Settings};
-pub use slot::{BySlot, ROOT_CLASS, SlotHealth, SlotId, SlotRecord, UnknownSlot};
+pub use slot::{BySlot, ROOT_CLASS, Running, SlotHealth, SlotId, SlotRecord, UnknownSlot};

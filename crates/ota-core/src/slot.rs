@@ -42,6 +42,41 @@ impl fmt::Display for SlotId {
     }
 }
 
+/// What the gateway was started from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Running {
+    Slot(SlotId),
+    /// The recovery slot, which is tried when neither of the two has a try left.
+    Recovery,
+}
+
+impl Running {
+    /// The recovery slot's name in the boot environment and on the kernel's command line.
+    pub const RECOVERY: &str = "R";
+
+    /// The slot; none where the recovery system runs.
+    #[must_use]
+    pub const fn slot(self) -> Option<SlotId> {
+        match self {
+            Self::Slot(slot) => Some(slot),
+            Self::Recovery => None,
+        }
+    }
+}
+
+impl fmt::Display for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.slot().map_or(Self::RECOVERY, SlotId::as_str))
+    }
+}
+
+impl FromStr for Running {
+    type Err = UnknownSlot;
+    fn from_str(name: &str) -> Result<Self, UnknownSlot> {
+        if name == Self::RECOVERY { Ok(Self::Recovery) } else { name.parse().map(Self::Slot) }
+    }
+}
+
 /// A name that is neither `A` nor `B`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no slot “{0}”: slots are A and B")]

@@ -137,7 +137,7 @@ impl World {
         self.desk = desk(&self.never);
         self.history.force = None;
         self.history.readings.clear();
-        let booted = Booted { slot: SlotId::A, next_boot: Some(SlotId::A), rebooted: false };
+        let booted = Booted { slot: Some(SlotId::A), next_boot: Some(SlotId::A), rebooted: false };
         self.tell(JobEvent::Booted(booted));
     }
 

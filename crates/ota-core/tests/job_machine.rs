@@ -139,7 +139,7 @@ impl World {
     /// The power comes back: the boot loader picks a slot; one that does not start burns its tries.
     fn boot(&mut self) {
         loop {
-            let slot = self.env.take_try(TRIES).expect("a slot");
+            let slot = self.env.take_try(TRIES).and_then(ota_core::Running::slot).expect("a slot");
             if slot == SlotId::A || (self.starts_well && self.proven) {
                 self.booted = slot;
                 self.rebooted = true;
@@ -160,7 +160,8 @@ impl World {
         if proven_before {
             self.commit(BootChange::MarkGood { slot: self.booted, tries: TRIES });
         }
-        let booted = Booted { slot: self.booted, next_boot: self.env.next_boot(), rebooted: self.rebooted };
+        let booted =
+            Booted { slot: Some(self.booted), next_boot: self.env.next_boot(), rebooted: self.rebooted };
         self.rebooted = false;
         if !self.job.state.is_ended() {
             self.tell(JobEvent::Booted(booted));

@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use crate::{
     JobView, Ota, OtaError,
     new_job::NewJob,
-    ports::{Fact, KeptBundle, LogLevel, Meter, ReceivedFile, ResetOrder, StepError},
+    ports::{Fact, LogLevel, ResetOrder, StepError},
     runner::names,
     safety::asker,
     slot_view::store_failure,
@@ -51,9 +51,8 @@ impl Ota {
         actor: &Actor,
     ) -> Result<(JobView, Duration), OtaError> {
         let tier = if order.wipe_data { "all data" } else { "settings, users and PINs" };
-        let entry = AuditEntry::attempt(actor, AuditAction::FactoryReset)
-            .because(order.reason.as_str())
-            .saying(tier);
+        let entry =
+            AuditEntry::attempt(actor, AuditAction::FactoryReset).because(order.reason.as_str()).saying(tier);
         let started = async {
             self.must_be_up()?;
             self.demand_pin(PinKind::Factory, &order.pin).await?;
@@ -118,61 +117,6 @@ impl Ota {
     /// Takes the order of a factory reset back.
     pub(crate) async fn withdraw_reset(&self, job: &Job) -> Result<(), StepError> {
         if awaits_reset(job) { self.parts.resets.withdraw().await } else { Ok(()) }
-    }
-
-    /// Verifies a file that has come in and keeps it as the recovery image, in the place of the former one.
-    ///
-    /// # Errors
-    /// What the verifier finds, and [`OtaError::Unfit`] for an image of another gateway; then the former one stays.
-    pub async fn keep_recovery_image(
-        self: &Arc<Self>,
-        file: ReceivedFile,
-        name: &str,
-        actor: &Actor,
-    ) -> Result<KeptBundle, OtaError> {
-        let entry = AuditEntry::attempt(actor, AuditAction::RecoveryUpload).about(ota_core::file_label(name));
-        let kept = self.try_keep_recovery_image(file, &entry).await;
-        match &kept {
-            Ok(image) => {
-                let detail = format!("{}, signed by {}", image.bundle.version, image.bundle.signer);
-                let succeeded = entry.with_outcome(ota_core::AuditOutcome::Succeeded);
-                self.audit_result(&succeeded.saying(detail)).await;
-                self.refresh_recovery().await;
-            }
-            Err(error) => self.audit_error(entry, error).await,
-        }
-        kept
-    }
-
-    async fn try_keep_recovery_image(
-        &self,
-        file: ReceivedFile,
-        entry: &AuditEntry,
-    ) -> Result<KeptBundle, OtaError> {
-        let _lane = self.verify_lane.lock().await;
-        let detail = format!("sha256:{}, {} bytes", file.sha256, file.size);
-        self.audit(&entry.clone().saying(detail)).await?;
-        let (meter, cancel) = (Meter::default(), self.stop.child_token());
-        let (bundle, unfit) = self.examine(&file, &meter, &cancel).await?;
-        if let Some(reason) = unfit {
-            return Err(OtaError::Unfit(format!("This image cannot be installed here: {reason}")));
-        }
-        let in_use = self.recovery_image_in_use().await;
-        let since = self.parts.clock.now();
-        self.parts.recovery.keep(&file.path, &file.sha256, &bundle, since, &in_use).await?;
-        // The place of the file that has come in is given up; its content is under the name of the kept one.
-        Ok(KeptBundle { path: file.path.clone(), sha256: file.sha256.clone(), length: file.size, bundle, since })
-    }
-
-    /// The hash of the recovery image that an open factory reset installs.
-    async fn recovery_image_in_use(&self) -> Vec<String> {
-        let desk = self.desk.lock().await;
-        desk.iter()
-            .filter_map(|job| match &job.work {
-                Work::Reset(FactoryReset { image: Some(image), .. }) => Some(image.sha256.clone()),
-                _ => None,
-            })
-            .collect()
     }
 }
 

@@ -21,6 +21,7 @@ mod pins;
 pub mod ports;
 mod reboot;
 mod recovery;
+mod recovery_image;
 mod runner;
 mod safety;
 mod schedule;

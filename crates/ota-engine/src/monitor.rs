@@ -71,7 +71,7 @@ impl Ota {
             let state = open.unwrap_or(&job).status();
             return Err(OtaError::NotDownloaded { job: job.id, state });
         }
-        if job.target == self.parts.slots.booted() {
+        if self.parts.slots.running().slot() == Some(job.target) {
             return Err(OtaError::TargetRuns { job: job.id, slot: job.target });
         }
         let admission = ota_core::admit(&Operation::Install { job: &job.id }, &desk).map_err(busy)?;

@@ -2,7 +2,7 @@
 
 use arc_swap::ArcSwap;
 use ota_core::{
-    BootSelection, BySlot, Job, JobKind, OverrideDesk, Phase, Repeats, SafetyMonitor, SlotHealth,
+    BootSelection, BySlot, Job, JobKind, OverrideDesk, Phase, Repeats, Running, SafetyMonitor, SlotHealth,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -115,7 +115,8 @@ impl Ota {
         Ok(Snapshot {
             site: parts.site.clone(),
             booted: parts.slots.booted(),
-            boot: BootSelection { order: Vec::new(), left: BySlot::default() },
+            in_recovery: parts.slots.running() == Running::Recovery,
+            boot: BootSelection { order: Vec::new(), left: BySlot::default(), recovery: None },
             slots: Arc::new(BySlot { a: empty(), b: empty() }),
             kernel: parts.telemetry.kernel().into(),
             uptime: parts.clock.boot(),

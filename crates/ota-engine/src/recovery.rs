@@ -25,6 +25,8 @@ pub struct RecoveryView {
     pub bundles: Vec<KeptBundle>,
     /// What a factory reset installs.
     pub image: Option<KeptBundle>,
+    /// The gateway has a slot for a recovery system.
+    pub has_slot: bool,
 }
 
 /// Which version is to come back.
@@ -179,6 +181,7 @@ impl Ota {
                 snapshots,
                 bundles: self.parts.kept.list().await?,
                 image: self.parts.recovery.list().await?.into_iter().next(),
+                has_slot: self.parts.recovery_slot.is_some(),
             })
         };
         match read.await {

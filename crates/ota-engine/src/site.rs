@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::ports::{
     BootEnvironment, Bundles, Clock, DebugBundles, Fetcher, HealthCheck, KeptBundles, PinStore, Reboot,
-    Repository, ResetOrders, SecretCheck, Sensors, Slots, Snapshots, Store, Telemetry, Uploads,
+    RecoverySlot, Repository, ResetOrders, SecretCheck, Sensors, Slots, Snapshots, Store, Telemetry, Uploads,
 };
 
 /// The gateway as its configuration describes it.
@@ -55,6 +55,8 @@ pub struct Parts {
     /// The recovery image: at most one.
     pub recovery: Arc<dyn KeptBundles>,
     pub resets: Arc<dyn ResetOrders>,
+    /// None where the gateway has no slot for a recovery system.
+    pub recovery_slot: Option<Arc<dyn RecoverySlot>>,
     pub uploads: Arc<dyn Uploads>,
     pub debug: Arc<dyn DebugBundles>,
     pub boot: Arc<dyn BootEnvironment>,

@@ -34,7 +34,7 @@ impl Ota {
             tracing::error!(%error, %slot, "the slot cannot be looked at");
             crate::ports::SlotUsage::default()
         });
-        let health = if slot == self.parts.slots.booted() {
+        let health = if self.parts.slots.running().slot() == Some(slot) {
             active_health(slot, boot, record.as_ref(), open)
         } else {
             inactive_health(slot, boot, record.as_ref(), open)

@@ -13,8 +13,10 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub site: Arc<Site>,
-    /// The slot that runs.
+    /// The slot that runs; the other one is the target.
     pub booted: SlotId,
+    /// Neither slot runs: the recovery system does, and `booted` only says which slot is no target.
+    pub in_recovery: bool,
     pub boot: BootSelection,
     pub slots: Arc<BySlot<SlotView>>,
     /// Release of the running kernel.
@@ -78,6 +80,9 @@ impl Snapshot {
     /// The version of the running system, `unknown` when it was not installed by this service.
     #[must_use]
     pub fn running_version(&self) -> &str {
+        if self.in_recovery {
+            return self.recovery.image.as_ref().map_or("unknown", |image| image.bundle.version.as_str());
+        }
         self.slots.get(self.booted).record.as_ref().map_or("unknown", |record| record.version.as_str())
     }
 

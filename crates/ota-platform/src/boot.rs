@@ -5,7 +5,7 @@ mod commission;
 use crate::causes::causes;
 use crate::clock::SystemClock;
 use async_trait::async_trait;
-use ota_core::{BootSelection, FailureCode, SlotId};
+use ota_core::{BootSelection, FailureCode, Running, SlotId};
 use ota_engine::ports::{BootEnvironment, Clock, PermittedChange, StepError};
 use std::path::PathBuf;
 use tokio::task::spawn_blocking;
@@ -15,6 +15,7 @@ pub use commission::{CommissionError, boot_variables, commission};
 pub use uboot_env::{DEFAULT_LOCK_FILE, FlagScheme};
 
 const ORDER: &str = "BOOT_ORDER";
+const RECOVERY_TRIES: &str = "BOOT_R_LEFT";
 
 /// Where U-Boot's environment is, and how its two copies are told apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,17 +65,24 @@ pub(crate) fn open(config: &UbootConfig) -> Result<Store, ConfigError> {
 /// What the boot loader will do, as the variables say it.
 pub(crate) fn selection(variables: &Environment) -> BootSelection {
     let [a, b] = SlotId::ALL.map(|slot| variables.get(tries_variable(slot)));
-    BootSelection::from_variables(variables.get(ORDER), a, b)
+    let order = variables.get(ORDER);
+    BootSelection::from_variables(order, a, b).with_recovery(order, variables.get(RECOVERY_TRIES))
 }
 
-/// Makes the variables say `after`. Slots of the order that are not ours, such as a recovery slot, keep their places at the end.
+/// Makes the variables say `after`. Slots of the order that are not ours come after them, and the recovery slot
+/// is last.
 pub(crate) fn put(variables: &mut Transaction, after: &BootSelection) -> Result<(), InvalidVariable> {
     let before = selection(variables.environment());
-    if before.order != after.order {
+    if before.order != after.order || before.recovery.is_some() != after.recovery.is_some() {
         let old = variables.get(ORDER).unwrap_or_default().to_owned();
-        let foreign = old.split_ascii_whitespace().filter(|name| name.parse::<SlotId>().is_err());
-        let ours = after.order.iter().map(|slot| slot.as_str());
-        variables.set(ORDER, ours.chain(foreign).collect::<Vec<_>>().join(" "))?;
+        let is_ours = |name: &str| name.parse::<Running>().is_ok();
+        let foreign = old.split_ascii_whitespace().filter(|name| !is_ours(name));
+        let slots = after.order.iter().map(|slot| slot.as_str());
+        let recovery = after.recovery.map(|_| Running::RECOVERY);
+        variables.set(ORDER, slots.chain(foreign).chain(recovery).collect::<Vec<_>>().join(" "))?;
+    }
+    if let Some(tries) = after.recovery {
+        variables.set(RECOVERY_TRIES, tries.to_string())?;
     }
     for slot in SlotId::ALL {
         // Written even where a missing variable counts as zero already: boot scripts give a missing one its default.

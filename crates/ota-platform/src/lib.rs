@@ -33,6 +33,7 @@ pub use reboot::{
     BootModelConfig, ModelError, ModelReboot, SystemdReboot, SystemdRebootConfig, boot_id, power_on,
 };
 pub use repository::{RepositoryConfig, TufRepository};
+pub use raucb::Policy;
 pub use reset_order::ResetOrderFile;
 pub use sensors::{
     BatteryRule, Credentials, HostPort, HttpConfig, HttpLogin, LiveSensors, LoadConfig, MODBUS_PORT,
@@ -40,7 +41,7 @@ pub use sensors::{
     SensorsConfig, SensorsError, Signal, SourceConfig, SourceKind, TlsFiles, WordRule, is_topic,
     parse_broker,
 };
-pub use slots::{CmdlineError, DeviceSlots, SlotsConfig, booted_slot};
+pub use slots::{CmdlineError, DeviceRecoverySlot, DeviceSlots, SlotsConfig, booted_slot};
 pub use snapshots::{SlotSnapshots, SnapshotsConfig};
 pub use telemetry::{SystemTelemetry, TelemetryError};
 pub use uploads::{UploadDirectory, UploadsConfig};

@@ -9,17 +9,19 @@ mod guard;
 mod identity;
 mod mark;
 mod read_back;
+mod recovery;
 mod write;
 mod writer;
 
 pub use cmdline::{CmdlineError, booted_slot};
 pub(crate) use filesystem::Filesystem;
+pub use recovery::DeviceRecoverySlot;
 
 use crate::blocking::metered;
 use crate::causes::causes;
 use async_trait::async_trait;
 use guard::Guard;
-use ota_core::{Bundle, BySlot, Clearance, FailureCode, ImageFacts, ROOT_CLASS, SlotId, WriteGate};
+use ota_core::{Bundle, BySlot, Clearance, FailureCode, ImageFacts, ROOT_CLASS, Running, SlotId, WriteGate};
 use ota_engine::ports::{ImageSource, Meter, ReadBack, SlotUsage, Slots, StepError};
 use raucb::Policy;
 use snapstore::Store;
@@ -49,7 +51,7 @@ pub struct SlotsConfig {
 #[derive(Debug, Clone)]
 pub struct DeviceSlots {
     places: BySlot<BTreeMap<String, PathBuf>>,
-    booted: SlotId,
+    running: Running,
     policy: Policy,
     writable: bool,
     snapshots: Option<Arc<Store>>,
@@ -68,9 +70,9 @@ impl DeviceSlots {
     /// # Errors
     /// [`CmdlineError`] when the command line does not say it.
     pub fn open(config: SlotsConfig) -> Result<Self, CmdlineError> {
-        let booted = booted_slot(&config.cmdline)?;
+        let running = booted_slot(&config.cmdline)?;
         let (writable, snapshots) = (config.writable, config.snapshots);
-        Ok(Self { writable, snapshots, ..Self::seen_from(booted, config.places, config.policy) })
+        Ok(Self { writable, snapshots, running, ..Self::seen_from(SlotId::A, config.places, config.policy) })
     }
 
     /// The slots as a system sees them that runs from `booted`. For a gateway that no slot of it has ever started, where
@@ -81,7 +83,7 @@ impl DeviceSlots {
         places: BySlot<BTreeMap<String, PathBuf>>,
         policy: Policy,
     ) -> Self {
-        Self { places, booted, policy, writable: false, snapshots: None }
+        Self { places, running: Running::Slot(booted), policy, writable: false, snapshots: None }
     }
 
     /// Where each image of `bundle` goes. A bundle without a root image would leave a slot that cannot start.
@@ -98,14 +100,16 @@ impl DeviceSlots {
     }
 
     fn guard(&self) -> Guard {
-        Guard::new(self.booted, self.places.get(self.booted).values().cloned().collect())
+        let booted = self.running.slot();
+        let places = booted.map(|slot| self.places.get(slot).values().cloned().collect());
+        Guard::new(booted, places.unwrap_or_default())
     }
 }
 
 #[async_trait]
 impl Slots for DeviceSlots {
-    fn booted(&self) -> SlotId {
-        self.booted
+    fn running(&self) -> Running {
+        self.running
     }
 
     async fn usage(&self, slot: SlotId) -> Result<SlotUsage, StepError> {

@@ -5,7 +5,7 @@
 mod device;
 
 use device::{Gateway, clearance};
-use ota_core::{BySlot, SlotId};
+use ota_core::{BySlot, Running, SlotId};
 use ota_engine::ports::Reboot;
 use ota_platform::{BootModelConfig, ModelError, ModelReboot, SystemdReboot, SystemdRebootConfig};
 use ota_platform::{booted_slot, power_on};
@@ -20,6 +20,7 @@ fn model(gateway: &Gateway, order: &str, a: &str, b: &str) -> BootModelConfig {
     BootModelConfig {
         environment,
         slots: BySlot { a: gateway.slot(SlotId::A), b: gateway.slot(SlotId::B) },
+        recovery: None,
         cmdline: gateway.path("cmdline"),
         boot_id: gateway.path("boot_id"),
         log: gateway.path("boot.log"),
@@ -44,8 +45,8 @@ fn the_first_slot_with_a_try_starts_and_pays_one() {
     gateway.format(SlotId::B);
     let config = model(&gateway, "B A", "3", "3");
     fs::write(&config.boot_id, "before").unwrap();
-    assert_eq!(power_on(&config).unwrap(), SlotId::B);
-    assert_eq!(booted_slot(&config.cmdline).unwrap(), SlotId::B);
+    assert_eq!(power_on(&config).unwrap(), Running::Slot(SlotId::B));
+    assert_eq!(booted_slot(&config.cmdline).unwrap(), Running::Slot(SlotId::B));
     assert_eq!(log(&gateway), ["slot B started"]);
     let selection = gateway.selection();
     assert_eq!((selection.left.a, selection.left.b), (3, 2));
@@ -60,7 +61,7 @@ fn a_slot_without_a_file_system_uses_up_exactly_its_tries_and_the_other_one_star
     let gateway = Gateway::new(8 << 20);
     gateway.format(SlotId::A);
     let config = model(&gateway, "B A", "2", "3");
-    assert_eq!(power_on(&config).unwrap(), SlotId::A);
+    assert_eq!(power_on(&config).unwrap(), Running::Slot(SlotId::A));
     let failed = "slot B failed: no file system";
     assert_eq!(log(&gateway), [failed, failed, failed, "slot A started"]);
     assert_eq!(gateway.printenv()["BOOT_B_LEFT"], "0");
@@ -73,7 +74,7 @@ fn tries_are_refilled_when_none_is_left() {
     let gateway = Gateway::new(8 << 20);
     gateway.format(SlotId::B);
     let config = model(&gateway, "A B", "0", "0");
-    assert_eq!(power_on(&config).unwrap(), SlotId::B);
+    assert_eq!(power_on(&config).unwrap(), Running::Slot(SlotId::B));
     let selection = gateway.selection();
     assert_eq!((selection.left.a, selection.left.b, log(&gateway).len()), (0, 2, 4));
 }
@@ -108,6 +109,28 @@ async fn a_restart_that_leads_nowhere_is_an_error_and_the_process_lives() {
 
 const DIRECTORY: &str = "BOOT_MODEL_TEST_DIRECTORY";
 
+#[test]
+fn the_recovery_slot_starts_when_no_other_does() {
+    let gateway = Gateway::new(8 << 20);
+    let recovery = gateway.path("slot-R.img");
+    gateway.format(SlotId::A);
+    fs::copy(gateway.slot(SlotId::A), &recovery).unwrap();
+    fs::File::create(gateway.slot(SlotId::A)).unwrap().set_len(8 << 20).unwrap();
+    let environment = gateway.environment(&[
+        ("BOOT_ORDER", "A B R"),
+        ("BOOT_A_LEFT", "2"),
+        ("BOOT_B_LEFT", "0"),
+        ("BOOT_R_LEFT", "3"),
+    ]);
+    let mut config = model(&gateway, "A B R", "2", "0");
+    config.environment = environment;
+    config.recovery = Some(recovery);
+    assert_eq!(power_on(&config).unwrap(), Running::Recovery);
+    assert_eq!(booted_slot(&config.cmdline).unwrap(), Running::Recovery);
+    assert_eq!(gateway.selection().recovery, Some(2));
+    assert_eq!(log(&gateway).last().unwrap(), "slot R started");
+}
+
 /// The program of the next test; alone it does nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn restarting_program() {
@@ -120,6 +143,7 @@ async fn restarting_program() {
             lock_file: path("lock"),
         },
         slots: BySlot { a: path("slot-A.img"), b: path("slot-B.img") },
+        recovery: None,
         cmdline: path("cmdline"),
         boot_id: path("boot_id"),
         log: path("boot.log"),
@@ -129,7 +153,7 @@ async fn restarting_program() {
     let slot = booted_slot(&path("cmdline")).unwrap();
     let mut seen = OpenOptions::new().create(true).append(true).open(path("seen")).unwrap();
     writeln!(seen, "{} {slot} {}", std::process::id(), reboot.boot_id()).unwrap();
-    if slot == SlotId::A {
+    if slot == Running::Slot(SlotId::A) {
         let error = reboot.reboot(clearance()).await.unwrap_err();
         panic!("{error}");
     }

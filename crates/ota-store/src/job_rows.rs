@@ -50,7 +50,10 @@ pub(crate) fn row_of(job: &Job) -> Result<Row<'_>, StoreError> {
 }
 
 /// Puts the row where its form belongs. One that moves becomes the newest: its number may have been given to another one there.
-pub(crate) async fn write_row(transaction: &mut Transaction<'_, Sqlite>, row: &Row<'_>) -> Result<(), sqlx::Error> {
+pub(crate) async fn write_row(
+    transaction: &mut Transaction<'_, Sqlite>,
+    row: &Row<'_>,
+) -> Result<(), sqlx::Error> {
     let (insert, delete) = if is_known_to_older_releases(row.job) {
         (INSERT_JOB, "DELETE FROM operation WHERE id = ?1")
     } else {

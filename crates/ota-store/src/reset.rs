@@ -41,7 +41,12 @@ impl SqliteStore {
     ///
     /// # Errors
     /// When it cannot be made durable; then nothing has changed.
-    pub async fn forget_people(&self, job: &Job, at: Timestamp, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub async fn forget_people(
+        &self,
+        job: &Job,
+        at: Timestamp,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let row = row_of(job)?;
         let forgotten = async {
             let mut transaction = self.begin().await?;

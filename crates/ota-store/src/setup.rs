@@ -58,8 +58,7 @@ impl SqliteStore {
             .bind(time_text(setup.admin.created_at))
             .execute(&mut *transaction)
             .await?;
-        let pins =
-            [(PinKind::Override, setup.override_pin_hash), (PinKind::Factory, setup.factory_pin_hash)];
+        let pins = [(PinKind::Override, setup.override_pin_hash), (PinKind::Factory, setup.factory_pin_hash)];
         for (kind, hash) in pins {
             let statement = "INSERT INTO pin (kind, hash) VALUES (?1, ?2)
                              ON CONFLICT (kind) DO UPDATE SET hash = excluded.hash, tries = 0";

@@ -4,7 +4,7 @@ use super::{Failure, open_store, output};
 use crate::config::Config;
 use crate::wiring;
 use jiff::Timestamp;
-use ota_core::{BootSelection, Job, SlotId, SlotRecord};
+use ota_core::{BootSelection, Job, Running, SlotId, SlotRecord};
 use ota_engine::ports::{BootEnvironment, Fact, Store};
 use ota_platform::UbootEnvironment;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ struct Slot {
 }
 
 struct Status {
-    booted: Option<SlotId>,
+    booted: Option<Running>,
     boot: BootSelection,
     slots: Vec<Slot>,
     last_ota: Option<String>,
@@ -45,7 +45,7 @@ async fn read(config: &Config) -> Result<Status, Failure> {
     let last_ota = store.fact(Fact::LastOta).await.map_err(Failure::failed)?;
     let job = store.recent_jobs(1).await.map_err(Failure::failed)?.into_iter().next();
     store.close().await;
-    Ok(Status { booted: wiring::booted(config).ok(), boot, slots, last_ota, job })
+    Ok(Status { booted: wiring::running(config).ok(), boot, slots, last_ota, job })
 }
 
 fn object(config: &Config, status: &Status) -> Value {
@@ -57,10 +57,11 @@ fn object(config: &Config, status: &Status) -> Value {
     json!({
         "gateway": config.gateway.id,
         "model": config.gateway.model,
-        "booted": status.booted,
+        "booted": status.booted.map(|running| running.to_string()),
         "next_boot": status.boot.next_boot(),
         "boot_order": status.boot.order,
         "slots": slots,
+        "recovery_slot": status.boot.recovery.map(|tries| json!({ "tries_left": tries })),
         "last_ota": status.last_ota,
         "job": status.job.as_ref().map(|job| json!({
             "id": job.id,
@@ -72,8 +73,11 @@ fn object(config: &Config, status: &Status) -> Value {
     })
 }
 
+fn name(slot: Option<impl ToString>) -> String {
+    slot.map_or_else(|| "unknown".to_owned(), |slot| slot.to_string())
+}
+
 fn print(config: &Config, status: &Status) {
-    let name = |slot: Option<SlotId>| slot.map_or_else(|| "unknown".to_owned(), |slot| slot.to_string());
     output::line(format!("Gateway    {} ({})", config.gateway.id, config.gateway.model));
     output::line(format!("Running    slot {}", name(status.booted)));
     output::line(format!("Next boot  slot {}", name(status.boot.next_boot())));
@@ -91,6 +95,9 @@ fn print(config: &Config, status: &Status) {
             },
         );
         output::line(format!("Slot {}     {content}; tries left: {}", slot.id, slot.tries));
+    }
+    if let Some(tries) = status.boot.recovery {
+        output::line(format!("Slot R     for recovery; tries left: {tries}"));
     }
     let last_ota = status.last_ota.as_deref().and_then(|text| text.parse().ok());
     output::line(format!("Last OTA   {}", last_ota.map_or_else(|| "never".to_owned(), seconds)));

@@ -121,6 +121,11 @@ fn slots_and_boot(checker: &mut Checker, config: &Config) {
     let (a, b) = (&config.slots.a.rootfs, &config.slots.b.rootfs);
     checker.path("slots.A.rootfs", a);
     checker.path("slots.B.rootfs", b);
+    if let Some(r) = &config.slots.r {
+        checker.path("slots.R.rootfs", &r.rootfs);
+        let other = "must be another place than those of the slots A and B";
+        checker.require(r.rootfs != *a && r.rootfs != *b, "slots.R.rootfs", other);
+    }
     checker.require(
         a != b || !a.is_absolute(),
         "slots.B.rootfs",

@@ -188,6 +188,9 @@ pub struct Slots {
     pub a: Slot,
     #[serde(rename = "B")]
     pub b: Slot,
+    /// Started when neither of the others does.
+    #[serde(rename = "R")]
+    pub r: Option<Slot>,
     /// The systems are mounted for writing: their bytes change as soon as they run, and nobody can compare them.
     pub writable: bool,
     /// How old a comparison of an untouched slot may be that a rollback relies on; the other slot is compared as often.
@@ -196,7 +199,7 @@ pub struct Slots {
 
 impl Default for Slots {
     fn default() -> Self {
-        Self { a: Slot::default(), b: Slot::default(), writable: false, scrub_hours: 24 }
+        Self { a: Slot::default(), b: Slot::default(), r: None, writable: false, scrub_hours: 24 }
     }
 }
 

@@ -105,7 +105,8 @@ async fn submit(
 
 async fn attempt(state: &AppState, claim: &Claim, extensions: &Extensions) -> Result<(), ClaimError> {
     let entry = |outcome| AuditEntry::new(&peer::actor("", extensions), AuditAction::Setup, outcome);
-    let done = entry(AuditOutcome::Succeeded).about(claim.username.as_str()).saying("as admin, with both PINs");
+    let done =
+        entry(AuditOutcome::Succeeded).about(claim.username.as_str()).saying("as admin, with both PINs");
     let claimed = state.setup.claim(claim, &done).await;
     match &claimed {
         Ok(()) => {

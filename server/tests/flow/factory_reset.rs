@@ -97,7 +97,8 @@ async fn everything_goes_and_the_recovery_image_runs() {
     let keys = ota_publish::keys::Keys::open(gateway.site.path("keys")).unwrap();
     let file = gateway.site.path("recovery.raucb");
     Release::new("recovery", "v4.9.0").image_size(8 << 20).write_bundle(&keys, &file).unwrap();
-    let uploaded = Gateway::data(gateway.upload_to("recovery/upload", "recovery.img", fs::read(&file).unwrap()).await);
+    let uploaded =
+        Gateway::data(gateway.upload_to("recovery/upload", "recovery.img", fs::read(&file).unwrap()).await);
     assert_eq!(uploaded["version"], "v4.9.0");
     Gateway::data(gateway.post("snapshot", json!({ "name": "kept" })).await);
     gateway.ended("snap-001").await;
@@ -124,7 +125,8 @@ async fn everything_goes_and_the_recovery_image_runs() {
 }
 
 /// What a reset works on.
-const DATA: [&str; 6] = ["gateway.db", "gateway.db-wal", "gateway.db-shm", "snapshots", "bundles", "factory-reset.json"];
+const DATA: [&str; 6] =
+    ["gateway.db", "gateway.db-wal", "gateway.db-shm", "snapshots", "bundles", "factory-reset.json"];
 
 fn copy_data(from: &Path, to: &Path) {
     for name in DATA {

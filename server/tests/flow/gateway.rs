@@ -222,13 +222,7 @@ impl Gateway {
         self.job_until_as(&self.token, job, what, done).await
     }
 
-    async fn job_until_as(
-        &self,
-        token: &str,
-        job: &str,
-        what: &str,
-        done: impl Fn(&Value) -> bool,
-    ) -> Value {
+    async fn job_until_as(&self, token: &str, job: &str, what: &str, done: impl Fn(&Value) -> bool) -> Value {
         let end = Instant::now() + LIMIT;
         let path = format!("progress?job_id={job}");
         let mut last = Value::Null;

@@ -14,6 +14,7 @@ mod loop_device;
 mod moments;
 mod plant;
 mod refusals;
+mod recovery_slot;
 mod repository;
 mod rollback;
 #[path = "../support/mod.rs"]

@@ -107,13 +107,7 @@ async fn another_method_is_refused_with_the_allowed_ones() {
 async fn what_does_not_exist_is_not_found_in_the_envelope() {
     let gateway = Gateway::ready().await;
     let token = gateway.token("operator").await;
-    for path in [
-        "/api/v1/ota/recovery/nothing",
-        "/api/v1/ota",
-        "/api/x",
-        "/api",
-        "/api/v2/ota/status",
-    ] {
+    for path in ["/api/v1/ota/recovery/nothing", "/api/v1/ota", "/api/x", "/api", "/api/v2/ota/status"] {
         gateway.get(path).bearer(&token).gateway(GATEWAY).send().await.failure(404, "NOT_FOUND");
         gateway
             .post(path)

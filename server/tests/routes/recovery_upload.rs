@@ -30,7 +30,10 @@ async fn the_answer_is_the_documented_one_and_the_newest_image_stays() {
     assert_eq!(listed(&gateway).await, json!(null));
     let data = upload(&gateway, "../recovery_v1.2.img", "v6.0.0\nrest").await;
     assert_eq!((&data["uploaded"], &data["filename"]), (&json!(true), &json!("recovery_v1.2.img")));
-    assert_eq!((&data["size"], &data["size_bytes"], &data["version"]), (&json!("11 B"), &json!(11), &json!("v6.0.0")));
+    assert_eq!(
+        (&data["size"], &data["size_bytes"], &data["version"]),
+        (&json!("11 B"), &json!(11), &json!("v6.0.0"))
+    );
     upload(&gateway, "recovery_v1.3.img", "v6.1.0\n").await;
     let gateway = gateway.restarted().await;
     let image = listed(&gateway).await;

@@ -20,8 +20,8 @@ pub use monitor::{
     cancelled, install_command, install_started, log_line, log_query, logs, monitor, progress,
 };
 pub use recovery::{
-    factory_order, factory_started, recovery, recovery_uploaded, restore_order, restore_started, rollback_order,
-    rollback_started,
+    factory_order, factory_started, recovery, recovery_uploaded, restore_order, restore_started,
+    rollback_order, rollback_started,
 };
 pub use safety::{blocking, forbidden, override_order, override_state, safety};
 pub use snapshot::{snapshot_command, snapshot_started};

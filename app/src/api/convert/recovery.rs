@@ -1,8 +1,8 @@
 use ota_api::{
     ApiError, human,
     recovery::{
-        FactoryRequest, FactoryStarted, KeptBundle, Recovery, RecoveryImage, RecoveryUploaded, RestoreRequest,
-        RestoreStarted, RollbackRequest, RollbackStarted,
+        FactoryRequest, FactoryStarted, KeptBundle, Recovery, RecoveryImage, RecoverySlot, RecoveryUploaded,
+        RestoreRequest, RestoreStarted, RollbackRequest, RollbackStarted,
     },
     routes,
 };
@@ -20,6 +20,7 @@ pub fn recovery(state: &Snapshot) -> Recovery {
         snapshots: view.snapshots.iter().map(snapshot).collect(),
         bundles: view.bundles.iter().map(kept_bundle).collect(),
         recovery_image: view.image.as_ref().map(recovery_image),
+        recovery_slot: view.has_slot.then(|| recovery_slot(state.boot.recovery.unwrap_or(0))),
         rollback_refused: state.rollback_refused(),
     }
 }
@@ -34,6 +35,10 @@ fn kept_bundle(kept: &ota_engine::ports::KeptBundle) -> KeptBundle {
         restores: human::size(kept.bundle.image_bytes()),
         restores_bytes: kept.bundle.image_bytes(),
     }
+}
+
+const fn recovery_slot(tries: u8) -> RecoverySlot {
+    RecoverySlot { ready: tries > 0, tries_left: tries }
 }
 
 fn recovery_image(kept: &ota_engine::ports::KeptBundle) -> RecoveryImage {

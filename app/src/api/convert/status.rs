@@ -21,6 +21,7 @@ pub fn status(snapshot: &Snapshot) -> Status {
             uptime_seconds: snapshot.uptime.as_secs(),
             bootloader: site.bootloader.clone(),
             last_ota: snapshot.last_ota.map(instant),
+            in_recovery: snapshot.in_recovery,
         },
         partitions: Partitions {
             active: partition(snapshot, snapshot.booted),
@@ -51,7 +52,7 @@ fn partition(snapshot: &Snapshot, id: SlotId) -> Partition {
         used: human::slot_size(used),
         size_bytes: view.usage.size,
         used_bytes: used,
-        booted: id == snapshot.booted,
+        booted: id == snapshot.booted && !snapshot.in_recovery,
         next_boot: snapshot.boot.next_boot() == Some(id),
         tries_left: *snapshot.boot.left.get(id),
         kernel: text(record.map(|record| &record.kernel)),

@@ -24,7 +24,9 @@ pub fn OverridePanel(live: Live) -> impl IntoView {
     let active = move || has(live, |force| force.active);
     let reason = move || rules::override_safety(&live.facts());
     let end = move || rules::operate(&live.facts());
-    let press = move || if active() { ask(live, Order::EndOverride) } else { live.danger.set(Some(Danger::Override)) };
+    let press = move || {
+        if active() { ask(live, Order::EndOverride) } else { live.danger.set(Some(Danger::Override)) }
+    };
     let refused = move || if active() { end() } else { reason() };
     view! {
         <article class="card override" aria-labelledby="override-heading" data-active=word(move || if active() { "true" } else { "false" })>

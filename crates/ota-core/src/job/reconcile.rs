@@ -6,9 +6,15 @@
 use super::{Arming, Booted, Effect, Failure, FailureCode, HoldPoint, InstallStep, Job, JobState, Work};
 use crate::Phase;
 
+impl Booted {
+    fn place(self) -> String {
+        self.slot.map_or_else(|| "the recovery slot".to_owned(), |slot| format!("slot {slot}"))
+    }
+}
+
 impl Job {
     pub(super) fn reconcile(&self, booted: Booted) -> (JobState, Option<Effect>) {
-        let on_target = booted.slot == self.target;
+        let on_target = booted.slot == Some(self.target);
         match &self.state {
             JobState::Queued => self.first(),
             JobState::Downloading | JobState::Held { at: HoldPoint::Download, .. } => {
@@ -41,7 +47,7 @@ impl Job {
         {
             return found;
         }
-        if booted.slot == self.target {
+        if booted.slot == Some(self.target) {
             return (JobState::Trial { failed: None }, Some(Effect::RunHealthChecks));
         }
         if booted.next_boot == Some(self.target) {
@@ -55,10 +61,10 @@ impl Job {
         };
         if given_up {
             let reason = format!(
-                "{} did not start from slot {} and used up its tries; the boot loader went back to slot {}",
+                "{} did not start from slot {} and used up its tries; the boot loader went back to {}",
                 self.work.version(),
                 self.target,
-                booted.slot
+                booted.place()
             );
             return (JobState::RolledBack { reason }, None);
         }
@@ -67,7 +73,7 @@ impl Job {
     }
 
     fn after_trial(&self, failed: Option<&String>, booted: Booted) -> (JobState, Option<Effect>) {
-        match (booted.slot == self.target, failed) {
+        match (booted.slot == Some(self.target), failed) {
             (true, None) => (JobState::Trial { failed: None }, Some(Effect::RunHealthChecks)),
             (true, Some(reason)) => {
                 (JobState::Trial { failed: Some(reason.clone()) }, Some(Effect::AwaitClear(Phase::Reboot)))
@@ -75,10 +81,10 @@ impl Job {
             (false, Some(reason)) => (JobState::RolledBack { reason: reason.clone() }, None),
             (false, None) => {
                 let reason = format!(
-                    "{} never became healthy on slot {} and used up its tries; the boot loader went back to slot {}",
+                    "{} never became healthy on slot {} and used up its tries; the boot loader went back to {}",
                     self.work.version(),
                     self.target,
-                    booted.slot
+                    booted.place()
                 );
                 (JobState::RolledBack { reason }, None)
             }

@@ -27,7 +27,7 @@ impl Job {
         armed: Arming,
         booted: Booted,
     ) -> Option<(JobState, Option<Effect>)> {
-        let on_target = booted.slot == self.target;
+        let on_target = booted.slot == Some(self.target);
         match (reset.image.is_some(), reset.carried_out) {
             (false, true) => Some((JobState::Completed, None)),
             (false, false) if booted.rebooted && armed == Arming::Yes => {

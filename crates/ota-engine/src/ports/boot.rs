@@ -52,6 +52,18 @@ impl PermittedChange {
         Self::harmless(BootChange::Commit { booted, tries })
     }
 
+    /// Before the first byte of a write into the recovery slot: it cannot be started.
+    #[must_use]
+    pub const fn without_recovery() -> Self {
+        Self::harmless(BootChange::Recovery { tries: 0 })
+    }
+
+    /// The recovery slot holds a proven system, or has just been started. It comes after all others.
+    #[must_use]
+    pub const fn with_recovery(tries: u8) -> Self {
+        Self::harmless(BootChange::Recovery { tries })
+    }
+
     #[must_use]
     pub const fn change(&self) -> BootChange {
         self.change

@@ -31,7 +31,7 @@ pub use pins::{PinStore, SecretCheck, StoredPin};
 pub use repository::{Repository, RepositoryError};
 pub use reset::{ResetOrder, ResetOrders};
 pub use safety::Sensors;
-pub use slots::{ImageSource, ReadBack, SlotUsage, Slots};
+pub use slots::{ImageSource, ReadBack, RecoverySlot, SlotUsage, Slots};
 pub use snapshots::{NewSnapshot, SnapshotFacts, Snapshots};
 pub use step::StepError;
 pub use store::{Catalog, Fact, LogEntry, LogLevel, LogPage, Store, StoreError, UnknownLevel};

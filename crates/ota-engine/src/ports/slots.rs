@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use ota_core::{Bundle, Clearance, SlotId, WriteGate};
+use ota_core::{Bundle, Clearance, Running, SlotId, WriteGate};
 use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
@@ -41,11 +41,38 @@ pub struct SlotUsage {
     pub used: Option<u64>,
 }
 
+/// The slot of a system that starts when neither of the others does. Nothing but a recovery image is written there.
+#[async_trait]
+pub trait RecoverySlot: Send + Sync {
+    /// Whether the image fits.
+    ///
+    /// # Errors
+    /// `InsufficientSpace`, `InvalidImage`; `RecoveryFailed` while the recovery system itself runs.
+    async fn check_fit(&self, bundle: &Bundle) -> Result<(), StepError>;
+
+    /// Writes the images of the bundle in the file `source` and compares them with what is signed.
+    ///
+    /// # Errors
+    /// Those of [`RecoverySlot::check_fit`], and `RecoveryFailed`.
+    async fn write(
+        &self,
+        source: PathBuf,
+        bundle: &Bundle,
+        clearance: Clearance<WriteGate>,
+        cancel: &CancellationToken,
+    ) -> Result<(), StepError>;
+}
+
 /// The slots of this gateway.
 #[async_trait]
 pub trait Slots: Send + Sync {
-    /// The slot that runs, from the kernel's command line (`rauc.slot=`). Never from memory.
-    fn booted(&self) -> SlotId;
+    /// What runs, from the kernel's command line (`rauc.slot=`). Never from memory.
+    fn running(&self) -> Running;
+
+    /// The slot that runs and is never written; the other one is the target. Slot A stands for it while the recovery system runs.
+    fn booted(&self) -> SlotId {
+        self.running().slot().unwrap_or(SlotId::A)
+    }
 
     async fn usage(&self, slot: SlotId) -> Result<SlotUsage, StepError>;
 

@@ -1,8 +1,8 @@
 //! From the bytes of a job into its slot: fetched, verified, written, compared.
 
 use ota_core::{
-    Bundle, FactoryReset, FailureCode, Job, JobEvent, ROOT_CLASS, RestoreSource, SlotRecord, UploadedImage, Work,
-    WriteGate, check_floor,
+    Bundle, FactoryReset, FailureCode, Job, JobEvent, ROOT_CLASS, RestoreSource, SlotRecord, UploadedImage,
+    Work, WriteGate, check_floor,
 };
 use std::path::PathBuf;
 
@@ -126,7 +126,6 @@ impl Ota {
         let images = self.parts.uploads.images().await?;
         images.into_iter().find(|kept| kept.sha256 == image.sha256).map(|kept| kept.path).ok_or_else(gone)
     }
-
 }
 
 /// The bundle that is kept under this hash.

@@ -1,6 +1,6 @@
 //! The start of the service: boot environment, booted slot and jobs are brought together, and the boot environment wins.
 
-use ota_core::{Actor, AuditAction, AuditEntry, BootSelection, Booted, JobEvent, JobId, JobState};
+use ota_core::{Actor, AuditAction, AuditEntry, BootSelection, Booted, JobEvent, JobId, JobState, SlotId};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -34,8 +34,8 @@ impl Ota {
         let selection = self.parts.boot.read().await?;
         let booted = self.what_booted(&selection).await?;
         if booted.rebooted {
-            let text = format!("The gateway started from slot {}", booted.slot);
-            self.log(LogLevel::Info, "boot", text).await;
+            let (level, text) = started_from(booted.slot);
+            self.log(level, "boot", text).await;
         }
         let open: Vec<_> = self.desk.lock().await.iter().map(|job| job.id.clone()).collect();
         let mut resumed = Vec::new();
@@ -50,7 +50,7 @@ impl Ota {
         self.sweep_staging(&self.desk.lock().await).await;
         if booted.rebooted {
             let entry = AuditEntry::success(&Actor::system(), AuditAction::Boot);
-            let entry = entry.saying(format!("started from slot {}", booted.slot));
+            let entry = entry.saying(format!("started from slot {}", self.parts.slots.running()));
             let recorded = self.parts.store.append_audit(self.parts.clock.now(), &entry).await;
             recorded.map_err(|error| crate::slot_view::store_failure(&error))?;
         }
@@ -76,7 +76,7 @@ impl Ota {
 
     async fn try_resume(self: &Arc<Self>, id: &JobId) -> Result<(), StepError> {
         let next_boot = self.parts.boot.read().await?.next_boot();
-        let booted = Booted { slot: self.parts.slots.booted(), next_boot, rebooted: false };
+        let booted = Booted { slot: self.parts.slots.running().slot(), next_boot, rebooted: false };
         match self.apply(id, JobEvent::Booted(booted)).await {
             Ok(Some(effect)) => self.drive(id.clone(), effect),
             Ok(None) | Err(ApplyError::NotOpen | ApplyError::Denied(_)) => {}
@@ -89,7 +89,7 @@ impl Ota {
         let seen = self.parts.store.fact(Fact::BootId).await;
         let seen = seen.map_err(|error| crate::slot_view::store_failure(&error))?;
         Ok(Booted {
-            slot: self.parts.slots.booted(),
+            slot: self.parts.slots.running().slot(),
             next_boot: selection.next_boot(),
             rebooted: seen.as_deref() != Some(self.parts.reboot.boot_id().as_str()),
         })
@@ -97,7 +97,14 @@ impl Ota {
 
     /// A slot that proved itself before has been started once more: it gets back the try that the boot loader took.
     async fn refill_tries(&self) -> Result<(), StepError> {
-        let (booted, tries) = (self.parts.slots.booted(), self.parts.site.rollback_retries);
+        let tries = self.parts.site.rollback_retries;
+        let selection = self.parts.boot.read().await?;
+        let Some(booted) = self.parts.slots.running().slot() else {
+            if selection.recovery.is_some_and(|left| left < tries) {
+                self.parts.boot.commit(PermittedChange::with_recovery(tries)).await?;
+            }
+            return Ok(());
+        };
         let on_trial = |job: &ota_core::Job| {
             job.target == booted && matches!(job.state, JobState::Trial { .. } | JobState::Held { .. })
         };
@@ -106,10 +113,20 @@ impl Ota {
         }
         let record = self.parts.store.slot_record(booted).await;
         let record = record.map_err(|error| crate::slot_view::store_failure(&error))?;
-        let left = *self.parts.boot.read().await?.left.get(booted);
+        let left = *selection.left.get(booted);
         if left < tries && record.is_none_or(|record| record.good) {
             self.parts.boot.commit(PermittedChange::mark_good(booted, tries)).await?;
         }
         Ok(())
+    }
+}
+
+fn started_from(slot: Option<SlotId>) -> (LogLevel, String) {
+    match slot {
+        Some(slot) => (LogLevel::Info, format!("The gateway started from slot {slot}")),
+        None => {
+            let text = "The gateway started from its recovery slot: neither slot A nor slot B starts";
+            (LogLevel::Error, text.to_owned())
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::causes::causes;
 use crate::slots::Filesystem;
 use async_trait::async_trait;
 use jiff::{Timestamp, Unit};
-use ota_core::{BySlot, Clearance, FailureCode, RebootGate, SlotId};
+use ota_core::{BySlot, Clearance, FailureCode, RebootGate, Running};
 use ota_engine::ports::{Reboot, StepError};
 use std::convert::Infallible;
 use std::env;
@@ -34,6 +34,8 @@ pub struct BootModelConfig {
     pub environment: UbootConfig,
     /// Root place of each slot.
     pub slots: BySlot<PathBuf>,
+    /// Root place of the recovery slot, where there is one.
+    pub recovery: Option<PathBuf>,
     /// Written at each start, as `/proc/cmdline` is.
     pub cmdline: PathBuf,
     /// Written at each start, as `/proc/sys/kernel/random/boot_id` is.
@@ -59,7 +61,7 @@ pub enum ModelError {
 
 /// One answer of the boot script.
 enum Step {
-    Try(SlotId),
+    Try(Running),
     NoneLeft,
 }
 
@@ -69,7 +71,7 @@ enum Step {
 ///
 /// # Errors
 /// [`ModelError`]; command line and boot id are then those of before.
-pub fn power_on(config: &BootModelConfig) -> Result<SlotId, ModelError> {
+pub fn power_on(config: &BootModelConfig) -> Result<Running, ModelError> {
     let store = open(&config.environment)?;
     let mut refills = 0;
     for attempts in 0.. {
@@ -77,11 +79,14 @@ pub fn power_on(config: &BootModelConfig) -> Result<SlotId, ModelError> {
             Step::Try(slot) => slot,
             Step::NoneLeft => return Err(ModelError::NothingStarts { attempts }),
         };
-        let place = config.slots.get(slot);
-        match kernel(place) {
-            Ok(()) => {
+        let place = match slot {
+            Running::Slot(slot) => Some(config.slots.get(slot)),
+            Running::Recovery => config.recovery.as_ref(),
+        };
+        match place.ok_or_else(|| "failed: no such place".to_owned()).and_then(|place| kernel(place)) {
+            Ok(root) => {
                 record(&config.log, slot, "started")?;
-                hand_over(config, slot, place)?;
+                hand_over(config, slot, root)?;
                 return Ok(slot);
             }
             Err(reason) => record(&config.log, slot, &reason)?,
@@ -96,7 +101,8 @@ fn script(store: &Store, refill: u8, refills: &mut u32) -> Result<Step, ModelErr
     store
         .update(|variables| {
             let mut boot = selection(variables.environment());
-            if boot.next_boot().is_none() {
+            // The script gives all slots their tries back then.
+            if boot.next_boot().is_none() && boot.recovery.unwrap_or(0) == 0 {
                 *refills += 1;
             }
             let slot = if *refills > MAX_REFILLS { None } else { boot.take_try(refill) };
@@ -108,16 +114,16 @@ fn script(store: &Store, refill: u8, refills: &mut u32) -> Result<Step, ModelErr
 }
 
 /// A kernel mounts its root file system, or panics and the watchdog resets the board.
-fn kernel(place: &Path) -> Result<(), String> {
+fn kernel(place: &Path) -> Result<&Path, String> {
     let root = File::open(place).and_then(|file| Filesystem::probe(&file));
     match root {
-        Ok(Some(_)) => Ok(()),
+        Ok(Some(_)) => Ok(place),
         Ok(None) => Err("failed: no file system".to_owned()),
         Err(error) => Err(format!("failed: {error}")),
     }
 }
 
-fn record(log: &Path, slot: SlotId, result: &str) -> Result<(), ModelError> {
+fn record(log: &Path, slot: Running, result: &str) -> Result<(), ModelError> {
     let now = Timestamp::now();
     let now = now.round(Unit::Second).unwrap_or(now);
     let append = || -> io::Result<()> {
@@ -127,7 +133,7 @@ fn record(log: &Path, slot: SlotId, result: &str) -> Result<(), ModelError> {
     append().map_err(|source| ModelError::File { path: log.to_owned(), source })
 }
 
-fn hand_over(config: &BootModelConfig, slot: SlotId, place: &Path) -> Result<(), ModelError> {
+fn hand_over(config: &BootModelConfig, slot: Running, place: &Path) -> Result<(), ModelError> {
     let line = format!("console=ttyS0,115200 root={} ro panic=5 rauc.slot={slot}\n", place.display());
     replace(&config.cmdline, line.as_bytes())?;
     let path = PathBuf::from(KERNEL_UUID);

@@ -1,6 +1,6 @@
 //! The kernel's command line: the one place that says which slot runs.
 
-use ota_core::SlotId;
+use ota_core::Running;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,8 @@ pub enum CmdlineError {
     Read { path: PathBuf, source: io::Error },
     #[error("{} has no `rauc.slot=`: the boot script must pass it to the kernel", path.display())]
     Missing { path: PathBuf },
-    /// Not `A` or `B`, or both.
-    #[error("`rauc.slot={found}` in {} does not name one of the slots A and B", path.display())]
+    /// None of the slots, or several.
+    #[error("`rauc.slot={found}` in {} does not name one of the slots A, B and R", path.display())]
     Unclear { path: PathBuf, found: String },
 }
 
@@ -23,7 +23,7 @@ pub enum CmdlineError {
 ///
 /// # Errors
 /// [`CmdlineError`] when the file does not name exactly one slot.
-pub fn booted_slot(path: &Path) -> Result<SlotId, CmdlineError> {
+pub fn booted_slot(path: &Path) -> Result<Running, CmdlineError> {
     let text =
         fs::read_to_string(path).map_err(|source| CmdlineError::Read { path: path.to_owned(), source })?;
     let mut names = text.split_ascii_whitespace().filter_map(|word| word.strip_prefix(KEY));
@@ -38,8 +38,9 @@ pub fn booted_slot(path: &Path) -> Result<SlotId, CmdlineError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ota_core::SlotId;
 
-    fn read(text: &str) -> Result<SlotId, CmdlineError> {
+    fn read(text: &str) -> Result<Running, CmdlineError> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("cmdline");
         fs::write(&path, text).unwrap();
@@ -48,8 +49,9 @@ mod tests {
 
     #[test]
     fn the_slot_is_found_among_other_words() {
-        assert_eq!(read("console=ttyS0 rauc.slot=B ro\n").unwrap(), SlotId::B);
-        assert_eq!(read("rauc.slot=A rauc.slot=A").unwrap(), SlotId::A);
+        assert_eq!(read("console=ttyS0 rauc.slot=B ro\n").unwrap(), Running::Slot(SlotId::B));
+        assert_eq!(read("rauc.slot=A rauc.slot=A").unwrap(), Running::Slot(SlotId::A));
+        assert_eq!(read("rauc.slot=R").unwrap(), Running::Recovery);
     }
 
     #[test]

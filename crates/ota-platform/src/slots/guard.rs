@@ -11,19 +11,20 @@ use std::path::{Path, PathBuf};
 /// Knows what runs.
 #[derive(Debug)]
 pub(super) struct Guard {
-    booted: SlotId,
+    /// None where the recovery system runs.
+    booted: Option<SlotId>,
     places: Vec<PathBuf>,
 }
 
 impl Guard {
-    pub(super) const fn new(booted: SlotId, places: Vec<PathBuf>) -> Self {
+    pub(super) const fn new(booted: Option<SlotId>, places: Vec<PathBuf>) -> Self {
         Self { booted, places }
     }
 
     /// # Errors
     /// `InstallFailed` for the booted slot.
     pub(super) fn check_slot(&self, slot: SlotId) -> Result<(), StepError> {
-        if slot == self.booted { Err(fault::booted(slot, "it is the booted slot")) } else { Ok(()) }
+        if Some(slot) == self.booted { Err(fault::booted(slot, "it is the booted slot")) } else { Ok(()) }
     }
 
     /// Compares what was really opened with what runs: links, other names of a device and loop devices lead to the same bytes.
@@ -43,7 +44,7 @@ impl Guard {
         if same {
             return Err(fault::booted(
                 slot,
-                &format!("{} is the storage of slot {}", place.display(), self.booted),
+                &format!("{} is the storage of the running system", place.display()),
             ));
         }
         Ok(())

@@ -175,7 +175,9 @@ impl Gateway {
     pub fn selection(&self) -> BootSelection {
         let variables = self.printenv();
         let get = |name: &str| variables.get(name).map(String::as_str);
-        BootSelection::from_variables(get("BOOT_ORDER"), get("BOOT_A_LEFT"), get("BOOT_B_LEFT"))
+        let order = get("BOOT_ORDER");
+        BootSelection::from_variables(order, get("BOOT_A_LEFT"), get("BOOT_B_LEFT"))
+            .with_recovery(order, get("BOOT_R_LEFT"))
     }
 
     /// Puts an ext4 file system into a slot.

@@ -195,7 +195,7 @@ pub(super) fn gateway(
             notice: "Demo: slots, boot and plant are simulated on this machine.",
         },
         server: Listen { listen: gateway, console: "-" },
-        slots: BTreeMap::from([("A", slot("A")), ("B", slot("B"))]),
+        slots: BTreeMap::from(["A", "B", "R"].map(|name| (name, slot(name)))),
         boot: Boot {
             environment: layout.at("fw_env.config"),
             flag_scheme: "counter",

@@ -49,7 +49,7 @@ pub(super) async fn releases(layout: &Layout, keys: &Keys, size: u64) -> Result<
 
 /// A slot is as large as its partition, so the file in its place has its size before anything is written into it.
 pub(super) fn slots(layout: &Layout, size: u64) -> Result<(), DemoError> {
-    for name in ["A", "B"] {
+    for name in ["A", "B", "R"] {
         let path = layout.slot(name);
         let failed = |source| DemoError::Directory { path: path.clone(), source };
         atomic::directory(atomic::parent_of(&path), 0o755)?;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use ota_core::{
     BootSelection, Bundle, Clearance, ConstraintId, ConstraintState, FailureCode, ImageFacts, Reading,
-    RebootGate, Release, Severity, SlotId, TargetFile, UpdateKind, WriteGate,
+    RebootGate, Release, Running, Severity, SlotId, TargetFile, UpdateKind, WriteGate,
 };
 use ota_engine::ports::{
     BootEnvironment, Bundles, Clock, Fetcher, ImageSource, Meter, PermittedChange, ReadBack, Reboot,
@@ -215,8 +215,8 @@ impl Bundles for World {
 
 #[async_trait]
 impl Slots for World {
-    fn booted(&self) -> SlotId {
-        if self.runs_from_b.load(Ordering::Relaxed) { SlotId::B } else { SlotId::A }
+    fn running(&self) -> Running {
+        Running::Slot(if self.runs_from_b.load(Ordering::Relaxed) { SlotId::B } else { SlotId::A })
     }
     async fn usage(&self, _: SlotId) -> Result<SlotUsage, StepError> {
         Ok(SlotUsage { size: SIZE, used: Some(SIZE / 2) })

@@ -1,0 +1,113 @@
+//! The recovery image: what a factory reset installs, and what the recovery slot holds where there is one.
+
+use ota_core::{
+    Actor, AuditAction, AuditEntry, AuditOutcome, Bundle, FactoryReset, Operation, Phase, Work, WriteGate,
+    file_label,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Ota, OtaError,
+    ports::{KeptBundle, LogLevel, Meter, PermittedChange, ReceivedFile, RecoverySlot},
+    safety::starter,
+    updates::busy,
+};
+
+impl Ota {
+    /// Verifies a file that has come in and keeps it as the recovery image, in the place of the former one.
+    ///
+    /// # Errors
+    /// What the verifier finds, and [`OtaError::Unfit`] for an image of another gateway; then the former one stays.
+    pub async fn keep_recovery_image(
+        &self,
+        file: ReceivedFile,
+        name: &str,
+        actor: &Actor,
+    ) -> Result<KeptBundle, OtaError> {
+        let entry = AuditEntry::attempt(actor, AuditAction::RecoveryUpload).about(file_label(name));
+        let kept = self.try_keep_recovery_image(file, &entry).await;
+        match &kept {
+            Ok(image) => {
+                let detail = format!("{}, signed by {}", image.bundle.version, image.bundle.signer);
+                let succeeded = entry.with_outcome(AuditOutcome::Succeeded);
+                self.audit_result(&succeeded.saying(detail)).await;
+                self.refresh_recovery().await;
+            }
+            Err(error) => self.audit_error(entry, error).await,
+        }
+        kept
+    }
+
+    async fn try_keep_recovery_image(
+        &self,
+        file: ReceivedFile,
+        entry: &AuditEntry,
+    ) -> Result<KeptBundle, OtaError> {
+        let _lane = self.verify_lane.lock().await;
+        let detail = format!("sha256:{}, {} bytes", file.sha256, file.size);
+        self.audit(&entry.clone().saying(detail)).await?;
+        let (meter, cancel) = (Meter::default(), self.stop.child_token());
+        if self.parts.recovery_slot.is_some() {
+            self.permit_recovery_write(entry).await?;
+        }
+        let (bundle, unfit) = self.examine(&file, &meter, &cancel).await?;
+        if let Some(reason) = unfit {
+            return Err(OtaError::Unfit(format!("This image cannot be installed here: {reason}")));
+        }
+        if let Some(slot) = &self.parts.recovery_slot {
+            slot.check_fit(&bundle).await?;
+        }
+        let in_use = self.recovery_image_in_use().await;
+        let since = self.parts.clock.now();
+        self.parts.recovery.keep(&file.path, &file.sha256, &bundle, since, &in_use).await?;
+        if let Some(slot) = &self.parts.recovery_slot {
+            self.write_recovery_slot(slot.as_ref(), &file, &bundle, entry, &cancel).await?;
+        }
+        // The place of the file that has come in is given up; its content is under the name of the kept one.
+        Ok(KeptBundle {
+            path: file.path.clone(),
+            sha256: file.sha256.clone(),
+            length: file.size,
+            bundle,
+            since,
+        })
+    }
+
+    /// Nothing else writes, and the machine allows it.
+    async fn permit_recovery_write(&self, entry: &AuditEntry) -> Result<(), OtaError> {
+        let desk = self.desk.lock().await;
+        ota_core::admit(&Operation::ChangeSlot, &desk).map_err(busy)?;
+        self.permit(Phase::Write, starter(&entry.actor, None))
+    }
+
+    /// Brings the image into the recovery slot, which cannot be started meanwhile.
+    async fn write_recovery_slot(
+        &self,
+        slot: &dyn RecoverySlot,
+        file: &ReceivedFile,
+        bundle: &Bundle,
+        entry: &AuditEntry,
+        cancel: &CancellationToken,
+    ) -> Result<(), OtaError> {
+        let clearance = self.clearance::<WriteGate>(starter(&entry.actor, None));
+        let clearance = clearance.map_err(|blocked| OtaError::Blocked(blocked.0))?;
+        self.parts.boot.commit(PermittedChange::without_recovery()).await?;
+        slot.write(file.path.clone(), bundle, clearance, cancel).await?;
+        let tries = self.parts.site.rollback_retries;
+        self.parts.boot.commit(PermittedChange::with_recovery(tries)).await?;
+        let text = format!("the recovery slot holds {}, proven", bundle.version);
+        self.log(LogLevel::Info, "ota", text).await;
+        Ok(())
+    }
+
+    /// The hash of the recovery image that an open factory reset installs.
+    async fn recovery_image_in_use(&self) -> Vec<String> {
+        let desk = self.desk.lock().await;
+        desk.iter()
+            .filter_map(|job| match &job.work {
+                Work::Reset(FactoryReset { image: Some(image), .. }) => Some(image.sha256.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+}
