@@ -336,6 +336,7 @@ fn the_packaged_example_is_valid_and_shows_the_defaults() {
     expected.server.tls_key.clone_from(&all.server.tls_key);
     expected.server.allowed_hosts.clone_from(&all.server.allowed_hosts);
     expected.server.site.clone_from(&all.server.site);
+    expected.slots.r.clone_from(&all.slots.r);
     expected.trust.version_floor.clone_from(&all.trust.version_floor);
     expected.health.check.clone_from(&all.health.check);
     expected.safety.http.clone_from(&all.safety.http);
