@@ -61,7 +61,10 @@ fn read(snapshot: &Snapshot, ready: bool) {
     let labels = [
         ("gateway", snapshot.site.id.clone()),
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("booted", if snapshot.in_recovery { Running::RECOVERY.to_owned() } else { snapshot.booted.to_string() }),
+        (
+            "booted",
+            if snapshot.in_recovery { Running::RECOVERY.to_owned() } else { snapshot.booted.to_string() },
+        ),
     ];
     for slot in SlotId::ALL {
         let name = slot.as_str();

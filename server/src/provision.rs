@@ -8,7 +8,8 @@ use crate::recorded::recorded;
 use crate::wiring::{self, WiringError};
 use jiff::Timestamp;
 use ota_core::{
-    Actor, AuditAction, AuditEntry, BootSelection, Bundle, BySlot, Clearance, ROOT_CLASS, Running, SlotId, SlotRecord,
+    Actor, AuditAction, AuditEntry, BootSelection, Bundle, BySlot, Clearance, ROOT_CLASS, Running, SlotId,
+    SlotRecord,
 };
 use ota_engine::ports::{Bundles, Fact, ImageSource, Meter, Slots, StepError, Store, StoreError};
 use ota_platform::{CommissionError, DeviceSlots, RaucBundles, commission, power_on};

@@ -1,7 +1,6 @@
 //! First-run set-up: who reads the console of a gateway that nobody can log in to yet becomes its first administrator.
 
 use crate::account::check_name;
-use crate::auth::Token;
 use crate::password::{self, PasswordError};
 use jiff::Timestamp;
 use ota_core::{AuditEntry, PinKind, Role, WeakPin, check_new_pin, wait_after_tries};

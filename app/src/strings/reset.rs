@@ -1,6 +1,9 @@
 //! Sentences about a factory reset and what it installs.
 
-use ota_api::{monitor::Progress, recovery::{RecoveryImage, RecoverySlot}};
+use ota_api::{
+    monitor::Progress,
+    recovery::{RecoveryImage, RecoverySlot},
+};
 
 use super::words::{constraint, list, moment, restarts_by_itself};
 

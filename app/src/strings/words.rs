@@ -67,7 +67,9 @@ pub fn rollback_rule(status: &Status) -> String {
 #[must_use]
 pub fn in_recovery(status: &Status) -> String {
     let target = status.partitions.inactive.id;
-    format!("Neither slot A nor slot B starts: the recovery system runs. Install or restore a system into slot {target}.")
+    format!(
+        "Neither slot A nor slot B starts: the recovery system runs. Install or restore a system into slot {target}."
+    )
 }
 
 #[must_use]

@@ -2,6 +2,7 @@
 
 use ota_core::SlotId;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 use crate::snapshot::Snapshot;
 
@@ -124,6 +125,13 @@ pub struct FactoryRequest {
     pub wipe_data: bool,
     /// At least ten characters, recorded in the audit log.
     pub reason: String,
+}
+
+/// The PIN stays out of logs.
+impl fmt::Debug for FactoryRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FactoryRequest").field("wipe_data", &self.wipe_data).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

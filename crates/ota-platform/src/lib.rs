@@ -29,11 +29,11 @@ pub use fetch::{FetchConfig, Patience, ResumableFetcher};
 pub use free_space::free_bytes;
 pub use health::{ExecutableCheck, ExecutableCheckConfig, HttpCheck, HttpCheckConfig};
 pub use kept::{BundleShelf, KeptBundlesConfig};
+pub use raucb::Policy;
 pub use reboot::{
     BootModelConfig, ModelError, ModelReboot, SystemdReboot, SystemdRebootConfig, boot_id, power_on,
 };
 pub use repository::{RepositoryConfig, TufRepository};
-pub use raucb::Policy;
 pub use reset_order::ResetOrderFile;
 pub use sensors::{
     BatteryRule, Credentials, HostPort, HttpConfig, HttpLogin, LiveSensors, LoadConfig, MODBUS_PORT,

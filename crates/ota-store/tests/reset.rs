@@ -4,8 +4,8 @@
 
 use jiff::Timestamp;
 use ota_core::{
-    Actor, AuditAction, AuditEntry, BySlot, FactoryReset, Job, JobId, JobKind, PinKind, Role, Settings, SlotId,
-    SlotRecord, Work,
+    Actor, AuditAction, AuditEntry, BySlot, FactoryReset, Job, JobId, JobKind, PinKind, Role, Settings,
+    SlotId, SlotRecord, Work,
 };
 use ota_engine::ports::{PinStore, Store};
 use ota_store::{Setup, SqliteStore, User};
@@ -17,7 +17,12 @@ async fn fresh() -> (tempfile::TempDir, SqliteStore) {
 }
 
 fn user(name: &str) -> User {
-    User { name: name.into(), role: Role::Admin, password_hash: "hash".into(), created_at: Timestamp::UNIX_EPOCH }
+    User {
+        name: name.into(),
+        role: Role::Admin,
+        password_hash: "hash".into(),
+        created_at: Timestamp::UNIX_EPOCH,
+    }
 }
 
 fn job() -> Job {
@@ -41,7 +46,10 @@ async fn people_go_and_jobs_and_records_stay() {
     let (_directory, store) = fresh().await;
     store.add_user(&user("chief")).await.unwrap();
     store.put_pin(PinKind::Override, "hash").await.unwrap();
-    let settings = Settings { auto_update: ota_core::AutoUpdate { enabled: true, ..Default::default() }, ..Settings::default() };
+    let settings = Settings {
+        auto_update: ota_core::AutoUpdate { enabled: true, ..Default::default() },
+        ..Settings::default()
+    };
     store.put_settings(&settings).await.unwrap();
     let job = job();
     store.save_jobs(&[&job], Timestamp::UNIX_EPOCH, &[entry()]).await.unwrap();
@@ -72,7 +80,11 @@ async fn a_new_database_begins_with_the_job_and_the_slots() {
     assert_eq!(store.slot_record(SlotId::A).await.unwrap(), Some(record));
     assert_eq!(store.slot_record(SlotId::B).await.unwrap(), None);
     assert_eq!(store.open_jobs().await.unwrap(), [job()]);
-    assert_eq!(store.next_job_id(JobKind::Reset).await.unwrap().as_str(), "RESET-008", "no id is given twice");
+    assert_eq!(
+        store.next_job_id(JobKind::Reset).await.unwrap().as_str(),
+        "RESET-008",
+        "no id is given twice"
+    );
     assert!(store.setup_is_open().await.unwrap());
 }
 

@@ -18,7 +18,9 @@ pub(super) async fn run(config: &Config, as_json: bool) -> Result<(), Failure> {
     if as_json {
         let variables: Map<_, _> =
             variables.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-        return output::json(&json!({ "variables": variables, "next_boot": next.map(|slot| slot.to_string()) }));
+        return output::json(
+            &json!({ "variables": variables, "next_boot": next.map(|slot| slot.to_string()) }),
+        );
     }
     for (name, value) in &variables {
         output::line(format!("{name}={value}"));

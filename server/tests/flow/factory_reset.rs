@@ -201,5 +201,5 @@ async fn nothing_is_reset_before_the_restart_nor_after_a_cancel() {
     Gateway::data(gateway.post("cancel", json!({ "job_id": id })).await);
     assert!(!gateway.site.path("factory-reset.json").exists());
     assert_eq!(users(&gateway), 3);
-    assert_eq!(gateway.boot_environment()["BOOT_ORDER"], "A B");
+    assert_eq!(gateway.boot_environment()["BOOT_ORDER"], "A B R");
 }

@@ -13,8 +13,8 @@ mod kills;
 mod loop_device;
 mod moments;
 mod plant;
-mod refusals;
 mod recovery_slot;
+mod refusals;
 mod repository;
 mod rollback;
 #[path = "../support/mod.rs"]

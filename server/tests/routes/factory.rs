@@ -58,7 +58,7 @@ async fn a_recovery_image_is_installed_and_armed_before_the_restart() {
 async fn it_waits_for_the_crane_and_can_be_cancelled_until_the_restart() {
     let gateway = with_pin().await;
     gateway.world.crane_moves.store(true, Ordering::Relaxed);
-    gateway.command(PATH, &body(PIN, false)).await.failure(403, "OTA_UPDATE_BLOCKED");
+    gateway.command(PATH, &body(PIN, false)).await.failure(423, "OTA_UPDATE_BLOCKED");
     gateway.world.crane_moves.store(false, Ordering::Relaxed);
     super::recovery_upload::upload(&gateway, "recovery_v1.2.img", "v6.0.0\n").await;
     gateway.world.crane_starts_when_armed.store(true, Ordering::Relaxed);

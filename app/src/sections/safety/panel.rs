@@ -6,7 +6,7 @@ use ota_api::{human, safety::Force};
 use crate::{
     live::{Danger, Live, Order, ask},
     rules,
-    strings::{overriding as t, words},
+    strings::{danger, overriding as t, words},
     ui::{ActionButton, Fact, Text, Why, flag, text, word},
 };
 
@@ -36,7 +36,7 @@ pub fn OverridePanel(live: Live) -> impl IntoView {
             <p>{text(move || live.safety.with(words::override_sentence))}</p>
             <dl class="facts wide" hidden=flag(move || !has(live, |_| true))>
                 <Fact label=t::BY value=of(live, words::override_people)/>
-                <Fact label=t::CONSTRAINTS value=of(live, |force| words::constraints(&force.constraints))/>
+                <Fact label=danger::CONSTRAINTS value=of(live, |force| words::constraints(&force.constraints))/>
                 <Fact label=t::WHY value=of(live, |force| force.reason.clone())/>
                 <Fact label=t::SERVES value=of(live, |force| force.job_id.clone().unwrap_or_else(|| t::NEXT_OPERATION.to_owned()))/>
                 <Fact label=t::LEFT value=of(live, |force| human::minutes(force.remaining_seconds))/>
