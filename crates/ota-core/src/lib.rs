@@ -7,17 +7,20 @@
 mod actor;
 mod audit;
 mod boot;
+mod calendar;
 mod gate;
 mod job;
 mod job_id;
 mod label;
 mod pin;
+mod place;
 mod progress;
 mod release;
 mod role;
 mod safety;
 mod settings;
 mod slot;
+mod wave;
 
 pub use actor::{Actor, Origin};
 pub use audit::{
@@ -25,6 +28,7 @@ pub use audit::{
     UnknownAction, verify_chain,
 };
 pub use boot::{BootChange, BootSelection};
+pub use calendar::{Calendar, Window};
 pub use gate::{Admission, Operation, Refusal, admit};
 pub use job::{
     Arming, Booted, Bundle, Denied, Effect, FactoryReset, Failure, FailureCode, FormerSystem, HoldPoint,
@@ -34,6 +38,7 @@ pub use job::{
 pub use job_id::{InvalidJobId, JobId};
 pub use label::file_label;
 pub use pin::{PinKind, UnknownPin, WeakPin, check_new_pin, wait_after_tries};
+pub use place::Place;
 pub use progress::{overall_percentage, percentage};
 pub use release::{
     BelowFloor, InvalidRelease, Release, Severity, TargetFile, UpdateKind, check_floor, version_order,
@@ -44,5 +49,9 @@ pub use safety::{
     Grant, OverrideDesk, OverrideEnd, OverridePolicy, OverrideRefusal, OverrideRequest, Phase, Proposal,
     Reading, RebootGate, SafetyMonitor, UnknownConstraint, Verdict, WriteGate,
 };
-pub use settings::{AutoUpdate, MaintenanceWindow, Schedule, Settings};
+pub use settings::{
+    AutoUpdate, AutoUpdatePatch, InvalidSettings, MaintenanceWindow, MaintenanceWindowPatch, Schedule,
+    Settings, SettingsPatch, Weekday,
+};
 pub use slot::{BySlot, ROOT_CLASS, Running, SlotHealth, SlotId, SlotRecord, UnknownSlot};
+pub use wave::{InvalidWaves, Wave, WaveStart, check_waves};
