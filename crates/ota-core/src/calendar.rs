@@ -17,7 +17,7 @@ use crate::{InvalidSettings, MaintenanceWindow, Schedule, Weekday};
 /// Days in which a window comes at least once, with room for calendars that skip a day.
 const REACH: i32 = 34;
 
-/// One maintenance window. What is `start` is still outside of no window, what is `end` is outside of this one.
+/// One maintenance window: from `start` on, until just before `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// Names the window, whatever the clock does meanwhile.

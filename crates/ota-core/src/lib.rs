@@ -6,8 +6,10 @@
 
 mod actor;
 mod audit;
+mod automatic;
 mod boot;
 mod calendar;
+mod eligibility;
 mod gate;
 mod job;
 mod job_id;
@@ -27,8 +29,13 @@ pub use audit::{
     AuditAction, AuditEntry, AuditHead, AuditOutcome, AuditRecord, ChainCheck, ChainFault, Repeats,
     UnknownAction, verify_chain,
 };
+pub use automatic::{Act, Decision, LastCheck, Outcome, Run, ScheduleState, decide, next_check};
 pub use boot::{BootChange, BootSelection};
 pub use calendar::{Calendar, Window};
+pub use eligibility::{
+    Eligibility, Facts, Gates, Offer, PolicyHold, Reason, WaitingRestart, WindowHold, download_eligibility,
+    eligibility, restart_eligibility,
+};
 pub use gate::{Admission, Operation, Refusal, admit};
 pub use job::{
     Arming, Booted, Bundle, Denied, Effect, FactoryReset, Failure, FailureCode, FormerSystem, HoldPoint,

@@ -1,5 +1,7 @@
 //! Maintenance windows where calendars and clocks are at their worst.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
 use jiff::{Timestamp, ToSpan, civil::date, tz::TimeZoneDatabase};
 use ota_core::{Calendar, InvalidSettings, MaintenanceWindow, Schedule, Weekday, Window};
 use proptest::prelude::*;
