@@ -159,11 +159,13 @@ fn idle() -> PageData {
                 auto_download: true,
                 auto_security: true,
                 auto_reboot: false,
+                ..AutoUpdate::default()
             },
             maintenance_window: MaintenanceWindow {
                 enabled: true,
                 schedule: Schedule::Daily,
                 time: "02:00".into(),
+                ..MaintenanceWindow::default()
             },
             update_strategy: Strategy::Seamless,
         },

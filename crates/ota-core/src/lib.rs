@@ -6,25 +6,36 @@
 
 mod actor;
 mod audit;
+mod automatic;
 mod boot;
+mod calendar;
+mod eligibility;
 mod gate;
 mod job;
 mod job_id;
 mod label;
 mod pin;
+mod place;
 mod progress;
 mod release;
 mod role;
 mod safety;
 mod settings;
 mod slot;
+mod wave;
 
 pub use actor::{Actor, Origin};
 pub use audit::{
     AuditAction, AuditEntry, AuditHead, AuditOutcome, AuditRecord, ChainCheck, ChainFault, Repeats,
     UnknownAction, verify_chain,
 };
+pub use automatic::{Act, Decision, LastCheck, Outcome, Run, ScheduleState, decide, next_check};
 pub use boot::{BootChange, BootSelection};
+pub use calendar::{Calendar, Window};
+pub use eligibility::{
+    Eligibility, Facts, Gates, Offer, PolicyHold, Reason, WaitingRestart, WindowHold, download_eligibility,
+    eligibility, restart_eligibility,
+};
 pub use gate::{Admission, Operation, Refusal, admit};
 pub use job::{
     Arming, Booted, Bundle, Denied, Effect, FactoryReset, Failure, FailureCode, FormerSystem, HoldPoint,
@@ -34,6 +45,7 @@ pub use job::{
 pub use job_id::{InvalidJobId, JobId};
 pub use label::file_label;
 pub use pin::{PinKind, UnknownPin, WeakPin, check_new_pin, wait_after_tries};
+pub use place::Place;
 pub use progress::{overall_percentage, percentage};
 pub use release::{
     BelowFloor, InvalidRelease, Release, Severity, TargetFile, UpdateKind, check_floor, version_order,
@@ -44,5 +56,9 @@ pub use safety::{
     Grant, OverrideDesk, OverrideEnd, OverridePolicy, OverrideRefusal, OverrideRequest, Phase, Proposal,
     Reading, RebootGate, SafetyMonitor, UnknownConstraint, Verdict, WriteGate,
 };
-pub use settings::{AutoUpdate, MaintenanceWindow, Schedule, Settings};
+pub use settings::{
+    AutoUpdate, AutoUpdatePatch, InvalidSettings, MaintenanceWindow, MaintenanceWindowPatch, Schedule,
+    Settings, SettingsPatch, Weekday,
+};
 pub use slot::{BySlot, ROOT_CLASS, Running, SlotHealth, SlotId, SlotRecord, UnknownSlot};
+pub use wave::{InvalidWaves, Wave, WaveStart, check_waves};

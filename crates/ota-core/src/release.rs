@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
+use crate::Wave;
+
 /// What an update is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -73,6 +75,9 @@ pub struct Release {
     pub compatible: Vec<String>,
     /// Kernel of its root image, where the publisher says so.
     pub kernel: Option<String>,
+    /// Rollout waves; none: it is for everybody at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waves: Vec<Wave>,
     pub target: TargetFile,
 }
 

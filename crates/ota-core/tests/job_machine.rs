@@ -24,6 +24,7 @@ fn release() -> Release {
         changelog: vec![],
         compatible: vec!["Univa-GW-Pro".into()],
         kernel: None,
+        waves: vec![],
         target: TargetFile { name: "x.raucb".into(), length: 1, sha256: "00".into() },
     }
 }

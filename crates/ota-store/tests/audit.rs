@@ -58,6 +58,7 @@ fn job(number: u64) -> Job {
         changelog: vec![],
         compatible: vec![],
         kernel: None,
+        waves: vec![],
         target: TargetFile { name: "v5.0.5.raucb".to_owned(), length: 7, sha256: "ab".repeat(32) },
     };
     let (id, actor) = (

@@ -62,6 +62,7 @@ fn release() -> Release {
         changelog: vec!["one".to_owned(), "two".to_owned()],
         compatible: vec!["Univa-GW-Pro".to_owned()],
         kernel: Some("6.12.9".to_owned()),
+        waves: vec![],
         target: TargetFile { name: "v5.0.5.raucb".to_owned(), length: 7, sha256: "ab".repeat(32) },
     }
 }

@@ -1,7 +1,7 @@
 //! From a target's `custom` object to a release.
 
 use jiff::civil::Date;
-use ota_core::{Release, Severity, TargetFile, UpdateKind, version_order};
+use ota_core::{InvalidWaves, Release, Severity, TargetFile, UpdateKind, Wave, check_waves, version_order};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
@@ -21,6 +21,8 @@ struct Custom {
     changelog: Vec<String>,
     compatible: Vec<String>,
     kernel: Option<String>,
+    #[serde(default)]
+    waves: Vec<Wave>,
 }
 
 /// Why a target is no release.
@@ -34,6 +36,8 @@ enum Unreadable {
     Empty(&'static str),
     #[error("its SHA-256 has not 32 bytes")]
     Hash,
+    #[error("its waves make no sense: {0}")]
+    Waves(#[from] InvalidWaves),
 }
 
 /// All releases of a repository, newest version first. What cannot be read is passed over and logged; so is a second target
@@ -85,6 +89,7 @@ fn release(name: &TargetName, target: &Target) -> Result<Release, Unreadable> {
             return Err(Unreadable::Empty(what));
         }
     }
+    check_waves(&custom.waves)?;
     Ok(Release {
         id: custom.id,
         version: custom.version,
@@ -95,6 +100,7 @@ fn release(name: &TargetName, target: &Target) -> Result<Release, Unreadable> {
         changelog: custom.changelog,
         compatible: custom.compatible,
         kernel: custom.kernel.filter(|kernel| !kernel.trim().is_empty()),
+        waves: custom.waves,
         target: TargetFile {
             name: name.resolved().to_owned(),
             length: target.length,
@@ -148,6 +154,17 @@ mod tests {
     }
 
     #[test]
+    fn waves_are_read() {
+        let mut custom = example();
+        custom["waves"] = json!([
+            { "name": "canaries", "percent": 5, "starts_at": "2025-03-15T00:00:00Z" },
+            { "percent": 100, "starts_at": "2025-03-18T00:00:00Z" }
+        ]);
+        let waves = read(&custom).unwrap().waves;
+        assert_eq!(waves.iter().map(|wave| wave.percent).collect::<Vec<_>>(), [5, 100]);
+    }
+
+    #[test]
     fn what_makes_no_sense_is_not_a_release() {
         assert!(matches!(read(&json!({})), Err(Unreadable::Missing)));
         for (key, value) in [
@@ -157,6 +174,8 @@ mod tests {
             ("severity", json!(1)),
             ("released", json!("2025-02-30")),
             ("compatible", json!("Univa-GW-Pro")),
+            ("waves", json!([{ "percent": 101, "starts_at": "2025-03-15T00:00:00Z" }])),
+            ("waves", json!([{ "percent": 10, "starts_at": "soon" }])),
         ] {
             let mut custom = example();
             custom[key] = value;

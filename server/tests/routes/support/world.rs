@@ -111,6 +111,7 @@ fn release(id: &str, version: &str, kind: UpdateKind, severity: Severity) -> Rel
         changelog: vec!["A change".into()],
         compatible: vec!["Univa-GW-Pro".into()],
         kernel: Some("6.1.34-LTS".into()),
+        waves: vec![],
         target: TargetFile { name: format!("{version}.raucb"), length: 452_000_000, sha256: id.repeat(6) },
     }
 }
