@@ -78,6 +78,7 @@ fn Factory(live: Live) -> impl IntoView {
     let image = move || live.recovery.with(|r| reset::image(r.recovery_image.as_ref()));
     let slot = move || live.recovery.with(|r| reset::slot(r.recovery_slot.as_ref()));
     view! {
+        <article class="card">
         <h3>{t::FACTORY}</h3>
         <p>{t::FACTORY_INTRO}</p>
         <dl class="facts">
@@ -95,6 +96,7 @@ fn Factory(live: Live) -> impl IntoView {
             />
             <Why id="factory-why".to_owned() reason/>
         </div>
+        </article>
     }
 }
 

@@ -26,6 +26,8 @@ impl Ota {
     ) -> Result<KeptBundle, OtaError> {
         let entry = AuditEntry::attempt(actor, AuditAction::RecoveryUpload).about(file_label(name));
         let kept = self.try_keep_recovery_image(file, &entry).await;
+        // The boot environment may say something else of the recovery slot by now.
+        self.refresh_slots(&self.desk.lock().await).await;
         match &kept {
             Ok(image) => {
                 let detail = format!("{}, signed by {}", image.bundle.version, image.bundle.signer);

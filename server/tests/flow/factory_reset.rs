@@ -164,7 +164,7 @@ async fn boot_apply_is_killed_again_and_again_and_finishes() {
             copy_data(&before, gateway.site.directory.path());
             let mut apply = gateway.command(&["boot-apply"]);
             let mut apply = apply.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            tokio::time::sleep(moments.within(60)).await;
+            tokio::time::sleep(moments.within(150)).await;
             killed += u32::from(apply.try_wait().unwrap().is_none());
             apply.kill().unwrap();
             apply.wait().unwrap();
