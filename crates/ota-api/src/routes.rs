@@ -9,6 +9,10 @@ pub const AUDIT: &str = "/api/v1/ota/audit";
 pub const AUDIT_EXPORT: &str = "/api/v1/ota/audit/export";
 /// An image that a person brings, as `multipart/form-data`.
 pub const UPLOAD_VERIFY: &str = "/api/v1/ota/upload/verify";
+/// Images that come in parts, by tus 1.0: begun here, gone on with at `ID` below it.
+pub const UPLOAD_FILES: &str = "/api/v1/ota/upload/files";
+/// Verifies an image that came in parts.
+pub const UPLOAD_FINISH: &str = "/api/v1/ota/upload/finish";
 /// Debug bundles, followed by a file name.
 pub const DEBUG_DOWNLOAD: &str = "/api/v1/ota/debug/download/";
 pub const WEB_SOCKET: &str = "/api/v1/ota/ws";
@@ -31,6 +35,12 @@ pub fn progress_url(job_id: &str) -> String {
 #[must_use]
 pub fn debug_download_url(bundle_id: &str) -> String {
     format!("{DEBUG_DOWNLOAD}{bundle_id}.tar.gz")
+}
+
+/// Where an image that comes in parts is gone on with.
+#[must_use]
+pub fn upload_file_url(upload_id: &str) -> String {
+    format!("{UPLOAD_FILES}/{upload_id}")
 }
 
 /// Where the progress of a snapshot is read.

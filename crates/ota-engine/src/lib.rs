@@ -20,6 +20,7 @@ mod pins;
 pub mod ports;
 mod reboot;
 mod recovery;
+mod resumable;
 mod runner;
 mod safety;
 mod schedule;
