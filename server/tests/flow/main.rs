@@ -14,6 +14,7 @@ mod moments;
 mod plant;
 mod refusals;
 mod repository;
+mod resumable;
 mod rollback;
 #[path = "../support/mod.rs"]
 mod support;

@@ -17,7 +17,7 @@ const READ: [&str; 11] = [
     "upload",
     "debug-bundle",
 ];
-const WRITE: [&str; 12] = [
+const WRITE: [&str; 13] = [
     "check-updates",
     "download",
     "install",
@@ -28,6 +28,7 @@ const WRITE: [&str; 12] = [
     "debug-bundle",
     "snapshot/delete",
     "upload/deploy",
+    "upload/finish",
     "recovery/rollback",
     "recovery/restore",
 ];

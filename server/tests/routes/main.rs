@@ -21,6 +21,7 @@ mod panics;
 mod progress;
 mod reboot;
 mod restore;
+mod resumable;
 mod rollback;
 mod safety;
 mod safety_override;
