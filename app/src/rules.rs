@@ -141,6 +141,12 @@ pub fn upload(upload: &Upload, facts: &Facts) -> Refusal {
     operate(facts).or_else(running).or_else(none)
 }
 
+/// Discarding what came of an upload.
+#[must_use]
+pub fn discard_upload(facts: &Facts) -> Refusal {
+    operate(facts)
+}
+
 /// Deploying a verified image.
 #[must_use]
 pub fn deploy(image: &VerifiedImage, facts: &Facts) -> Refusal {

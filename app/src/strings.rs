@@ -124,7 +124,7 @@ pub mod upload {
     pub const VERIFYING: &str = "The gateway verifies the image.";
     pub const CANCEL: &str = "Cancel Upload";
     pub const CANCELLED: &str = "The upload was cancelled. Nothing of it was kept.";
-    pub const BROKEN: &str = "The upload broke off. Nothing of it was kept; start it again.";
+    pub const BROKEN: &str = "The upload broke off. Start it again: it goes on with what has arrived.";
     pub const DONE: &str = "The image is verified and can be deployed.";
     pub const DEPLOY: &str = "Deploy";
     pub const VERIFIED: &str = "Verified images";
@@ -138,6 +138,22 @@ pub mod upload {
     pub const CHECKSUM: &str = "Checksum";
     pub const KEPT: &str = "Kept until";
     pub const ACTIONS: &str = "Deployment";
+
+    pub const UNFINISHED: &str = "Interrupted uploads";
+    pub const UNFINISHED_HINT: &str = "Choose the same file again to go on with it.";
+    pub const DISCARD: &str = "Discard";
+
+    /// How far an interrupted upload is: percent, bytes of the whole, and until when it waits.
+    #[must_use]
+    pub fn waiting(percent: u64, size: u64, until: &str) -> String {
+        format!("{percent} % of {}, kept until {until}", ota_api::human::size(size))
+    }
+
+    /// `when` is the browser's time of day.
+    #[must_use]
+    pub fn lost(percent: u64, when: &str) -> String {
+        format!("Connection lost at {percent} %; goes on at {when}.")
+    }
 }
 
 pub mod settings {

@@ -218,6 +218,7 @@ fn uploads(config: &Config) -> platform::UploadsConfig {
         quota: config.uploads.quota_megabytes.saturating_mul(MEGABYTE),
         longest: config.uploads.longest_megabytes.saturating_mul(MEGABYTE),
         keep: Duration::from_secs(u64::from(config.uploads.keep_hours) * 3600),
+        keep_unfinished: Duration::from_secs(u64::from(config.uploads.unfinished_hours) * 3600),
     }
 }
 

@@ -54,4 +54,4 @@ pub use snapshot::{CreateSnapshot, DeleteSnapshot, create_snapshot, delete_snaps
 pub use status::{GetStatus, OrderReboot, get_status, order_reboot};
 pub use strict_json::{StrictJson, StrictJsonEncoding};
 pub use updates::{CheckUpdates, GetUpdates, StartDownload, check_updates, get_updates, start_download};
-pub use upload::{Deploy, GetUploads, deploy, get_uploads};
+pub use upload::{Deploy, FinishUpload, GetUploads, deploy, finish_upload, get_uploads};

@@ -1,9 +1,9 @@
-//! Section 3: images that a person brings. They come in as a form, which is no server function.
+//! Section 3: images that a person brings. They come in as a form or in parts, which are no server functions.
 
 use leptos::server;
 use ota_api::{
     ApiResult,
-    upload::{DeployRequest, DeployStarted, Uploads},
+    upload::{DeployRequest, DeployStarted, FinishRequest, Uploads, VerifiedImage},
 };
 use server_fn::codec::GetUrl;
 
@@ -14,6 +14,15 @@ use super::{Rest, StrictJson};
 pub async fn get_uploads() -> ApiResult<Uploads> {
     let snapshot = super::context::request()?.ota.snapshot();
     Ok(ota_api::Reply::ok(super::convert::uploads(&snapshot), "Uploaded images retrieved successfully"))
+}
+
+/// Verifies an image that came in parts.
+#[server(prefix = "/api/v1/ota", endpoint = "upload/finish", protocol = Rest<StrictJson>)]
+pub async fn finish_upload(#[server(flatten)] request: FinishRequest) -> ApiResult<VerifiedImage> {
+    let super::RequestContext { ota, actor, .. } = super::context::request()?;
+    let id = super::convert::upload_id(&request.upload_id)?;
+    let image = ota.finish_upload(id, request.version, &actor).await.map_err(super::convert::refusal)?;
+    Ok(ota_api::Reply::ok(super::convert::verified_image(&image), "Image verified successfully"))
 }
 
 /// Puts a verified image into the inactive slot.

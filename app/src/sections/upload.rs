@@ -1,10 +1,13 @@
 //! Section 3: images that do not come from the update server.
 
 use leptos::prelude::*;
-use ota_api::{status::Status, upload::VerifiedImage};
+use ota_api::{
+    status::Status,
+    upload::{UnfinishedUpload, VerifiedImage},
+};
 
 use crate::{
-    live::{Live, Order, Upload, ask, cancel_upload, choose_file, start_upload},
+    live::{Live, Order, Upload, ask, cancel_upload, choose_file, discard_upload, start_upload},
     rules,
     strings::{upload as t, words},
     ui::{ActionButton, Fact, STARTING_ID, Section, TableHead, Why, flag, press, text, typed, word},
@@ -30,6 +33,7 @@ pub fn UploadSection(live: Live) -> impl IntoView {
                 <Fact label=t::SPACE value=text(move || live.uploads.with(|u| u.room.clone()))/>
             </dl>
             <Form live/>
+            <Unfinished live/>
             <Images live/>
         </Section>
     }
@@ -79,7 +83,7 @@ fn Form(live: Live) -> impl IntoView {
             </div>
             <div class="gauge bar" hidden=flag(idle)>
                 <p><span>{t::PROGRESS}</span>" "<span>{of(sent)}</span></p>
-                <progress max="100" value=of(|u| percent(u).to_string()) aria-label=t::PROGRESS></progress>
+                <progress max="100" value=of(|u| u.percent().to_string()) aria-label=t::PROGRESS></progress>
                 <button type="button" class="button" on:click=press(move || cancel_upload(live))>{t::CANCEL}</button>
             </div>
             <p
@@ -94,18 +98,57 @@ fn Form(live: Live) -> impl IntoView {
     }
 }
 
-fn percent(upload: &Upload) -> u64 {
-    upload.sent.saturating_mul(100).checked_div(upload.total).unwrap_or(0).min(100)
-}
-
 fn sent(upload: &Upload) -> String {
+    if !upload.lost.is_empty() {
+        return upload.lost.clone();
+    }
     if upload.is_verified_now() {
         return t::VERIFYING.to_owned();
     }
     let size = ota_api::human::size;
-    let told = format!("{} %, {} of {}", percent(upload), size(upload.sent), size(upload.total));
+    let told = format!("{} %, {} of {}", upload.percent(), size(upload.sent), size(upload.total));
     // A figure of the first moments would only jump.
     if upload.elapsed < 1000 { told } else { format!("{told}, {}/s", size(upload.speed())) }
+}
+
+/// Uploads that wait for their rest, while this page sends none.
+#[component]
+fn Unfinished(live: Live) -> impl IntoView {
+    let none = move || {
+        live.upload.with(|upload| upload.running)
+            || live.uploads.with(|uploads| uploads.unfinished.is_empty())
+    };
+    let rows = move || {
+        let unfinished = live.uploads.with(|uploads| uploads.unfinished.clone());
+        unfinished.into_iter().map(|upload| waiting(live, upload)).collect_view()
+    };
+    view! {
+        <div class="card bundles" hidden=flag(none)>
+            <h3>{t::UNFINISHED}</h3>
+            <p class="hint">{t::UNFINISHED_HINT}</p>
+            <ul>{rows}</ul>
+            <Why id="discard-why".to_owned() reason=move || rules::discard_upload(&live.facts())/>
+        </div>
+    }
+}
+
+fn waiting(live: Live, upload: UnfinishedUpload) -> impl IntoView {
+    let UnfinishedUpload { upload_id, name, size_bytes, received_bytes, expires_at } = upload;
+    let percent = received_bytes.saturating_mul(100).checked_div(size_bytes).unwrap_or(0);
+    view! {
+        <li>
+            <span>{name.clone()}</span>" "
+            <span class="hint">{t::waiting(percent, size_bytes, &words::moment(&expires_at))}</span>" "
+            <ActionButton
+                live
+                label=word(|| t::DISCARD)
+                about=name
+                described_by="discard-why".to_owned()
+                reason=move || rules::discard_upload(&live.facts())
+                press=move || discard_upload(upload_id.clone())
+            />
+        </li>
+    }
 }
 
 /// What was verified and can be deployed.

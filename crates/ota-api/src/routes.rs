@@ -13,6 +13,10 @@ pub const AUDIT_EXPORT: &str = "/api/v1/ota/audit/export";
 pub const UPLOAD_VERIFY: &str = "/api/v1/ota/upload/verify";
 /// The recovery image, as `multipart/form-data`.
 pub const RECOVERY_UPLOAD: &str = "/api/v1/ota/recovery/upload";
+/// Images that come in parts, by tus 1.0: begun here, gone on with at `ID` below it.
+pub const UPLOAD_FILES: &str = "/api/v1/ota/upload/files";
+/// Verifies an image that came in parts.
+pub const UPLOAD_FINISH: &str = "/api/v1/ota/upload/finish";
 /// Debug bundles, followed by a file name.
 pub const DEBUG_DOWNLOAD: &str = "/api/v1/ota/debug/download/";
 pub const WEB_SOCKET: &str = "/api/v1/ota/ws";
@@ -36,6 +40,12 @@ pub fn progress_url(job_id: &str) -> String {
 #[must_use]
 pub fn debug_download_url(bundle_id: &str) -> String {
     format!("{DEBUG_DOWNLOAD}{bundle_id}.tar.gz")
+}
+
+/// Where an image that comes in parts is gone on with.
+#[must_use]
+pub fn upload_file_url(upload_id: &str) -> String {
+    format!("{UPLOAD_FILES}/{upload_id}")
 }
 
 /// Where the progress of a snapshot is read.

@@ -57,9 +57,35 @@ impl Compatibility {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uploads {
     pub images: Vec<VerifiedImage>,
+    /// Addition: uploads that wait for their rest.
+    pub unfinished: Vec<UnfinishedUpload>,
     /// Longest image that can be taken now: by quota and free space.
     pub room_bytes: u64,
     pub room: String,
+}
+
+/// An upload that came in parts, and of which not all is there or which was not verified yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnfinishedUpload {
+    /// 32 lower-case hexadecimal digits.
+    pub upload_id: String,
+    /// A label, as that of an image.
+    pub name: String,
+    pub size_bytes: u64,
+    /// Bytes from its start that were on the disk when its last part ended.
+    pub received_bytes: u64,
+    /// When it goes unless more of it comes, UTC.
+    pub expires_at: String,
+}
+
+/// `POST upload/finish` (an addition): verifies an upload of which everything has come. Answers as `upload/verify`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FinishRequest {
+    pub upload_id: String,
+    /// A label; that of the upload's metadata where none is given.
+    #[serde(default)]
+    pub version: Option<String>,
 }
 
 /// `POST upload/deploy`.

@@ -3,7 +3,7 @@
 use ota_core::{Assessment, Failure, JobId, PinKind, SlotId};
 use std::time::Duration;
 
-use crate::ports::{RepositoryError, StepError, StoreError};
+use crate::ports::{RepositoryError, ResumeFault, StepError, StoreError};
 
 /// A request that was not carried out. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -33,6 +33,9 @@ pub enum OtaError {
     TooLateToCancel { job: JobId, reason: String },
     #[error("There is no verified image “{0}” with this checksum. Upload and verify it first.")]
     UnknownImage(String),
+    /// An upload that comes in parts did not go on.
+    #[error("{0}")]
+    Upload(ResumeFault),
     #[error("There is no snapshot “{0}”.")]
     UnknownSnapshot(String),
     #[error("There is neither a snapshot nor a kept bundle of {0} on this gateway.")]
@@ -91,6 +94,7 @@ impl OtaError {
             | Self::TooLateToCancel { .. }
             | Self::Unrestorable { .. }
             | Self::NoWayBack { .. } => "conflict",
+            Self::Upload(_) => "not_received",
             Self::Unfit(_) => "invalid_image",
             Self::Step(failure) | Self::NoRoom(failure) => failure.code.as_str(),
             Self::Repository(_) => "download_failed",
@@ -106,6 +110,15 @@ impl OtaError {
 impl From<StoreError> for OtaError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<ResumeFault> for OtaError {
+    fn from(fault: ResumeFault) -> Self {
+        match fault {
+            ResumeFault::Step(error) => error.into(),
+            fault => Self::Upload(fault),
+        }
     }
 }
 

@@ -22,6 +22,7 @@ pub mod ports;
 mod reboot;
 mod recovery;
 mod recovery_image;
+mod resumable;
 mod runner;
 mod safety;
 mod schedule;

@@ -20,6 +20,7 @@ use crate::{
     job_log,
     pins::PinLocks,
     ports::{Fact, LogEntry, LogLevel, LogPage, SlotUsage, StoreError},
+    resumable::FinishedUploads,
     runner::Drivers,
     scrub::Scrub,
 };
@@ -54,6 +55,8 @@ pub struct Ota {
     pub(crate) reconciled: AtomicBool,
     /// One upload is looked at at a time.
     pub(crate) verify_lane: tokio::sync::Mutex<()>,
+    /// What became of uploads that came in parts, for those who did not hear it.
+    pub(crate) finished_uploads: Mutex<FinishedUploads>,
     /// Snapshots that are being removed. Looked at with the desk held: none of them begins to be restored.
     pub(crate) departing: Mutex<BTreeSet<String>>,
     /// Whoever orders a debug bundle holds this until it is begun.
@@ -94,6 +97,7 @@ impl Ota {
             first_check_done: AtomicBool::new(false),
             reconciled: AtomicBool::new(false),
             verify_lane: tokio::sync::Mutex::default(),
+            finished_uploads: Mutex::default(),
             scrub: Mutex::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),

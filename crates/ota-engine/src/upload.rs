@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Change, Event, JobView, Ota, OtaError,
     new_job::NewJob,
-    ports::{Body, LogLevel, Meter, ReceivedFile, StepError, StoredImage, UploadFault},
+    ports::{Body, LogLevel, Meter, ReceivedFile, StepError, StoredImage, UnfinishedUpload, UploadFault},
 };
 
 /// Time between two looks for images whose time is over.
@@ -38,6 +38,8 @@ pub struct DeployOrder {
 pub struct UploadsView {
     /// Newest first.
     pub images: Vec<StoredImage>,
+    /// Uploads that wait for their rest, as they stood when their last part ended.
+    pub unfinished: Vec<UnfinishedUpload>,
     /// Bytes.
     pub room: u64,
 }
@@ -90,12 +92,7 @@ impl Ota {
         label: Option<String>,
         entry: &AuditEntry,
     ) -> Result<StoredImage, OtaError> {
-        let label = label.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty());
-        let bad = |label: &String| label.chars().count() > LONGEST_LABEL || label.contains(char::is_control);
-        if label.as_ref().is_some_and(bad) {
-            let message = format!("version must be one line of at most {LONGEST_LABEL} characters.");
-            return Err(OtaError::BadRequest(message));
-        }
+        let label = fit_label(label)?;
         let _lane = self.verify_lane.lock().await;
         let detail = format!("sha256:{}, {} bytes", file.sha256, file.size);
         self.audit(&entry.clone().saying(detail)).await?;
@@ -196,7 +193,7 @@ impl Ota {
             .collect()
     }
 
-    /// Removes images whose time is over, again and again.
+    /// Removes images whose time is over, and uploads that nobody goes on with, again and again.
     pub(crate) async fn expire_uploads(self: Arc<Self>) {
         loop {
             // An image is deployed until its time is over and removed a while after that, so that no job begins with one that goes.
@@ -211,6 +208,7 @@ impl Ota {
                 }
                 Err(error) => tracing::warn!(%error, "old uploads cannot be removed"),
             }
+            self.expire_unfinished().await;
             if self.stop.run_until_cancelled(tokio::time::sleep(ROUND)).await.is_none() {
                 return;
             }
@@ -220,8 +218,9 @@ impl Ota {
     /// Reads again what can be deployed.
     pub(crate) async fn refresh_uploads(&self) {
         let read = async {
-            let images = self.parts.uploads.images().await?;
-            Ok::<_, StepError>(UploadsView { images, room: self.parts.uploads.room().await? })
+            let uploads = &self.parts.uploads;
+            let (images, unfinished) = (uploads.images().await?, uploads.unfinished());
+            Ok::<_, StepError>(UploadsView { images, unfinished, room: uploads.room().await? })
         };
         match read.await {
             Ok(view) => {
@@ -232,4 +231,15 @@ impl Ota {
             Err(error) => tracing::error!(%error, "what was uploaded cannot be read"),
         }
     }
+}
+
+/// The version that an uploader gave, where it is one.
+pub(crate) fn fit_label(label: Option<String>) -> Result<Option<String>, OtaError> {
+    let label = label.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty());
+    let bad = |label: &String| label.chars().count() > LONGEST_LABEL || label.contains(char::is_control);
+    if label.as_ref().is_some_and(bad) {
+        let message = format!("version must be one line of at most {LONGEST_LABEL} characters.");
+        return Err(OtaError::BadRequest(message));
+    }
+    Ok(label)
 }

@@ -128,7 +128,7 @@ impl FactsDirectory {
     }
 }
 
-fn write_facts(path: &Path, facts: &impl Serialize) -> io::Result<()> {
+pub(crate) fn write_facts(path: &Path, facts: &impl Serialize) -> io::Result<()> {
     let mut out = File::create(path)?;
     out.write_all(&serde_json::to_vec(facts)?)?;
     out.sync_all()

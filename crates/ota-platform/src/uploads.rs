@@ -1,6 +1,9 @@
 //! Images that people bring: hashed while they are written, kept for a time.
 
+mod append;
 mod ledger;
+mod part;
+mod resumable;
 mod writer;
 
 use crate::facts::FactsDirectory;
@@ -13,6 +16,7 @@ use ledger::{Ledger, Promised, Share};
 use ota_core::{Bundle, FailureCode};
 use ota_engine::ports::{Body, ReceivedFile, StepError, StoredImage, UploadFault, Uploads};
 use rand::Rng;
+use resumable::Registry;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::PathBuf;
@@ -35,6 +39,8 @@ pub struct UploadsConfig {
     /// Bytes of one image.
     pub longest: u64,
     pub keep: Duration,
+    /// How long an upload that comes in parts may be left alone.
+    pub keep_unfinished: Duration,
 }
 
 /// A directory of uploaded images.
@@ -42,6 +48,7 @@ pub struct UploadsConfig {
 pub struct UploadDirectory {
     directory: FactsDirectory,
     ledger: Ledger,
+    unfinished: Registry,
     config: UploadsConfig,
 }
 
@@ -61,7 +68,9 @@ impl UploadDirectory {
     /// When the directory cannot be made or read.
     pub fn open(config: UploadsConfig) -> io::Result<Self> {
         let directory = FactsDirectory::open(config.directory.clone())?;
-        Ok(Self { directory, ledger: Ledger::default(), config })
+        let ledger = Ledger::default();
+        let unfinished = Registry::open(&directory, &ledger)?;
+        Ok(Self { directory, ledger, unfinished, config })
     }
 
     fn newest_first(&self) -> io::Result<Vec<StoredImage>> {

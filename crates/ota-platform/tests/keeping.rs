@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use bytes::Bytes;
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
 use ota_core::{Bundle, FailureCode, ImageFacts};
 use ota_engine::ports::{
-    Body, BrokenBody, KeptBundles, ReceivedFile, StepError, StoredImage, UploadFault, Uploads,
+    Body, BrokenBody, KeptBundles, NewUpload, ReceivedFile, ResumableUploads, ResumeFault, StepError,
+    StoredImage, UploadFault, Uploads,
 };
 use ota_platform::{BundleShelf, KeptBundlesConfig, UploadDirectory, UploadsConfig};
 use sha2::{Digest, Sha256};
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 const PIECE: usize = 64 << 10;
 
@@ -32,9 +34,13 @@ fn bundle(version: &str) -> Bundle {
 }
 
 fn uploads(directory: &Path) -> UploadDirectory {
+    uploads_within(directory, 1 << 30, 64 << 20)
+}
+
+fn uploads_within(directory: &Path, quota: u64, longest: u64) -> UploadDirectory {
     let keep = Duration::from_secs(3600);
-    let config =
-        UploadsConfig { directory: directory.join("uploads"), quota: 1 << 30, longest: 64 << 20, keep };
+    let directory = directory.join("uploads");
+    let config = UploadsConfig { directory, quota, longest, keep, keep_unfinished: keep };
     UploadDirectory::open(config).unwrap()
 }
 
@@ -187,6 +193,42 @@ async fn a_disk_that_fills_up_meanwhile_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_disk_that_fills_up_loses_nothing_of_an_upload_in_parts() {
+    const LENGTH: usize = 8 << 20;
+    let Some(disk) = SmallDisk::mount(40) else {
+        println!("mounting is not permitted here: not tested");
+        return;
+    };
+    let store = uploads(disk.0.path());
+    let content: Vec<u8> = (0..LENGTH).map(|n| (n % 251) as u8).collect();
+    let new = NewUpload { length: LENGTH as u64, name: "x".into(), label: None };
+    let id = store.begin(new).await.unwrap().id;
+    store.append(id, 0, None, body(&content[..LENGTH / 2])).await.unwrap();
+    let filler = disk.0.path().join("filler");
+    SmallDisk::fill(&filler);
+    let refused = store.append(id, LENGTH as u64 / 2, None, body(&content[LENGTH / 2..])).await;
+    let Err(ResumeFault::Step(StepError::Failed { code, .. })) = refused else { panic!("{refused:?}") };
+    assert_eq!(code, FailureCode::InsufficientSpace);
+    fs::remove_file(&filler).unwrap();
+    let store = uploads(disk.0.path());
+    let offset = store.find(id).unwrap().offset;
+    assert!(offset >= LENGTH as u64 / 2, "{offset}");
+    let rest = usize::try_from(offset).unwrap();
+    store.append(id, offset, None, body(&content[rest..])).await.unwrap();
+    let file = store.complete(id, &CancellationToken::new()).await.unwrap();
+    assert_eq!(file.sha256, hex::encode(Sha256::digest(&content)));
+    assert_eq!(store.discard(id).now_or_never(), None, "it is looked at");
+    drop(file);
+    assert_eq!(store.find(id), Err(ResumeFault::Unknown), "it is not wanted any more");
+    assert_eq!(
+        store.expire_unfinished(Timestamp::UNIX_EPOCH).await,
+        Ok(true),
+        "who wanted it gone went away"
+    );
+    assert!(files(&disk.0.path().join("uploads")).is_empty());
+}
+
+#[tokio::test]
 async fn the_newest_bundles_stay_and_those_that_are_read() {
     let directory = TempDir::new().unwrap();
     let config = || KeptBundlesConfig { directory: directory.path().join("bundles"), count: 2 };
@@ -209,9 +251,7 @@ async fn the_newest_bundles_stay_and_those_that_are_read() {
 #[tokio::test]
 async fn uploads_at_once_do_not_count_on_the_same_room() {
     let directory = TempDir::new().unwrap();
-    let keep = Duration::from_secs(3600);
-    let config = UploadsConfig { directory: directory.path().join("uploads"), quota: 100, longest: 80, keep };
-    let store = UploadDirectory::open(config).unwrap();
+    let store = uploads_within(directory.path(), 100, 80);
     assert_eq!(store.room().await.unwrap(), 80);
     let first = store.receive(Some(60), body(&[1; 50])).await.unwrap();
     assert_eq!(store.room().await.unwrap(), 40, "it keeps what it was promised until it is looked at");

@@ -161,12 +161,18 @@ fn trust_and_repository(checker: &mut Checker, config: &Config) {
 fn storage(checker: &mut Checker, config: &Config) {
     /// Megabytes of a petabyte: nobody has more, and bytes of it are no overflow.
     const MOST: u64 = 1_000_000_000;
-    let crate::config::model::Uploads { keep_hours, longest_megabytes, quota_megabytes, idle_seconds } =
-        config.uploads;
+    let crate::config::model::Uploads {
+        keep_hours,
+        longest_megabytes,
+        quota_megabytes,
+        idle_seconds,
+        unfinished_hours,
+    } = config.uploads;
     checker.within("uploads.keep_hours", keep_hours.into(), 1, 24 * 366);
     checker.within("uploads.longest_megabytes", longest_megabytes, 1, MOST);
     checker.within("uploads.quota_megabytes", quota_megabytes, 1, MOST);
     checker.within("uploads.idle_seconds", idle_seconds, 1, 3600);
+    checker.within("uploads.unfinished_hours", unfinished_hours.into(), 1, 24 * 366);
     let snapshots = &config.snapshots;
     checker.within("snapshots.keep", snapshots.keep.into(), 1, 1000);
     checker.within("snapshots.most_megabytes", snapshots.most_megabytes, 1, MOST);

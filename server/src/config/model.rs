@@ -124,11 +124,19 @@ pub struct Uploads {
     pub quota_megabytes: u64,
     /// A sender that is silent for so long has gone away.
     pub idle_seconds: u64,
+    /// How long an interrupted upload waits for its rest.
+    pub unfinished_hours: u32,
 }
 
 impl Default for Uploads {
     fn default() -> Self {
-        Self { keep_hours: 72, longest_megabytes: 8_000, quota_megabytes: 16_000, idle_seconds: 60 }
+        Self {
+            keep_hours: 72,
+            longest_megabytes: 8_000,
+            quota_megabytes: 16_000,
+            idle_seconds: 60,
+            unfinished_hours: 24,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The documented routes: every server function, the WebSocket, and what does not exist.
 
-use super::{AppState, audit, debug, envelope, guards, peer, upload};
+use super::{AppState, audit, debug, envelope, guards, peer, resumable, upload};
 use crate::{auth::Live, ws};
 use app::api::RequestContext;
 use axum::{
@@ -29,6 +29,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .layer(from_fn(guards::json_body))
         .route(routes::UPLOAD_VERIFY, post(upload::verify))
         .route(routes::RECOVERY_UPLOAD, post(upload::keep_for_recovery))
+        .merge(resumable::routes())
         .route("/api/{*rest}", any(not_found))
         .route("/api", any(not_found))
         .method_not_allowed_fallback(guards::method_not_allowed)

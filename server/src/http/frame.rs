@@ -30,9 +30,10 @@ pub(super) async fn frame(State(state): State<AppState>, request: Request, next:
         if let Err(refused) = guards::host(&state, &request) {
             return refused;
         }
-        // An image may come over a slow line for hours; its handler has a limit for silence.
+        // An image may come over a slow line for hours; its handler has a limit for silence. Another one may be verified first.
         let limit = match path.as_str() {
-            routes::UPLOAD_VERIFY => Duration::MAX,
+            routes::UPLOAD_VERIFY | routes::UPLOAD_FINISH => Duration::MAX,
+            part if part.starts_with(routes::UPLOAD_FILES) => Duration::MAX,
             _ => state.options.request_timeout,
         };
         let limited = tokio::time::timeout(limit, next.run(request));
@@ -71,7 +72,7 @@ fn request_id(headers: &HeaderMap) -> Arc<str> {
 
 /// A label has few values, whatever clients send.
 fn known_method(method: &str) -> &'static str {
-    ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
         .into_iter()
         .find(|known| *known == method)
         .unwrap_or("other")

@@ -135,13 +135,13 @@ fn another_gateway() -> Response {
     envelope::reject(ErrorCode::GatewayNotFound, "The gateway that X-Gateway-ID names is not this one.")
 }
 
-/// Everybody reads, but for the audit log and debug bundles; what changes something is an operator's.
+/// Everybody reads, but for the audit log, debug bundles and uploads in parts; what changes something is an operator's.
 pub(super) async fn permitted(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     let logs =
         [routes::AUDIT, routes::AUDIT_EXPORT].contains(&path) || path.starts_with(routes::DEBUG_DOWNLOAD);
-    let open = reads && !logs;
+    let open = reads && !logs && !path.starts_with(routes::UPLOAD_FILES);
     let session = request.extensions().get::<Arc<Live>>();
     if open || session.is_some_and(|session| session.role >= Role::Operator) {
         return next.run(request).await;
@@ -155,13 +155,13 @@ pub(super) async fn permitted(State(state): State<AppState>, request: Request, n
     if reads {
         return envelope::reject(
             ErrorCode::Forbidden,
-            "Audit log and debug bundles are for operators and administrators.",
+            "Audit log, debug bundles and uploads in parts are for operators and administrators.",
         );
     }
     envelope::reject(ErrorCode::Forbidden, "This needs the role operator; a viewer may only read.")
 }
 
-/// What a `POST` to this path would do, where that is for the audit log.
+/// What an order to this path would do, where that is for the audit log.
 fn ordered(path: &str) -> Option<AuditAction> {
     match path.strip_prefix(routes::BASE)? {
         "/download" => Some(AuditAction::Download),
@@ -172,7 +172,8 @@ fn ordered(path: &str) -> Option<AuditAction> {
         "/snapshot" => Some(AuditAction::Snapshot),
         "/debug-bundle" => Some(AuditAction::DebugBundle),
         "/snapshot/delete" => Some(AuditAction::SnapshotDelete),
-        "/upload/verify" => Some(AuditAction::UploadVerify),
+        "/upload/verify" | "/upload/finish" => Some(AuditAction::UploadVerify),
+        part if part.starts_with("/upload/files") => Some(AuditAction::UploadVerify),
         "/upload/deploy" => Some(AuditAction::Deploy),
         "/recovery/rollback" => Some(AuditAction::RollbackOrder),
         "/recovery/restore" => Some(AuditAction::Restore),

@@ -16,6 +16,7 @@ mod login;
 mod page;
 mod peer;
 mod recent_logs;
+mod resumable;
 mod setup;
 mod state;
 mod upload;

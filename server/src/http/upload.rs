@@ -12,7 +12,7 @@ use axum::{
 use futures::{Stream, StreamExt};
 use http::{HeaderMap, StatusCode, header};
 use multer::{Field, Multipart};
-use ota_api::{ApiError, ErrorCode, Reply, human};
+use ota_api::{ApiError, ErrorCode, Reply};
 use ota_core::{Actor, AuditAction};
 use ota_engine::{
     Ota, OtaError,
@@ -268,11 +268,7 @@ fn fault(fault: UploadFault) -> ApiError {
             tracing::info!(%error, "an upload was not completed");
             bad("The upload ended before it was complete.")
         }
-        UploadFault::TooLong(most) => {
-            let message =
-                format!("The image is longer than this gateway takes: at most {}.", human::size(most));
-            ApiError::new(ErrorCode::PayloadTooLarge, message)
-        }
+        UploadFault::TooLong(most) => convert::too_long(most),
         UploadFault::Step(error) => convert::refusal(OtaError::from(error)),
     }
 }

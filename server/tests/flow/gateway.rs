@@ -7,7 +7,7 @@ use ota_publish::{
     release::{Publication, Release},
     repository::Repository,
 };
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -183,6 +183,12 @@ impl Gateway {
 
     pub async fn post_as(&self, token: &str, path: &str, body: Value) -> (StatusCode, Value) {
         self.call_as(token, Method::POST, path, Some(body)).await.expect("the gateway answers")
+    }
+
+    /// A request of the operator, to which more is to be said.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, format!("http://{}/api/v1/ota/{path}", self.address));
+        request.bearer_auth(&self.token).header("x-gateway-id", ID)
     }
 
     /// Uploads an image as a form and returns the answer.

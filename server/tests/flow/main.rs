@@ -16,6 +16,7 @@ mod plant;
 mod recovery_slot;
 mod refusals;
 mod repository;
+mod resumable;
 mod rollback;
 #[path = "../support/mod.rs"]
 mod support;

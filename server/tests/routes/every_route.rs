@@ -28,6 +28,7 @@ const WRITE: [&str; 13] = [
     "debug-bundle",
     "snapshot/delete",
     "upload/deploy",
+    "upload/finish",
     "recovery/rollback",
     "recovery/restore",
     "recovery/factory",

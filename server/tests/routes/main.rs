@@ -23,6 +23,7 @@ mod progress;
 mod reboot;
 mod recovery_upload;
 mod restore;
+mod resumable;
 mod rollback;
 mod safety;
 mod safety_override;

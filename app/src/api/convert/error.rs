@@ -1,12 +1,14 @@
 //! Refusals of the engine as failures of the interface. This is the one place that knows which is which.
 
-use ota_api::{ApiError, ErrorCode};
+use ota_api::{ApiError, ErrorCode, human};
 use ota_core::FailureCode;
-use ota_engine::OtaError;
+use ota_engine::{OtaError, ports::ResumeFault};
 use serde_json::json;
 
 /// Seconds after which a gateway that is starting is worth another try.
 const STARTING_RETRY: u32 = 2;
+/// Seconds after which an upload that is in use is worth another try.
+const BUSY_RETRY: u32 = 1;
 
 /// The failure that a client sees. What only the operator of the gateway may know goes to the log.
 #[must_use]
@@ -43,6 +45,7 @@ pub fn refusal(error: OtaError) -> ApiError {
         OtaError::TooLateToCancel { job, reason } => {
             ApiError::new(ErrorCode::OtaInstallFailed, message).with_details(conflict(&job, &reason))
         }
+        OtaError::Upload(fault) => upload(fault, message),
         OtaError::Unfit(_) => ApiError::new(ErrorCode::OtaInvalidImage, message),
         OtaError::Step(failure) | OtaError::NoRoom(failure) => ApiError::new(code(failure.code), message),
         OtaError::Repository(_) => ApiError::new(ErrorCode::OtaDownloadFailed, message),
@@ -58,6 +61,32 @@ pub fn refusal(error: OtaError) -> ApiError {
         OtaError::Store(cause) => internal(message, &cause.0),
         OtaError::Internal(cause) => internal(message, &cause),
     }
+}
+
+fn upload(fault: ResumeFault, message: String) -> ApiError {
+    match fault {
+        ResumeFault::Unknown => ApiError::new(ErrorCode::NotFound, message),
+        ResumeFault::Busy => ApiError::new(ErrorCode::OtaOperationInProgress, message)
+            .with_details(json!({ "job_id": null, "state": "uploading", "retry_after_seconds": BUSY_RETRY })),
+        ResumeFault::Offset { offset, length } => ApiError::new(ErrorCode::UploadOffsetConflict, message)
+            .with_details(json!({ "offset": offset, "length": length })),
+        ResumeFault::BeyondItsEnd(_) => ApiError::new(ErrorCode::PayloadTooLarge, message),
+        ResumeFault::TooLong(most) => too_long(most),
+        ResumeFault::TooMany(_) => ApiError::new(ErrorCode::TooManyRequests, message),
+        ResumeFault::Broken(cause) => {
+            tracing::info!(%cause, "a part of an upload ended early");
+            let message = "The part ended before it was complete. What has come is kept: ask how far it is, and go on there.";
+            ApiError::new(ErrorCode::BadRequest, message)
+        }
+        ResumeFault::Step(error) => refusal(error.into()),
+    }
+}
+
+/// The refusal of an image that is longer than `most` bytes.
+#[must_use]
+pub fn too_long(most: u64) -> ApiError {
+    let message = format!("The image is longer than this gateway takes: at most {}.", human::size(most));
+    ApiError::new(ErrorCode::PayloadTooLarge, message)
 }
 
 /// The documented code of a job's failure.

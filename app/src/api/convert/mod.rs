@@ -14,7 +14,7 @@ mod upload;
 
 pub use audit::{audit_page, audit_query};
 pub use debug::{debug_bundles, debug_content, debug_started};
-pub use error::refusal;
+pub use error::{refusal, too_long};
 pub use live::{page_data, server_message, shown_job, system_status, update_progress};
 pub use monitor::{
     cancelled, install_command, install_started, log_line, log_query, logs, monitor, progress,
@@ -27,7 +27,7 @@ pub use safety::{blocking, forbidden, override_order, override_state, safety};
 pub use snapshot::{snapshot_command, snapshot_started};
 pub use status::{reboot_started, status};
 pub use updates::{check_started, check_summary, download_order, download_started, updates};
-pub use upload::{deploy_order, deploy_started, uploads, verified_image};
+pub use upload::{deploy_order, deploy_started, upload_id, uploads, verified_image};
 
 use jiff::Timestamp;
 use ota_api::{ApiError, ErrorCode};

@@ -1,12 +1,15 @@
 use ota_api::{
     ApiError, human, routes,
     upload::{
-        Compatibility, DeployRequest, DeployStarted, DeployedImage, ImageFile, ImageMetadata, Uploads,
-        VerifiedImage,
+        Compatibility, DeployRequest, DeployStarted, DeployedImage, ImageFile, ImageMetadata,
+        UnfinishedUpload, Uploads, VerifiedImage,
     },
 };
 use ota_core::{InstallOrder, Work};
-use ota_engine::{DeployOrder, JobView, Snapshot, ports::StoredImage};
+use ota_engine::{
+    DeployOrder, JobView, OtaError, Snapshot,
+    ports::{ResumeFault, StoredImage, UploadId},
+};
 
 use super::{bad_request, instant};
 
@@ -18,12 +21,31 @@ pub fn uploads(snapshot: &Snapshot) -> Uploads {
     let view = &snapshot.uploads;
     Uploads {
         images: view.images.iter().map(verified_image).collect(),
+        unfinished: view.unfinished.iter().map(unfinished).collect(),
         room_bytes: view.room,
         room: human::size(view.room),
     }
 }
 
-/// The answer of `POST upload/verify`.
+fn unfinished(upload: &ota_engine::ports::UnfinishedUpload) -> UnfinishedUpload {
+    UnfinishedUpload {
+        upload_id: upload.id.to_string(),
+        name: upload.name.clone(),
+        size_bytes: upload.length,
+        received_bytes: upload.offset,
+        expires_at: instant(upload.expires_at),
+    }
+}
+
+/// Which upload is meant.
+///
+/// # Errors
+/// As for one that is not there.
+pub fn upload_id(text: &str) -> Result<UploadId, ApiError> {
+    text.parse().map_err(|_| super::refusal(OtaError::Upload(ResumeFault::Unknown)))
+}
+
+/// The answer of `POST upload/verify` and `POST upload/finish`.
 #[must_use]
 pub fn verified_image(image: &StoredImage) -> VerifiedImage {
     let fits = image.unfit.is_none();

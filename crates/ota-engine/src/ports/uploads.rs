@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use ota_core::Bundle;
 use std::{any::Any, path::PathBuf};
 
-use super::StepError;
+use super::{ResumableUploads, StepError};
 
 /// Bytes as they come in. An error ends them: the sender is gone.
 pub type Body = BoxStream<'static, Result<Bytes, BrokenBody>>;
@@ -59,7 +59,7 @@ pub struct StoredImage {
 
 /// Images that people brought.
 #[async_trait]
-pub trait Uploads: Send + Sync {
+pub trait Uploads: ResumableUploads {
     /// Takes in a file of `length` bytes, where that is known. Its hash is computed on the way; it is on the disk when this
     /// returns. When it fails, or the returned future is dropped, nothing is left of it.
     ///

@@ -22,6 +22,14 @@ impl Ledger {
     pub(super) fn open(&self) -> Share {
         Share { ledger: self.clone(), bytes: 0, written: 0 }
     }
+
+    /// A promise that was made before the service started: it holds, whatever room there is now.
+    pub(super) fn renew(&self, bytes: u64, written: u64) -> Share {
+        let mut promised = self.lock();
+        promised.bytes = promised.bytes.saturating_add(bytes);
+        promised.written = promised.written.saturating_add(written);
+        Share { ledger: self.clone(), bytes, written }
+    }
 }
 
 /// What one upload has been promised. It is given back when this goes.

@@ -227,6 +227,7 @@ fn parts(world: &Arc<World>, store: &SqliteStore, site: Site, directory: &Path) 
         quota: 8 << 20,
         longest: 4 << 20,
         keep: Duration::from_secs(3600),
+        keep_unfinished: Duration::from_secs(3600),
     };
     let kept = KeptBundlesConfig { directory: directory.join("bundles"), count: 2 };
     let recovery = KeptBundlesConfig { directory: directory.join("recovery"), count: 1 };
