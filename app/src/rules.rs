@@ -133,11 +133,11 @@ pub fn rollback(refused: Option<&str>, facts: &Facts) -> Refusal {
         .or_else(|| blocked(&facts.blocking_restart))
 }
 
-/// Uploading the chosen file.
+/// Uploading the chosen file, as the recovery image or for the other slot.
 #[must_use]
-pub fn upload(upload: &Upload, facts: &Facts) -> Refusal {
+pub fn upload(upload: &Upload, recovery: bool, facts: &Facts) -> Refusal {
     let running = || upload.running.then(|| "An image is being uploaded.".to_owned());
-    let none = || upload.file.is_empty().then(|| "Choose an image file first.".to_owned());
+    let none = || (upload.file.is_empty() || upload.recovery != recovery).then(|| "Choose an image file first.".to_owned());
     operate(facts).or_else(running).or_else(none)
 }
 

@@ -8,6 +8,7 @@ mod settings;
 mod status;
 mod updates;
 mod upload;
+mod upload_form;
 
 pub use monitor::MonitorSection;
 pub use recovery::RecoverySection;

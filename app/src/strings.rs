@@ -120,6 +120,8 @@ pub mod upload {
     pub const FILE: &str = "Image file: choose it, or drop it here";
     pub const LABEL: &str = "Version label (optional)";
     pub const VERIFY: &str = "Verify & Prepare Deployment";
+    pub const KEEP: &str = "Upload";
+    pub const KEPT_FOR_RECOVERY: &str = "The image is verified and kept as the recovery image.";
     pub const PROGRESS: &str = "Upload";
     pub const VERIFYING: &str = "The gateway verifies the image.";
     pub const CANCEL: &str = "Cancel Upload";

@@ -4,7 +4,7 @@ use leptos::server;
 use ota_api::{
     ApiResult,
     recovery::{
-        FactoryRequest, FactoryStarted, Recovery, RestoreRequest, RestoreStarted, RollbackRequest,
+        FactoryRequest, FactoryStarted, Recovery, RecoveryFinishRequest, RecoveryUploaded, RestoreRequest, RestoreStarted, RollbackRequest,
         RollbackStarted,
     },
 };
@@ -54,4 +54,14 @@ pub async fn factory_reset(#[server(flatten)] request: FactoryRequest) -> ApiRes
     let order = super::convert::factory_order(request)?;
     let (job, takes) = ota.factory_reset(order, &actor).await.map_err(super::convert::refusal)?;
     Ok(ota_api::Reply::ok(super::convert::factory_started(&job, takes), "Factory reset started"))
+}
+
+/// Verifies an image that came in parts and keeps it as the recovery image.
+#[server(prefix = "/api/v1/ota", endpoint = "recovery/finish", protocol = Rest<StrictJson>)]
+pub async fn finish_recovery(#[server(flatten)] request: RecoveryFinishRequest) -> ApiResult<RecoveryUploaded> {
+    let super::RequestContext { ota, actor, .. } = super::context::request()?;
+    let id = super::convert::upload_id(&request.upload_id)?;
+    let (kept, name) = ota.finish_recovery(id, &actor).await.map_err(super::convert::refusal)?;
+    let data = super::convert::recovery_uploaded(&kept, &name);
+    Ok(ota_api::Reply::ok(data, "Recovery image uploaded successfully"))
 }

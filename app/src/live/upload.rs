@@ -14,6 +14,8 @@ use super::Live;
 pub struct Upload {
     /// Name of the chosen file; empty where none is chosen.
     pub file: String,
+    /// It becomes the recovery image.
+    pub recovery: bool,
     /// The version that was typed.
     pub label: String,
     pub running: bool,
@@ -51,9 +53,10 @@ impl Upload {
     }
 }
 
-/// Takes note of the file that was chosen.
-pub fn choose_file(live: Live, name: String) {
+/// Takes note of the file that was chosen, and for what.
+pub fn choose_file(live: Live, recovery: bool, name: String) {
     live.upload.update(|upload| {
+        upload.recovery = recovery;
         upload.file = name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
         upload.error.clear();
     });

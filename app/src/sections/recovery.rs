@@ -6,6 +6,7 @@ use ota_api::{
     status::{Partition, Status},
 };
 
+use super::upload_form::UploadForm;
 use crate::{
     live::{Danger, Live, Order, ask},
     rules,
@@ -85,6 +86,7 @@ fn Factory(live: Live) -> impl IntoView {
             <Fact label=t::IMAGE value=text(image)/>
             <Fact label=t::RECOVERY_SLOT value=text(slot)/>
         </dl>
+        <UploadForm live recovery=true/>
         <div class="action">
             <ActionButton
                 live

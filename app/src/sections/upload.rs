@@ -6,11 +6,12 @@ use ota_api::{
     upload::{UnfinishedUpload, VerifiedImage},
 };
 
+use super::upload_form::UploadForm;
 use crate::{
-    live::{Live, Order, Upload, ask, cancel_upload, choose_file, discard_upload, start_upload},
+    live::{Live, Order, ask, discard_upload},
     rules,
     strings::{upload as t, words},
-    ui::{ActionButton, Fact, STARTING_ID, Section, TableHead, Why, flag, press, text, typed, word},
+    ui::{ActionButton, Fact, Section, TableHead, Why, flag, text, word},
 };
 
 /// The table's columns.
@@ -32,83 +33,11 @@ pub fn UploadSection(live: Live) -> impl IntoView {
                 <Fact label=t::FORMAT value=format/>
                 <Fact label=t::SPACE value=text(move || live.uploads.with(|u| u.room.clone()))/>
             </dl>
-            <Form live/>
+            <UploadForm live recovery=false/>
             <Unfinished live/>
             <Images live/>
         </Section>
     }
-}
-
-/// The file, and how far it is on its way.
-#[component]
-fn Form(live: Live) -> impl IntoView {
-    let of = move |read: fn(&Upload) -> String| text(move || live.upload.with(read));
-    let reason = move || live.upload.with(|upload| rules::upload(upload, &live.facts()));
-    let idle = move || live.upload.with(|upload| !upload.running);
-    let described = move || (!live.ready.get()).then_some(STARTING_ID);
-    view! {
-        <div class="card upload">
-            <label class="drop">
-                <span>{t::FILE}</span>
-                <input
-                    id="upload-file"
-                    type="file"
-                    accept=".raucb,.img"
-                    disabled=flag(move || !live.ready.get() || !idle())
-                    aria-describedby=described
-                    on:change=typed(move |value| choose_file(live, value))
-                />
-            </label>
-            <label class="asked">
-                <span>{t::LABEL}</span>
-                <input
-                    type="text"
-                    maxlength="64"
-                    autocomplete="off"
-                    disabled=flag(move || !live.ready.get())
-                    aria-describedby=described
-                    on:input=typed(move |value| live.upload.update(|u| u.label = value))
-                />
-            </label>
-            <div class="action">
-                <ActionButton
-                    live
-                    label=word(|| t::VERIFY)
-                    class="primary"
-                    described_by="upload-why".to_owned()
-                    reason
-                    press=move || start_upload(live)
-                />
-                <Why id="upload-why".to_owned() reason/>
-            </div>
-            <div class="gauge bar" hidden=flag(idle)>
-                <p><span>{t::PROGRESS}</span>" "<span>{of(sent)}</span></p>
-                <progress max="100" value=of(|u| u.percent().to_string()) aria-label=t::PROGRESS></progress>
-                <button type="button" class="button" on:click=press(move || cancel_upload(live))>{t::CANCEL}</button>
-            </div>
-            <p
-                class="alert"
-                data-tone="bad"
-                role="alert"
-                hidden=flag(move || live.upload.with(|u| u.error.is_empty()))
-            >
-                {of(|u| u.error.clone())}
-            </p>
-        </div>
-    }
-}
-
-fn sent(upload: &Upload) -> String {
-    if !upload.lost.is_empty() {
-        return upload.lost.clone();
-    }
-    if upload.is_verified_now() {
-        return t::VERIFYING.to_owned();
-    }
-    let size = ota_api::human::size;
-    let told = format!("{} %, {} of {}", upload.percent(), size(upload.sent), size(upload.total));
-    // A figure of the first moments would only jump.
-    if upload.elapsed < 1000 { told } else { format!("{told}, {}/s", size(upload.speed())) }
 }
 
 /// Uploads that wait for their rest, while this page sends none.

@@ -148,6 +148,13 @@ pub struct FactoryStarted {
     pub progress_url: String,
 }
 
+/// `POST recovery/finish` (an addition): keeps an upload of which everything has come. Answers as `recovery/upload`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecoveryFinishRequest {
+    pub upload_id: String,
+}
+
 /// `POST recovery/upload`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecoveryUploaded {

@@ -13,6 +13,8 @@ pub const AUDIT_EXPORT: &str = "/api/v1/ota/audit/export";
 pub const UPLOAD_VERIFY: &str = "/api/v1/ota/upload/verify";
 /// The recovery image, as `multipart/form-data`.
 pub const RECOVERY_UPLOAD: &str = "/api/v1/ota/recovery/upload";
+/// Keeps an image that came in parts as the recovery image.
+pub const RECOVERY_FINISH: &str = "/api/v1/ota/recovery/finish";
 /// Images that come in parts, by tus 1.0: begun here, gone on with at `ID` below it.
 pub const UPLOAD_FILES: &str = "/api/v1/ota/upload/files";
 /// Verifies an image that came in parts.

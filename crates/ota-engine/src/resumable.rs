@@ -1,6 +1,6 @@
 //! Section 3: images that come in parts, and go on after a lost connection.
 
-use ota_core::{Actor, Failure, FailureCode, file_label};
+use ota_core::{Actor, AuditAction, Failure, FailureCode, file_label};
 use std::{
     collections::VecDeque,
     sync::{Arc, MutexGuard, PoisonError},
@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     Ota, OtaError,
-    ports::{Body, LogLevel, NewUpload, StoredImage, UnfinishedUpload, UploadId},
+    ports::{Body, KeptBundle, LogLevel, NewUpload, StoredImage, UnfinishedUpload, UploadId},
     upload::fit_label,
 };
 
@@ -52,7 +52,7 @@ impl Ota {
         let begun = begun.await;
         match &begun {
             Ok(_) => self.refresh_uploads().await,
-            Err(error) => self.upload_refused(name, &error.to_string(), actor).await,
+            Err(error) => self.upload_refused(AuditAction::UploadVerify, name, &error.to_string(), actor).await,
         }
         begun
     }
@@ -120,6 +120,29 @@ impl Ota {
             tracing::warn!(%fault, %id, "a finished upload stays until it expires");
         }
         verified
+    }
+
+    /// Verifies an upload of which everything has come and keeps it as the recovery image; the name that it came under.
+    ///
+    /// # Errors
+    /// [`OtaError::Upload`] when something is missing, it is in use or unknown; and what [`Ota::keep_recovery_image`] finds.
+    pub async fn finish_recovery(
+        &self,
+        id: UploadId,
+        actor: &Actor,
+    ) -> Result<(KeptBundle, String), OtaError> {
+        let upload = self.unfinished_upload(id)?;
+        let file = self.parts.uploads.complete(id, &self.stop.child_token()).await?;
+        let kept = self.keep_recovery_image(file, &upload.name, actor).await;
+        let over = match &kept {
+            Ok(_) => true,
+            Err(OtaError::Step(failure)) => is_final(failure),
+            Err(_) => false,
+        };
+        if over && let Err(fault) = self.discard_upload(id).await {
+            tracing::warn!(%fault, %id, "a finished upload stays until it expires");
+        }
+        Ok((kept?, upload.name))
     }
 
     fn finished(&self) -> MutexGuard<'_, FinishedUploads> {

@@ -178,7 +178,7 @@ fn ordered(path: &str) -> Option<AuditAction> {
         "/recovery/rollback" => Some(AuditAction::RollbackOrder),
         "/recovery/restore" => Some(AuditAction::Restore),
         "/recovery/factory" => Some(AuditAction::FactoryReset),
-        "/recovery/upload" => Some(AuditAction::RecoveryUpload),
+        "/recovery/upload" | "/recovery/finish" => Some(AuditAction::RecoveryUpload),
         _ => None,
     }
 }

@@ -17,7 +17,7 @@ const READ: [&str; 11] = [
     "upload",
     "debug-bundle",
 ];
-const WRITE: [&str; 13] = [
+const WRITE: [&str; 15] = [
     "check-updates",
     "download",
     "install",
@@ -32,6 +32,7 @@ const WRITE: [&str; 13] = [
     "recovery/rollback",
     "recovery/restore",
     "recovery/factory",
+    "recovery/finish",
 ];
 
 fn all() -> impl Iterator<Item = (Method, String)> {

@@ -28,7 +28,8 @@ thread_local! {
 
 /// Sends the chosen file, from where the gateway has it already.
 pub fn start_upload(live: Live) {
-    let input = document().get_element_by_id("upload-file");
+    let recovery = live.upload.peek(|upload| upload.recovery);
+    let input = document().get_element_by_id(if recovery { "recovery-file" } else { "upload-file" });
     let input = input.and_then(|input| input.dyn_into::<HtmlInputElement>().ok());
     let Some(file) = input.and_then(|input| input.files()?.get(0)) else { return };
     live.upload.update(|upload| {
@@ -125,7 +126,8 @@ async fn bring(live: Live, file: File, turn: u32) {
             Step::Gone => forget(),
             Step::Verified => {
                 forget();
-                live.announcement.set(t::DONE.to_owned());
+                let recovery = live.upload.peek(|upload| upload.recovery);
+                live.announcement.set(if recovery { t::KEPT_FOR_RECOVERY } else { t::DONE }.to_owned());
                 return end(live, String::new());
             }
             Step::Refused(sentence) => return end(live, sentence),
@@ -188,10 +190,15 @@ async fn send(live: Live, file: &File, id: &str, offset: u64) -> Step {
 }
 
 async fn finish(live: Live, id: &str) -> Step {
-    let version = live.upload.peek(|upload| upload.label.clone());
-    let body = serde_json::json!({ "upload_id": id, "version": version }).to_string();
+    let (recovery, version) = live.upload.peek(|upload| (upload.recovery, upload.label.clone()));
+    let (url, body) = if recovery {
+        (routes::RECOVERY_FINISH, serde_json::json!({ "upload_id": id }))
+    } else {
+        (routes::UPLOAD_FINISH, serde_json::json!({ "upload_id": id, "version": version }))
+    };
+    let body = body.to_string();
     let headers = [("content-type", "application/json")];
-    let answer = exchange("POST", routes::UPLOAD_FINISH, &headers, Content::Json(body)).await;
+    let answer = exchange("POST", url, &headers, Content::Json(body)).await;
     match answer.status {
         200 => Step::Verified,
         // Of an image that was refused nothing is kept.
