@@ -5,6 +5,7 @@
 
 mod audit;
 mod flood;
+mod full_disk;
 mod gate;
 mod gateway;
 mod interlocks;
@@ -15,7 +16,11 @@ mod plant;
 mod refusals;
 mod repository;
 mod rollback;
+mod slow_disk;
+mod small_disk;
 #[path = "../support/mod.rs"]
 mod support;
+mod throttle;
 mod ways_back;
 mod whole_way;
+mod writable_slots;
