@@ -1,4 +1,5 @@
 //! The corpora in the tests: every file of one goes through its target again.
+#![allow(clippy::print_stdout, reason = "the harness shows it when a test fails")]
 
 use std::fs;
 use std::path::Path;
