@@ -1,5 +1,5 @@
 # What each target does is one line to read; the work itself is in cargo and in setup/.
-.PHONY: run build test check bench setup
+.PHONY: run build test check bench fuzz setup
 
 CARGO ?= cargo
 export CARGO
@@ -7,6 +7,8 @@ export CARGO
 # Of `make run`: where the page is, where plant and repository are, and where the demo keeps its data.
 LISTEN ?= 127.0.0.1:3000
 PLANT ?= 127.0.0.1:3100
+# Of `make fuzz`: how long it looks at each parser.
+FUZZ_SECONDS ?= 60
 TARGET = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 DATA_DIR ?= $(TARGET)/demo
 
@@ -36,6 +38,9 @@ bench: ## The figures of docs/benchmarks.md: an update from end to end, ways bac
 	@./setup/debian "the benchmarks" zstd=zstd curl=curl
 	@./setup/build release
 	$(CARGO) bench -p gateway-ota --bench gateway
+
+fuzz: ## Looks for inputs that break a parser, FUZZ_SECONDS for each. docs/fuzzing.md has more.
+	@./setup/fuzz $(FUZZ_SECONDS)
 
 setup: ## Installs what building and testing need; does nothing when it is there.
 	@./setup/run-tools

@@ -15,7 +15,7 @@ pub(crate) async fn recorded<T, E: Display + From<StoreError>>(
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
     if let Err(error) = store.append_audit(jiff::Timestamp::now(), &attempt).await {
-        return Err(StoreError(format!("nothing was done: {error}")).into());
+        return Err(StoreError::Failed(format!("nothing was done: {error}")).into());
     }
     let done = work.await;
     let result = match &done {

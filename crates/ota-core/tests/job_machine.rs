@@ -234,6 +234,7 @@ impl World {
             }
             Effect::RunHealthChecks if fails => self.tell(JobEvent::HealthFailed { reason: "x".into() }),
             Effect::RunHealthChecks => self.tell(JobEvent::HealthPassed),
+            Effect::CommitBoot if fails => self.tell(failure),
             Effect::CommitBoot => {
                 self.commit(BootChange::Commit { booted: self.booted, tries: TRIES });
                 self.tell(JobEvent::BootCommitted);
@@ -272,6 +273,9 @@ fn check(world: &mut World) {
     match &world.job.state {
         JobState::Committed => assert_eq!(world.booted, world.job.target),
         JobState::RolledBack { .. } => assert_eq!(world.booted, world.job.target.other()),
+        JobState::Failed { .. } if world.job.work.kind() != JobKind::Snapshot => {
+            assert_ne!(world.booted, world.job.target, "what failed does not run");
+        }
         JobState::Cancelled { .. } if world.job.work.kind() != JobKind::Snapshot => {
             assert_ne!(world.env.next_boot(), Some(world.job.target));
         }

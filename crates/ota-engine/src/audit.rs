@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     Ota, OtaError,
-    ports::{AuditPage, AuditQuery},
+    ports::{AuditPage, AuditQuery, StoreError},
 };
 
 /// Time between two looks for refusals that are only counted.
@@ -18,10 +18,13 @@ impl Ota {
     /// Records something before it is done.
     ///
     /// # Errors
-    /// [`OtaError::AuditUnavailable`]: then it must not be done.
+    /// [`OtaError::AuditUnavailable`], or [`OtaError::NoRoom`] on a full disk: then it must not be done.
     pub async fn audit(&self, entry: &AuditEntry) -> Result<(), OtaError> {
         let appended = self.parts.store.append_audit(self.parts.clock.now(), entry).await;
-        appended.map(drop).map_err(OtaError::AuditUnavailable)
+        appended.map(drop).map_err(|error| match error {
+            StoreError::Full(_) => error.into(),
+            error => OtaError::AuditUnavailable(error),
+        })
     }
 
     /// Records what came of something. It has happened, so a log that cannot be written changes nothing any more.

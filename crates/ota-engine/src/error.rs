@@ -1,6 +1,6 @@
 //! Why a use case was refused.
 
-use ota_core::{Assessment, Failure, JobId, PinKind, SlotId};
+use ota_core::{Assessment, Failure, FailureCode, JobId, PinKind, SlotId};
 use std::time::Duration;
 
 use crate::ports::{RepositoryError, ResumeFault, StepError, StoreError};
@@ -109,7 +109,10 @@ impl OtaError {
 
 impl From<StoreError> for OtaError {
     fn from(error: StoreError) -> Self {
-        Self::Store(error)
+        match error {
+            StoreError::Full(_) => Self::NoRoom(disk_full()),
+            error => Self::Store(error),
+        }
     }
 }
 
@@ -120,6 +123,13 @@ impl From<ResumeFault> for OtaError {
             fault => Self::Upload(fault),
         }
     }
+}
+
+/// What cannot be noted is not done.
+pub(crate) fn disk_full() -> Failure {
+    let message =
+        "The gateway’s disk is full, so that its state cannot be saved. Free space on it, then try again.";
+    Failure { code: FailureCode::InsufficientSpace, message: message.to_owned() }
 }
 
 impl From<StepError> for OtaError {

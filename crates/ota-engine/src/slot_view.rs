@@ -1,9 +1,13 @@
 //! How the slots stand, from the boot environment, the records and the open jobs.
 
-use ota_core::{BootSelection, BySlot, InstallStep, Job, JobState, SlotHealth, SlotId, SlotRecord};
+use ota_core::{BootSelection, BySlot, Failure, InstallStep, Job, JobState, SlotHealth, SlotId, SlotRecord};
 use std::sync::Arc;
 
-use crate::{Change, Event, Ota, SlotView, ports::StepError};
+use crate::{
+    Change, Event, Ota, SlotView,
+    error::disk_full,
+    ports::{StepError, StoreError},
+};
 
 impl Ota {
     /// Reads the boot environment, the slots and their records again. `open`: the jobs that have not ended.
@@ -52,14 +56,18 @@ impl Ota {
                 record.good = good;
                 store.put_slot_record(slot, &record).await?;
             }
-            Ok::<_, crate::ports::StoreError>(())
+            Ok::<_, StoreError>(())
         };
         changed.await.map_err(|error| store_failure(&error))
     }
 }
 
 /// A store that fails in the middle of a job.
-pub(crate) fn store_failure(error: &crate::ports::StoreError) -> StepError {
+pub(crate) fn store_failure(error: &StoreError) -> StepError {
+    if matches!(error, StoreError::Full(_)) {
+        let Failure { code, message } = disk_full();
+        return StepError::failed(code, message, error);
+    }
     StepError::failed(ota_core::FailureCode::InstallFailed, "The gateway could not save its state.", error)
 }
 

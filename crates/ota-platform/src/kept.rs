@@ -64,10 +64,13 @@ impl BundleShelf {
             let unfinished = self.directory.unfinished(&format!("{}.file", facts.sha256));
             remove(&unfinished)?;
             // Nobody changes a staged bundle in its place, so both names may be of one file.
-            if fs::hard_link(path, &unfinished).is_err() {
-                copy(path, &unfinished)?;
+            let linked = fs::hard_link(path, &unfinished).or_else(|_| copy(path, &unfinished).map(drop));
+            let published = linked.and_then(|()| self.directory.publish(&facts.sha256, &unfinished, facts));
+            if published.is_err() {
+                // It would take room of a disk that may be full; what cannot be removed now, the next start removes.
+                let _ = remove(&unfinished);
             }
-            self.directory.publish(&facts.sha256, &unfinished, facts)?;
+            published?;
         }
         self.prune(protected)
     }
@@ -91,8 +94,9 @@ impl BundleShelf {
         let (this, path, bundle) = (self.clone(), path.to_owned(), bundle.clone());
         on_disk(NOT_KEPT, move || {
             let unfinished = this.directory.unfinished("import");
-            let (length, sha256) = copy(&path, &unfinished)?;
-            let taken = this.take_in(&unfinished, &Facts { sha256, length, bundle, since: at }, &[]);
+            let taken = copy(&path, &unfinished).and_then(|(length, sha256)| {
+                this.take_in(&unfinished, &Facts { sha256, length, bundle, since: at }, &[])
+            });
             remove(&unfinished)?;
             taken
         })

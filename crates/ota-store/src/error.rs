@@ -3,13 +3,17 @@
 use ota_engine::ports::StoreError;
 use sqlx::migrate::MigrateError;
 
+/// SQLite's code for a disk without room.
+const FULL: i32 = 13;
+
 /// Turns an error of the database into a sentence; the detail goes to the log.
 ///
 /// `action` completes “… failed”, for example `saving the job`.
 pub(crate) fn failed(action: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
     move |error| {
         tracing::error!(action, detail = %error, "the database refused");
-        StoreError(format!("{action} failed: {}", cause(&error)))
+        let text = format!("{action} failed: {}", cause(&error));
+        if is_full(&error) { StoreError::Full(text) } else { StoreError::Failed(text) }
     }
 }
 
@@ -21,7 +25,9 @@ pub(crate) fn migration_failed(error: MigrateError) -> StoreError {
         }
         other => {
             tracing::error!(detail = %other, "the migrations do not fit the database");
-            StoreError("preparing the database failed: its tables were not made by this software".to_owned())
+            StoreError::Failed(
+                "preparing the database failed: its tables were not made by this software".to_owned(),
+            )
         }
     }
 }
@@ -40,6 +46,11 @@ fn cause(error: &sqlx::Error) -> &'static str {
     }
 }
 
+fn is_full(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == FULL)
+}
+
 /// By the primary result code, which is the low byte of an extended one.
 fn cause_of_code(code: i32) -> &'static str {
     match code & 0xff {
@@ -48,7 +59,7 @@ fn cause_of_code(code: i32) -> &'static str {
         8 => "the database is read-only",
         10 => "the storage device reports errors",
         11 | 26 => "the database is damaged",
-        13 => "the storage of the gateway is full",
+        FULL => "the storage of the gateway is full",
         14 => "the database file cannot be opened",
         _ => "the database reports an error",
     }

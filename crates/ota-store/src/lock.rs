@@ -27,7 +27,7 @@ impl ServiceLock {
         let file = lock_file(&path).map_err(|error| refused(&path, &error))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _held: file }),
-            Err(TryLockError::WouldBlock) => Err(StoreError(format!(
+            Err(TryLockError::WouldBlock) => Err(StoreError::Failed(format!(
                 "the database {} is in use by another instance of the service; stop that one first",
                 database.display()
             ))),
@@ -53,7 +53,9 @@ pub(crate) fn create_private(database: &Path) -> Result<(), StoreError> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(database) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(StoreError(format!("cannot create the database {}: {error}", database.display()))),
+        Err(error) => {
+            Err(StoreError::Failed(format!("cannot create the database {}: {error}", database.display())))
+        }
     }
 }
 
@@ -68,5 +70,5 @@ fn beside(database: &Path, suffix: &str) -> PathBuf {
 }
 
 fn refused(path: &Path, error: &io::Error) -> StoreError {
-    StoreError(format!("cannot lock {}: {error}", path.display()))
+    StoreError::Failed(format!("cannot lock {}: {error}", path.display()))
 }

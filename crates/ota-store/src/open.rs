@@ -5,6 +5,7 @@ use crate::{
     lock::{ServiceLock, create_private, schema_lock},
 };
 use ota_engine::ports::StoreError;
+use sqlx::Connection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -58,9 +59,9 @@ impl SqliteStore {
     async fn open_with(path: &Path, service: Option<Arc<ServiceLock>>) -> Result<Self, StoreError> {
         let lock = {
             let path = path.to_owned();
-            tokio::task::spawn_blocking(move || schema_lock(&path))
-                .await
-                .map_err(|error| StoreError(format!("opening the database was interrupted: {error}")))??
+            tokio::task::spawn_blocking(move || schema_lock(&path)).await.map_err(|error| {
+                StoreError::Failed(format!("opening the database was interrupted: {error}"))
+            })??
         };
         create_private(path)?;
         let options = durable(path);
@@ -96,12 +97,20 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                // SQLite ends the transaction that a full disk stops by itself; the connection does not notice, and would never
+                // begin another one.
+                Ok(!connection.is_in_transaction())
+            })
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ota_engine::ports::{Fact, Store};
+    use ota_engine::ports::{Fact, LogEntry, LogLevel, Store};
     use sqlx::Row;
 
     async fn pragma(pool: &SqlitePool, statement: &'static str) -> String {
@@ -131,7 +140,7 @@ mod tests {
     async fn readers_cannot_write() {
         let (_dir, store) = fresh().await;
         let error = sqlx::query("DELETE FROM fact").execute(&store.readers).await.unwrap_err();
-        assert_eq!(failed("trying")(error).0, "trying failed: the database is read-only");
+        assert_eq!(failed("trying")(error).to_string(), "trying failed: the database is read-only");
     }
 
     #[tokio::test]
@@ -141,10 +150,30 @@ mod tests {
         let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
         sqlx::query(limit).execute(&store.writer).await.unwrap();
         let error = store.put_fact(Fact::BootId, &"x".repeat(100_000)).await.unwrap_err();
-        assert!(error.0.ends_with("failed: the storage of the gateway is full"), "{error}");
+        assert!(matches!(error, StoreError::Full(_)), "{error:?}");
+        assert!(error.to_string().ends_with("failed: the storage of the gateway is full"), "{error}");
         assert_eq!(store.fact(Fact::BootId).await, Ok(None));
         sqlx::query("PRAGMA max_page_count = 100000").execute(&store.writer).await.unwrap();
         store.put_fact(Fact::BootId, &"x".repeat(100_000)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_finds_no_room_does_not_stop_later_ones() {
+        let (_dir, store) = fresh().await;
+        let pages: i64 = pragma(&store.writer, "PRAGMA page_count").await.parse().unwrap();
+        let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+        sqlx::query(limit).execute(&store.writer).await.unwrap();
+        let entry = |message: String| LogEntry {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            level: LogLevel::Info,
+            source: "test".to_owned(),
+            message,
+        };
+        let error = store.append_log(&entry("x".repeat(100_000))).await.unwrap_err();
+        assert!(matches!(error, StoreError::Full(_)), "{error:?}");
+        store.append_log(&entry("short".to_owned())).await.unwrap();
+        sqlx::query("PRAGMA max_page_count = 100000").execute(&store.writer).await.unwrap();
+        store.append_log(&entry("x".repeat(100_000))).await.unwrap();
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use std::{fmt::Display, str::FromStr};
 /// A row that was read but cannot be understood. The content stays out of the operator's sentence.
 fn damaged(row: impl Display, error: impl Display) -> StoreError {
     tracing::error!(%row, detail = %error, "damaged row in the database");
-    StoreError(format!("the {row} in the database is damaged and cannot be read"))
+    StoreError::Failed(format!("the {row} in the database is damaged and cannot be read"))
 }
 
 /// All nine decimals, always, so that the text sorts as the time does.
@@ -32,7 +32,7 @@ pub(crate) fn from_json<T: DeserializeOwned>(row: impl Display, text: &str) -> R
 pub(crate) fn to_json<T: Serialize + ?Sized>(row: impl Display, value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| {
         tracing::error!(%row, detail = %error, "a value cannot be written as JSON");
-        StoreError(format!("the {row} cannot be written to the database"))
+        StoreError::Failed(format!("the {row} cannot be written to the database"))
     })
 }
 

@@ -93,7 +93,7 @@ impl Store for SqliteStore {
         };
         let number = self.count_up(counter).await.map_err(failed("counting jobs"))?;
         let number = u64::try_from(number)
-            .map_err(|_| StoreError("the job counter in the database is damaged".to_owned()))?;
+            .map_err(|_| StoreError::Failed("the job counter in the database is damaged".to_owned()))?;
         Ok(JobId::numbered(kind, number))
     }
 
@@ -202,7 +202,10 @@ impl Store for SqliteStore {
 
     async fn append_audit(&self, at: Timestamp, entry: &AuditEntry) -> Result<AuditRecord, StoreError> {
         let written = self.write_audit(at, entry).await.map_err(failed("writing the audit log"))?;
-        written.into_iter().next().ok_or_else(|| StoreError("writing the audit log failed".to_owned()))
+        written
+            .into_iter()
+            .next()
+            .ok_or_else(|| StoreError::Failed("writing the audit log failed".to_owned()))
     }
 
     async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {

@@ -125,7 +125,9 @@ async fn an_unknown_role_is_no_role() {
     let options = SqliteConnectOptions::new().filename(dir.path().join("gateway.db"));
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
     sqlx::query("UPDATE account SET role = 'root'").execute(&mut connection).await.unwrap();
-    assert!(store.user("olga").await.unwrap_err().0.contains("user olga"));
-    assert!(store.users().await.unwrap_err().0.contains("user olga"));
-    assert!(store.find_session(&TOKEN, minute(1)).await.unwrap_err().0.contains("session of user olga"));
+    assert!(store.user("olga").await.unwrap_err().to_string().contains("user olga"));
+    assert!(store.users().await.unwrap_err().to_string().contains("user olga"));
+    assert!(
+        store.find_session(&TOKEN, minute(1)).await.unwrap_err().to_string().contains("session of user olga")
+    );
 }

@@ -49,7 +49,7 @@ async fn a_killed_service_has_kept_all_that_it_confirmed() {
     let mut saved = lines.filter_map(|line| line.rsplit_once("saved ")?.1.parse::<u64>().ok());
     assert!(saved.by_ref().any(|number| number >= 20), "the service ended by itself");
     let refused = SqliteStore::open_for_service(&path).await.unwrap_err();
-    assert!(refused.0.contains("in use"), "{refused}");
+    assert!(refused.to_string().contains("in use"), "{refused}");
     SqliteStore::open(&path).await.unwrap().close().await;
 
     service.kill().unwrap();

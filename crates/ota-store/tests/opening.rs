@@ -23,7 +23,7 @@ async fn one_service_and_any_number_of_commands() {
     let service = SqliteStore::open_for_service(&path).await.unwrap();
     let clone = service.clone();
     let refused = SqliteStore::open_for_service(&path).await.unwrap_err();
-    assert!(refused.0.contains("in use by another instance of the service"), "{refused}");
+    assert!(refused.to_string().contains("in use by another instance of the service"), "{refused}");
 
     let command = SqliteStore::open(&path).await.unwrap();
     let user = User {
@@ -41,7 +41,7 @@ async fn one_service_and_any_number_of_commands() {
     SqliteStore::open_for_service(&path).await.unwrap_err();
     clone.close().await;
     assert_eq!(
-        clone.ping().await.unwrap_err().0,
+        clone.ping().await.unwrap_err().to_string(),
         "writing to the database failed: the database has been closed"
     );
     drop(clone);
@@ -70,18 +70,18 @@ async fn a_new_database_can_be_opened_by_many_at_once() {
 async fn what_cannot_be_opened_is_said_clearly() {
     let dir = tempfile::tempdir().unwrap();
     let missing = SqliteStore::open(dir.path().join("nowhere/gateway.db")).await.unwrap_err();
-    assert!(missing.0.contains("nowhere/gateway.db"), "{missing}");
+    assert!(missing.to_string().contains("nowhere/gateway.db"), "{missing}");
 
     let path = dir.path().join("text.db");
     fs::write(&path, "this is not a database at all, and longer than a header\n".repeat(20)).unwrap();
     let error = SqliteStore::open(&path).await.unwrap_err();
-    assert!(error.0.ends_with("failed: the database is damaged"), "{error}");
+    assert!(error.to_string().ends_with("failed: the database is damaged"), "{error}");
     assert!(fs::read_to_string(&path).unwrap().starts_with("this is not"), "it is left as it was");
 
     let foreign = dir.path().join("directory");
     fs::create_dir(&foreign).unwrap();
     let error = SqliteStore::open(&foreign).await.unwrap_err();
-    assert!(error.0.ends_with("failed: the database file cannot be opened"), "{error}");
+    assert!(error.to_string().ends_with("failed: the database file cannot be opened"), "{error}");
 }
 
 #[tokio::test]
@@ -104,5 +104,5 @@ async fn damaged_pages_are_an_error() {
         Ok(store) => store.logs(10, None).await.unwrap_err(),
         Err(error) => error,
     };
-    assert!(error.0.ends_with("failed: the database is damaged"), "{error}");
+    assert!(error.to_string().ends_with("failed: the database is damaged"), "{error}");
 }

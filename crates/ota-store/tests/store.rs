@@ -260,13 +260,13 @@ async fn a_damaged_row_is_named() {
         store.open_jobs().await.unwrap_err(),
         store.recent_jobs(1).await.unwrap_err(),
     ] {
-        assert!(error.0.contains(&named), "{error}");
+        assert!(error.to_string().contains(&named), "{error}");
     }
     let error = store.logs(1, None).await.unwrap_err();
-    assert!(error.0.contains("entry 1 of the activity log"), "{error}");
-    assert!(store.settings().await.unwrap_err().0.contains("settings"));
-    assert!(store.catalog().await.unwrap_err().0.contains("list of updates"));
-    assert!(store.slot_record(SlotId::A).await.unwrap_err().0.contains("record of slot A"));
+    assert!(error.to_string().contains("entry 1 of the activity log"), "{error}");
+    assert!(store.settings().await.unwrap_err().to_string().contains("settings"));
+    assert!(store.catalog().await.unwrap_err().to_string().contains("list of updates"));
+    assert!(store.slot_record(SlotId::A).await.unwrap_err().to_string().contains("record of slot A"));
     // What is whole is still read, and a damaged row can be replaced.
     store.ping().await.unwrap();
     store.save_jobs(&[&job], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
@@ -286,7 +286,7 @@ async fn jobs_are_saved_together_or_not_at_all() {
         )
         .await;
     let error = store.save_jobs(&[&first, &second], Timestamp::UNIX_EPOCH, &[]).await.unwrap_err();
-    assert_eq!(error.0, "saving the job failed: the database reports an error");
+    assert_eq!(error.to_string(), "saving the job failed: the database reports an error");
     assert_eq!(store.recent_jobs(9).await.unwrap(), []);
     store.save_jobs(&[&first], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
 }

@@ -40,7 +40,7 @@ impl Blocks {
         let len = usize::try_from(left).map_or(self.block_size, |left| left.min(self.block_size));
         match (self.file.blocks.get(index).copied(), self.file.tail) {
             _ if len == 0 => Ok(()),
-            (Some(stored), _) if stored.size.size() == 0 => {
+            (Some(stored), _) if stored.size.stored() == 0 => {
                 block.resize(len, 0);
                 Ok(())
             }
@@ -62,7 +62,7 @@ impl Blocks {
 
     /// Sizes were bounded by the block size when the file was found, hence so is what is allocated here.
     fn decompress(&mut self, stored: Stored, block: &mut Vec<u8>) -> Result<(), Error> {
-        let bytes = self.source.read(stored.start, stored.size.size() as usize)?;
+        let bytes = self.source.read(stored.start, stored.size.stored() as usize)?;
         block.reserve_exact(self.block_size);
         if stored.size.uncompressed() {
             block.extend_from_slice(bytes);

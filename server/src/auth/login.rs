@@ -47,7 +47,7 @@ impl Auth {
             return Err(LoginError::Wrong { user: None });
         }
         self.throttle().begin(name, Instant::now()).map_err(too_many)?;
-        let user = self.store.user(name).await.map_err(|error| LoginError::Internal(error.0))?;
+        let user = self.store.user(name).await.map_err(|error| LoginError::Internal(error.to_string()))?;
         let known = user.as_ref().map(|user| user.name.clone());
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         let right = self.compare(password.to_owned(), hash).await?;
@@ -57,7 +57,7 @@ impl Auth {
         self.throttle().succeeded(name);
         match self.sessions.begin(&user.name).await {
             Ok((token, expires_at)) => Ok(LoggedIn { token, user: user.name, role: user.role, expires_at }),
-            Err(AccountError::Store(error)) => Err(LoginError::Internal(error.0)),
+            Err(AccountError::Store(error)) => Err(LoginError::Internal(error.to_string())),
             // Removed a moment ago.
             Err(_) => Err(LoginError::Wrong { user: None }),
         }

@@ -88,11 +88,15 @@ impl Sessions {
         if let Some(live) = self.remembered(&hash).filter(|live| live.is_alive(now) && live.is_fresh(now)) {
             return Ok(Some(live));
         }
-        if !self.store.touch_session(&hash, now, after(now, self.lifetimes.idle)).await? {
-            self.forget(&hash);
-            return Ok(None);
+        match self.store.touch_session(&hash, now, after(now, self.lifetimes.idle)).await {
+            Ok(false) => {
+                self.forget(&hash);
+                Ok(None)
+            }
+            // Whoever is to make room on the disk must not be shut out by it. The session only is not renewed.
+            Ok(true) | Err(StoreError::Full(_)) => self.read(&hash, now).await,
+            Err(error) => Err(error),
         }
-        self.read(&hash, now).await
     }
 
     /// Whether a session goes on, without counting that as a use of it.

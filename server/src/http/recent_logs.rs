@@ -25,7 +25,7 @@ impl RecentLogs {
         let page = match ota.logs(SHOWN, None).await {
             Ok(page) => page,
             Err(OtaError::Store(error)) => return Err(error),
-            Err(error) => return Err(StoreError(error.to_string())),
+            Err(error) => return Err(StoreError::Failed(error.to_string())),
         };
         Ok(Arc::new(Self { page: Mutex::new(page), events: Mutex::new(Some(events)) }))
     }

@@ -1,13 +1,14 @@
 //! A demo gateway whose repository can misbehave and whose process can be killed.
 
 use crate::support::{Site, succeeded};
+use futures::{Stream, StreamExt, stream};
 use ota_publish::{
     faults::FaultyServer,
     keys::Keys,
     release::{Publication, Release},
     repository::Repository,
 };
-use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use reqwest::{Body, Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -28,6 +29,8 @@ pub struct Gateway {
     pub environment: Vec<(String, String)>,
     address: String,
     process: Option<Child>,
+    /// What the program writes to its outputs. Not on the site: its disk may be full.
+    log: tempfile::NamedTempFile,
     client: Client,
     token: String,
 }
@@ -67,7 +70,8 @@ impl Gateway {
         ];
         environment.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         let client = Client::new();
-        Self { site, server, environment, address, process: None, client, token: String::new() }
+        let log = tempfile::NamedTempFile::new().unwrap();
+        Self { site, server, environment, address, process: None, log, client, token: String::new() }
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
@@ -90,8 +94,7 @@ impl Gateway {
 
     /// The same where nobody can log in.
     pub async fn up_without_users(&mut self) {
-        let log =
-            std::fs::File::options().create(true).append(true).open(self.site.path("server.log")).unwrap();
+        let log = std::fs::File::options().append(true).open(self.log.path()).unwrap();
         let mut command = self.command(&["serve"]);
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         self.process = Some(command.spawn().unwrap());
@@ -197,12 +200,25 @@ impl Gateway {
     }
 
     pub async fn upload_to(&self, path: &str, name: &str, image: Vec<u8>) -> (StatusCode, Value) {
-        let head = format!(
-            "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
-        );
-        let body = [head.as_bytes(), &image, b"\r\n--B--\r\n"].concat();
+        let [head, end] = frame(name);
+        self.upload_form(path, [head.as_bytes(), &image, end.as_bytes()].concat().into()).await
+    }
+
+    /// Uploads an image that comes in pieces, of a length that nobody has told.
+    pub async fn upload_pieces(
+        &self,
+        name: &str,
+        image: impl Stream<Item = Vec<u8>> + Send + 'static,
+    ) -> (StatusCode, Value) {
+        let [head, end] = frame(name).map(|text| stream::iter([text.into_bytes()]));
+        let pieces = head.chain(image).chain(end).map(Ok::<_, std::io::Error>);
+        self.upload_form("upload/verify", Body::wrap_stream(pieces)).await
+    }
+
+    async fn upload_form(&self, path: &str, body: Body) -> (StatusCode, Value) {
         let url = format!("http://{}/api/v1/ota/{path}", self.address);
-        let call = self.client.post(url).header("x-gateway-id", ID).bearer_auth(&self.token);
+        // A refused one is not read to its end, and takes its connection with it.
+        let call = Client::new().post(url).header("x-gateway-id", ID).bearer_auth(&self.token);
         let call = call.header("content-type", "multipart/form-data; boundary=B").body(body);
         let answer = call.send().await.unwrap();
         (answer.status(), answer.json().await.unwrap())
@@ -298,7 +314,7 @@ impl Gateway {
     }
 
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.site.path("server.log")).unwrap_or_default()
+        std::fs::read_to_string(self.log.path()).unwrap_or_default()
     }
 
     /// Moves the plant's knobs.
@@ -315,6 +331,14 @@ impl Drop for Gateway {
             _ = process.wait();
         }
     }
+}
+
+/// What a form has before and after its file.
+fn frame(name: &str) -> [String; 2] {
+    let head = format!(
+        "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+    );
+    [head, "\r\n--B--\r\n".to_owned()]
 }
 
 pub fn free_port() -> u16 {

@@ -6,6 +6,7 @@
 mod audit;
 mod factory_reset;
 mod flood;
+mod full_disk;
 mod gate;
 mod gateway;
 mod interlocks;
@@ -18,7 +19,11 @@ mod refusals;
 mod repository;
 mod resumable;
 mod rollback;
+mod slow_disk;
+mod small_disk;
 #[path = "../support/mod.rs"]
 mod support;
+mod throttle;
 mod ways_back;
 mod whole_way;
+mod writable_slots;

@@ -1,9 +1,10 @@
 //! Requests that cannot be carried out: the documented code, a sentence, and no trace.
 
 use crate::gateway::Gateway;
+use crate::small_disk::SmallDisk;
+use crate::support::skipped;
 use ota_publish::{keys::Keys, release::Release};
 use serde_json::{Value, json};
-use std::process::Command;
 
 async fn refused(gateway: &Gateway, path: &str, body: Value, status: u16, code: &str) {
     let (answered, answer) = gateway.post(path, body.clone()).await;
@@ -91,34 +92,15 @@ async fn bundles_that_do_not_belong_here_leave_the_slot_alone() {
     assert_eq!((environment["BOOT_ORDER"].as_str(), environment["BOOT_B_LEFT"].as_str()), ("A B", "3"));
 }
 
-/// A small file system in the place of staging. Mounting needs root.
-struct SmallStaging(std::path::PathBuf);
-
-impl SmallStaging {
-    fn mount(place: std::path::PathBuf) -> Option<Self> {
-        std::fs::create_dir_all(&place).ok()?;
-        let status =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(&place).status();
-        status.ok()?.success().then_some(Self(place))
-    }
-}
-
-impl Drop for SmallStaging {
-    fn drop(&mut self) {
-        _ = Command::new("umount").arg(&self.0).status();
-    }
-}
-
 #[tokio::test]
 async fn without_room_in_staging_nothing_begins() {
     let mut gateway = Gateway::prepare(&[]).await;
-    let Some(staging) = SmallStaging::mount(gateway.site.path("staging")) else {
-        println!("skipped: no small file system can be mounted here (it needs root)");
-        return;
+    let Some(staging) = SmallDisk::mount(gateway.site.path("staging"), 1) else {
+        return skipped("no small file system can be mounted here (it needs root)");
     };
     gateway.up().await;
     refused(&gateway, "download", json!({"update_id": "update-001"}), 507, "OTA_INSUFFICIENT_SPACE").await;
-    assert_eq!(std::fs::read_dir(&staging.0).unwrap().count(), 0, "nothing was written");
+    assert_eq!(std::fs::read_dir(staging.path()).unwrap().count(), 0, "nothing was written");
     assert_eq!(gateway.server.requests("targets/"), 0, "nothing was fetched");
     assert!(Gateway::data(gateway.get("monitor").await)["job_id"].is_null(), "no job was made");
     gateway.kill();

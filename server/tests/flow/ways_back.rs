@@ -9,21 +9,21 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn published(gateway: &Gateway, version: &str) -> Vec<u8> {
+pub fn published(gateway: &Gateway, version: &str) -> Vec<u8> {
     let targets = fs::read_dir(gateway.site.path("repository/targets")).unwrap();
     let of_version = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().contains(version);
     let file = targets.map(|entry| entry.unwrap().path()).find(of_version);
     fs::read(file.unwrap_or_else(|| panic!("no target of {version}"))).unwrap()
 }
 
-async fn deployed(gateway: &Gateway, image: &Value, reboot_after: bool) -> String {
+pub async fn deployed(gateway: &Gateway, image: &Value, reboot_after: bool) -> String {
     let body = json!({ "filename": image["file"]["name"], "checksum": image["file"]["checksum"],
         "target_partition": "B", "reboot_after": reboot_after });
     let started = Gateway::data(gateway.post("upload/deploy", body).await);
     started["job_id"].as_str().unwrap().to_owned()
 }
 
-async fn snapshot(gateway: &Gateway) -> String {
+pub async fn snapshot(gateway: &Gateway) -> String {
     let started = Gateway::data(gateway.post("snapshot", json!({ "name": "kept" })).await);
     let id = started["snapshot_id"].as_str().unwrap().to_owned();
     let end = gateway.ended(&id).await;
@@ -31,7 +31,7 @@ async fn snapshot(gateway: &Gateway) -> String {
     id
 }
 
-async fn active(gateway: &Gateway) -> (Value, Value) {
+pub async fn active(gateway: &Gateway) -> (Value, Value) {
     let status = Gateway::data(gateway.get("status").await);
     (status["partitions"]["active"]["id"].clone(), status["gateway"]["os_version"].clone())
 }
@@ -43,7 +43,7 @@ fn image_length(gateway: &Gateway, version: &str) -> usize {
     usize::try_from(facts["bundle"]["images"][0]["size"].as_u64().unwrap()).unwrap()
 }
 
-fn flip_bit(path: &Path, offset: u64) {
+pub fn flip_bit(path: &Path, offset: u64) {
     let file = File::options().read(true).write(true).open(path).unwrap();
     let mut byte = [0];
     file.read_exact_at(&mut byte, offset).unwrap();

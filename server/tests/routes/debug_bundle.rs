@@ -1,5 +1,6 @@
 use crate::support::{GATEWAY, Gateway};
 use serde_json::{Value, json};
+use std::io::Write;
 use std::process::Command;
 
 const PATH: &str = "/api/v1/ota/debug-bundle";
@@ -219,8 +220,8 @@ impl Drop for FullDisk {
 async fn a_full_disk_is_named_and_nothing_is_left() {
     let gateway = Gateway::ready().await;
     let Some(disk) = FullDisk::mount(gateway.directory.path().join("debug")) else {
-        println!("mounting is not permitted here: not tested");
-        return;
+        // Past the harness, which shows nothing of a test that passes.
+        return std::io::stderr().write_all(b"skipped: mounting a tmpfs is not permitted here\n").unwrap();
     };
     gateway.order(PATH, &everything()).await.data("Debug bundle creation started");
     let failure = || gateway.ota.snapshot().debug.unmade.as_ref().and_then(|unmade| unmade.failure.clone());

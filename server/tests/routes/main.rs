@@ -33,5 +33,6 @@ mod snapshot;
 mod status;
 mod updates;
 mod upload;
+mod upload_corpus;
 mod web_socket;
 mod wire;

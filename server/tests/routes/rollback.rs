@@ -97,3 +97,27 @@ async fn the_former_system_runs_on_trial_and_is_confirmed() {
     let progress = progress.data("Update progress retrieved successfully");
     assert_eq!(progress["status"], "completed");
 }
+
+#[tokio::test]
+async fn a_system_that_cannot_be_confirmed_goes_back() {
+    let gateway = Gateway::ready().await;
+    gateway.order(PATH, &to("b")).await.data("Rollback executed successfully");
+    let prepare = |world: &crate::support::World| {
+        world.runs_from_b.store(true, Ordering::Relaxed);
+        world.boot_read_only.store(true, Ordering::Relaxed);
+    };
+    let gateway = gateway.restarted_into(prepare).await;
+    let refused = || {
+        use ota_core::{HoldPoint, JobState};
+        let job = gateway.ota.snapshot().job.clone();
+        job.is_some_and(|view| match &view.job.state {
+            JobState::Trial { failed } => failed.is_some(),
+            JobState::Held { at, .. } => matches!(at, HoldPoint::GoBack { .. }),
+            _ => false,
+        })
+    };
+    gateway.until("the commit was refused", refused).await;
+    gateway.world.boot_read_only.store(false, Ordering::Relaxed);
+    gateway.until("it restarts", || gateway.world.reboots.load(Ordering::Relaxed) == 1).await;
+    assert_eq!(gateway.ota.snapshot().boot.next_boot(), Some(ota_core::SlotId::A));
+}

@@ -32,7 +32,15 @@ impl Site {
 
     /// A demo that is asked for in another way than usual.
     pub async fn with_options(gateway: &str, change: impl FnOnce(&mut DemoOptions)) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap(), gateway, change).await
+    }
+
+    /// A demo in a directory of the caller's choice.
+    pub async fn within(
+        directory: tempfile::TempDir,
+        gateway: &str,
+        change: impl FnOnce(&mut DemoOptions),
+    ) -> Self {
         let mut options =
             DemoOptions::new(directory.path(), "127.0.0.1:0".parse().unwrap(), gateway.parse().unwrap());
         options.image_size = IMAGE;
@@ -124,6 +132,13 @@ pub fn failed(output: &Output, status: i32) -> String {
     assert_eq!(output.status.code(), Some(status), "{output:?}");
     assert!(!err(output).contains("panicked"), "{output:?}");
     err(output)
+}
+
+/// Says, where people see it, that the test ends without having tested anything: what it needs is not to be had here.
+pub fn skipped(why: &str) {
+    // Past the harness, which shows nothing of a test that passes.
+    let name = std::thread::current().name().unwrap_or_default().to_owned();
+    std::io::stderr().write_all(format!("skipped: {name}: {why}\n").as_bytes()).unwrap();
 }
 
 pub fn read(path: &Path) -> Vec<u8> {

@@ -57,8 +57,8 @@ pub fn refusal(error: OtaError) -> ApiError {
             .with_details(json!({ "locked_seconds": left.as_secs().max(1) })),
         OtaError::PinLocked { left, .. } => ApiError::new(ErrorCode::OtaInvalidPin, message)
             .with_details(json!({ "retry_after_seconds": left.as_secs().max(1) })),
-        OtaError::AuditUnavailable(cause) => internal(message, &cause.0),
-        OtaError::Store(cause) => internal(message, &cause.0),
+        OtaError::AuditUnavailable(cause) => internal(message, &cause.to_string()),
+        OtaError::Store(cause) => internal(message, &cause.to_string()),
         OtaError::Internal(cause) => internal(message, &cause),
     }
 }

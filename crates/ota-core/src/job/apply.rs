@@ -18,6 +18,10 @@ impl Job {
         let (state, effect) = match event {
             JobEvent::Booted(booted) => self.reconcile(booted),
             JobEvent::Cancel { percentage, reason } => self.cancel(percentage, reason)?,
+            // A system that runs and cannot be confirmed goes back, as one that is not well does.
+            JobEvent::Failed(failure) if matches!(self.state, JobState::Trial { failed: None }) => {
+                self.advance(JobEvent::HealthFailed { reason: failure.message })?
+            }
             JobEvent::Failed(failure) => (JobState::Failed { failure }, None),
             event => self.advance(event)?,
         };

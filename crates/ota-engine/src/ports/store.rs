@@ -9,8 +9,13 @@ use super::{AuditPage, AuditQuery};
 
 /// The durable state cannot be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct StoreError(pub String);
+pub enum StoreError {
+    /// The disk has no room for it. Nothing was changed.
+    #[error("{0}")]
+    Full(String),
+    #[error("{0}")]
+    Failed(String),
+}
 
 /// What the repository offered at the last successful check.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,6 @@ use crate::{
     Ota, OtaError,
     ports::{Fact, LogLevel, PermittedChange, StepError},
     safety::asker,
-    slot_view::store_failure,
 };
 
 /// Listeners hear of the restart before it happens.
@@ -132,8 +131,10 @@ impl Ota {
             return Ok(JobEvent::BootCommitted);
         }
         let now = self.parts.clock.now();
-        let saved = self.parts.store.put_fact(Fact::LastOta, &now.to_string()).await;
-        saved.map_err(|error| store_failure(&error))?;
+        // Shown to people, and no reason to take a system back that is well.
+        if let Err(error) = self.parts.store.put_fact(Fact::LastOta, &now.to_string()).await {
+            tracing::error!(%error, "when the last update was cannot be remembered");
+        }
         self.update(|snapshot| snapshot.last_ota = Some(now));
         Ok(JobEvent::BootCommitted)
     }

@@ -73,6 +73,21 @@ fn a_signed_lie_about_an_image_is_noticed() {
 }
 
 #[test]
+fn what_is_no_image_is_not_looked_at() {
+    let root = Identity::root("root");
+    let signer = root.issue("signer", Use::Mail, VALID);
+    let content = image(8);
+    let mut squashfs = mksquashfs(&content, &["-comp", "zstd", "-noI", "-noId"]);
+    // The first inode of the table, behind the length of its block, is that of another file.
+    let inode = 2 + u64::from_le_bytes(squashfs[64..72].try_into().unwrap()) as usize;
+    assert_eq!(squashfs[inode..inode + 2], [2, 0], "a file");
+    // Now one of another kind, and with more blocks than any memory holds.
+    squashfs[inode..inode + 2].copy_from_slice(&[9, 0]);
+    squashfs[inode + 24..inode + 32].copy_from_slice(&((2_u64 << 40) - 1).to_le_bytes());
+    verify(&seal(&squashfs, &image_section(&content), &signer), &root.policy()).unwrap();
+}
+
+#[test]
 fn compressors_other_than_the_three_are_refused() {
     let root = Identity::root("root");
     let signer = root.issue("signer", Use::Mail, VALID);

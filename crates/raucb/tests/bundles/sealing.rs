@@ -7,7 +7,7 @@ use openssl::cms::{CMSOptions, CmsContentInfo};
 use openssl::sha::sha256;
 use raucb::{Bundle, BundleSpec, Compression, Error, ImageSource, Policy, VerifiedBundle};
 
-use crate::certificates::Identity;
+use super::certificates::Identity;
 
 pub const BLOCK: usize = 4096;
 pub const COMPATIBLE: &str = "Univa-GW-Pro";
