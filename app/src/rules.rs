@@ -137,7 +137,10 @@ pub fn rollback(refused: Option<&str>, facts: &Facts) -> Refusal {
 #[must_use]
 pub fn upload(upload: &Upload, recovery: bool, facts: &Facts) -> Refusal {
     let running = || upload.running.then(|| "An image is being uploaded.".to_owned());
-    let none = || (upload.file.is_empty() || upload.recovery != recovery).then(|| "Choose an image file first.".to_owned());
+    let none = || {
+        (upload.file.is_empty() || upload.recovery != recovery)
+            .then(|| "Choose an image file first.".to_owned())
+    };
     operate(facts).or_else(running).or_else(none)
 }
 

@@ -71,7 +71,7 @@ pub enum ClaimError {
 
 impl From<StoreError> for ClaimError {
     fn from(error: StoreError) -> Self {
-        Self::Internal(error.0)
+        Self::Internal(error.to_string())
     }
 }
 

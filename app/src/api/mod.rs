@@ -45,8 +45,8 @@ pub use monitor::{
     Cancel, GetLogs, GetMonitor, GetProgress, Install, cancel, get_logs, get_monitor, get_progress, install,
 };
 pub use recovery::{
-    FactoryReset, FinishRecovery, GetRecovery, Restore, Rollback, factory_reset, finish_recovery, get_recovery,
-    restore, rollback,
+    FactoryReset, FinishRecovery, GetRecovery, Restore, Rollback, factory_reset, finish_recovery,
+    get_recovery, restore, rollback,
 };
 pub use rest::Rest;
 pub use safety::{GetSafety, OverrideSafety, get_safety, override_safety};

@@ -4,8 +4,8 @@ use leptos::server;
 use ota_api::{
     ApiResult,
     recovery::{
-        FactoryRequest, FactoryStarted, Recovery, RecoveryFinishRequest, RecoveryUploaded, RestoreRequest, RestoreStarted, RollbackRequest,
-        RollbackStarted,
+        FactoryRequest, FactoryStarted, Recovery, RecoveryFinishRequest, RecoveryUploaded, RestoreRequest,
+        RestoreStarted, RollbackRequest, RollbackStarted,
     },
 };
 use server_fn::codec::GetUrl;
@@ -58,7 +58,9 @@ pub async fn factory_reset(#[server(flatten)] request: FactoryRequest) -> ApiRes
 
 /// Verifies an image that came in parts and keeps it as the recovery image.
 #[server(prefix = "/api/v1/ota", endpoint = "recovery/finish", protocol = Rest<StrictJson>)]
-pub async fn finish_recovery(#[server(flatten)] request: RecoveryFinishRequest) -> ApiResult<RecoveryUploaded> {
+pub async fn finish_recovery(
+    #[server(flatten)] request: RecoveryFinishRequest,
+) -> ApiResult<RecoveryUploaded> {
     let super::RequestContext { ota, actor, .. } = super::context::request()?;
     let id = super::convert::upload_id(&request.upload_id)?;
     let (kept, name) = ota.finish_recovery(id, &actor).await.map_err(super::convert::refusal)?;

@@ -19,7 +19,8 @@ pub fn UploadForm(live: Live, recovery: bool) -> impl IntoView {
     let reason = move || live.upload.with(|upload| rules::upload(upload, recovery, &live.facts()));
     let idle = move || live.upload.with(|upload| !upload.running);
     let quiet = move || live.upload.with(|upload| !(upload.running && mine(upload)));
-    let (name, why) = if recovery { ("recovery-file", "recovery-why") } else { ("upload-file", "upload-why") };
+    let (name, why) =
+        if recovery { ("recovery-file", "recovery-why") } else { ("upload-file", "upload-why") };
     let described = move || (!live.ready.get()).then_some(STARTING_ID);
     view! {
         <div class="card upload">

@@ -52,7 +52,9 @@ impl Ota {
         let begun = begun.await;
         match &begun {
             Ok(_) => self.refresh_uploads().await,
-            Err(error) => self.upload_refused(AuditAction::UploadVerify, name, &error.to_string(), actor).await,
+            Err(error) => {
+                self.upload_refused(AuditAction::UploadVerify, name, &error.to_string(), actor).await
+            }
         }
         begun
     }

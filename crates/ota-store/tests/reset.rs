@@ -94,7 +94,7 @@ async fn set_up_is_done_once() {
     let admin = user("chief");
     let setup = Setup { admin: &admin, override_pin_hash: "one", factory_pin_hash: "two" };
     assert!(store.set_up(&setup, Timestamp::UNIX_EPOCH, &entry()).await.unwrap());
-    assert_eq!(store.users().await.unwrap(), [admin.clone()]);
+    assert_eq!(store.users().await.unwrap(), std::slice::from_ref(&admin));
     assert_eq!(store.pin(PinKind::Factory).await.unwrap().unwrap().hash, "two");
     store.remove_user("chief").await.unwrap();
     assert!(!store.set_up(&setup, Timestamp::UNIX_EPOCH, &entry()).await.unwrap(), "not even without users");

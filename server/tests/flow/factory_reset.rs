@@ -31,7 +31,7 @@ fn order(wipe: bool) -> Value {
 fn token(gateway: &Gateway) -> String {
     let log = gateway.log();
     let groups = |line: &&str| line.trim().split('-').map(str::len).eq([4, 4, 4, 4]);
-    log.lines().filter(groups).next_back().unwrap_or_else(|| panic!("no token: {log}")).trim().to_owned()
+    log.lines().rfind(groups).unwrap_or_else(|| panic!("no token: {log}")).trim().to_owned()
 }
 
 /// Sets the gateway up again; the session of its new administrator.
