@@ -47,7 +47,6 @@ pub fn cancel_upload(live: Live) {
     next_turn(None);
     abort();
     end(live, t::CANCELLED.to_owned());
-    memory::forget();
     if let Some(id) = id {
         discard_upload(id);
     }
@@ -55,6 +54,7 @@ pub fn cancel_upload(live: Live) {
 
 /// Has the gateway forget an upload; it says itself that it did.
 pub fn discard_upload(id: String) {
+    memory::forget(&id);
     spawn_local(async move {
         let mut failures = 0;
         while exchange("DELETE", &routes::upload_file_url(&id), &[], Content::Nothing).await.status == 0 {
@@ -135,8 +135,9 @@ async fn bring(live: Live, file: File, turn: u32) {
 }
 
 fn forget() {
-    memory::forget();
-    RUNNING.with_borrow_mut(|running| running.id = None);
+    if let Some(id) = RUNNING.with_borrow_mut(|running| running.id.take()) {
+        memory::forget(&id);
+    }
 }
 
 async fn begin(file: &File) -> Step {
