@@ -1,5 +1,6 @@
 //! One request of an upload, by the means of the browser that tell how far they are.
 
+use super::steps::Answer;
 use crate::api;
 use futures::channel::oneshot;
 use leptos::prelude::{IntervalHandle, set_interval_with_handle};
@@ -10,7 +11,7 @@ use std::{
     time::Duration,
 };
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
-use web_sys::{Blob, ProgressEvent, XmlHttpRequest};
+use web_sys::{File, ProgressEvent, XmlHttpRequest};
 
 /// Time between two looks at a request that may have fallen silent.
 const LOOK: Duration = Duration::from_secs(5);
@@ -28,80 +29,83 @@ pub(super) fn abort() {
     }
 }
 
-/// What the gateway said.
-#[derive(Default)]
-pub(super) struct Answer {
-    /// 0 where it said nothing.
-    pub(super) status: u16,
-    /// Bytes that it has.
-    pub(super) offset: Option<u64>,
-    /// Name of the upload that was begun.
-    pub(super) id: Option<String>,
-    pub(super) text: String,
-}
-
-pub(super) enum Content<'a> {
+pub(super) enum Content {
     Nothing,
     Json(String),
-    /// Bytes, and what is told how many of them have left.
-    Part(&'a Blob, Box<dyn Fn(u64)>),
+    /// The file from this byte on, and what is told how much of that has left.
+    Part(File, u64, Box<dyn Fn(u64)>),
 }
 
-/// Sends a request and waits for what is said.
-pub(super) async fn exchange(
-    method: &str,
-    url: &str,
-    headers: &[(&str, &str)],
-    content: Content<'_>,
-) -> Answer {
-    let (tell, told) = oneshot::channel::<()>();
-    let request = match begin(method, url, headers, content, tell) {
-        Ok(request) => request,
-        Err(error) => {
-            leptos::logging::error!("the browser does not send: {error:?}");
-            return Answer::default();
-        }
-    };
-    RUNNING.set(Some(request.clone()));
-    _ = told.await;
-    heard(&request)
+/// A request that has not been sent yet.
+pub(super) struct Request {
+    method: &'static str,
+    url: String,
+    headers: Vec<(&'static str, String)>,
+    content: Content,
 }
 
-fn begin(
-    method: &str,
-    url: &str,
-    headers: &[(&str, &str)],
-    content: Content<'_>,
-    tell: oneshot::Sender<()>,
-) -> Result<XmlHttpRequest, JsValue> {
-    let request = XmlHttpRequest::new()?;
-    request.open(method, url)?;
-    request.set_request_header(GATEWAY_ID_HEADER, &api::gateway_id())?;
-    request.set_request_header("tus-resumable", "1.0.0")?;
-    for (name, value) in headers {
-        request.set_request_header(name, value)?;
+impl Request {
+    pub(super) fn new(method: &'static str, url: String) -> Self {
+        let headers = vec![(GATEWAY_ID_HEADER, api::gateway_id()), ("tus-resumable", "1.0.0".to_owned())];
+        Self { method, url, headers, content: Content::Nothing }
     }
-    let mut watch = None;
-    let (blob, text) = match content {
-        Content::Nothing => (None, None),
-        Content::Json(text) => (None, Some(text)),
-        Content::Part(blob, moved) => {
-            watch = follow(&request, moved)?;
-            (Some(blob), None)
-        }
-    };
-    let ended = move || {
-        if let Some(watch) = watch {
-            watch.clear();
-        }
-        _ = tell.send(());
-    };
-    request.set_onloadend(Some(Closure::once_into_js(ended).unchecked_ref()));
-    match blob {
-        Some(blob) => request.send_with_opt_blob(Some(blob))?,
-        None => request.send_with_opt_str(text.as_deref())?,
+
+    pub(super) fn header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
     }
-    Ok(request)
+
+    pub(super) fn with(self, content: Content) -> Self {
+        Self { content, ..self }
+    }
+
+    /// Sends it and waits for what is said.
+    pub(super) async fn heard(self) -> Answer {
+        let (tell, told) = oneshot::channel();
+        match self.send(tell) {
+            Ok(request) => {
+                RUNNING.set(Some(request.clone()));
+                _ = told.await;
+                answer(&request)
+            }
+            Err(error) => {
+                leptos::logging::error!("the browser does not send: {error:?}");
+                Answer::default()
+            }
+        }
+    }
+
+    fn send(self, tell: oneshot::Sender<()>) -> Result<XmlHttpRequest, JsValue> {
+        let request = XmlHttpRequest::new()?;
+        request.open(self.method, &self.url)?;
+        for (name, value) in &self.headers {
+            request.set_request_header(name, value)?;
+        }
+        let mut watch = None;
+        let (mut part, mut text) = (None, None);
+        match self.content {
+            Content::Nothing => {}
+            Content::Json(json) => text = Some(json),
+            Content::Part(file, offset, moved) => {
+                watch = follow(&request, moved)?;
+                #[expect(clippy::cast_precision_loss, reason = "the browser counts bytes in floating point")]
+                let rest = file.slice_with_f64(offset as f64)?;
+                part = Some(rest);
+            }
+        }
+        let ended = move || {
+            if let Some(watch) = watch {
+                watch.clear();
+            }
+            _ = tell.send(());
+        };
+        request.set_onloadend(Some(Closure::once_into_js(ended).unchecked_ref()));
+        match part {
+            Some(part) => request.send_with_opt_blob(Some(&part))?,
+            None => request.send_with_opt_str(text.as_deref())?,
+        }
+        Ok(request)
+    }
 }
 
 /// Tells how many bytes have left, and breaks off when none leave any more.
@@ -123,7 +127,7 @@ fn follow(request: &XmlHttpRequest, moved: Box<dyn Fn(u64)>) -> Result<Option<In
     Ok(set_interval_with_handle(look, LOOK).ok())
 }
 
-fn heard(request: &XmlHttpRequest) -> Answer {
+fn answer(request: &XmlHttpRequest) -> Answer {
     let header = |name| request.get_response_header(name).ok().flatten();
     let last = |place: String| place.rsplit('/').next().map(str::to_owned);
     Answer {
