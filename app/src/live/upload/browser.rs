@@ -5,14 +5,14 @@ use super::steps::{Ask, Step};
 use super::{Live, memory};
 use crate::live::{delay_ms, leave};
 use crate::strings::upload as t;
-use futures::channel::oneshot;
 use leptos::{
-    prelude::{document, set_timeout, window},
+    prelude::{document, window},
     task::spawn_local,
 };
 use ota_api::routes;
-use std::{cell::RefCell, time::Duration};
+use std::cell::RefCell;
 use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{File, HtmlInputElement};
 
 #[derive(Default)]
@@ -184,7 +184,9 @@ fn clock(wait: u64) -> String {
 }
 
 async fn sleep(milliseconds: u64) {
-    let (tell, told) = oneshot::channel();
-    set_timeout(move || _ = tell.send(()), Duration::from_millis(milliseconds));
-    _ = told.await;
+    let milliseconds = i32::try_from(milliseconds).unwrap_or(i32::MAX);
+    let over = js_sys::Promise::new(&mut |resolve, _| {
+        _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, milliseconds);
+    });
+    _ = JsFuture::from(over).await;
 }

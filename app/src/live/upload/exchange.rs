@@ -2,7 +2,7 @@
 
 use super::steps::Answer;
 use crate::api;
-use futures::channel::oneshot;
+use js_sys::Promise;
 use leptos::prelude::{IntervalHandle, set_interval_with_handle};
 use ota_api::routes::GATEWAY_ID_HEADER;
 use std::{
@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{File, ProgressEvent, XmlHttpRequest};
 
 /// Time between two looks at a request that may have fallen silent.
@@ -61,51 +62,48 @@ impl Request {
 
     /// Sends it and waits for what is said.
     pub(super) async fn heard(self) -> Answer {
-        let (tell, told) = oneshot::channel();
-        match self.send(tell) {
-            Ok(request) => {
-                RUNNING.set(Some(request.clone()));
-                _ = told.await;
-                answer(&request)
-            }
+        let Sent { request, ended, watch } = match self.send() {
+            Ok(sent) => sent,
             Err(error) => {
                 leptos::logging::error!("the browser does not send: {error:?}");
-                Answer::default()
+                return Answer::default();
             }
+        };
+        RUNNING.set(Some(request.clone()));
+        _ = JsFuture::from(ended).await;
+        if let Some(watch) = watch {
+            watch.clear();
         }
+        answer(&request)
     }
 
-    fn send(self, tell: oneshot::Sender<()>) -> Result<XmlHttpRequest, JsValue> {
+    fn send(self) -> Result<Sent, JsValue> {
         let request = XmlHttpRequest::new()?;
         request.open(self.method, &self.url)?;
         for (name, value) in &self.headers {
             request.set_request_header(name, value)?;
         }
+        let ended = Promise::new(&mut |resolve, _| request.set_onloadend(Some(&resolve)));
         let mut watch = None;
-        let (mut part, mut text) = (None, None);
         match self.content {
-            Content::Nothing => {}
-            Content::Json(json) => text = Some(json),
+            Content::Nothing => request.send()?,
+            Content::Json(json) => request.send_with_opt_str(Some(&json))?,
             Content::Part(file, offset, moved) => {
                 watch = follow(&request, moved)?;
                 #[expect(clippy::cast_precision_loss, reason = "the browser counts bytes in floating point")]
                 let rest = file.slice_with_f64(offset as f64)?;
-                part = Some(rest);
+                request.send_with_opt_blob(Some(&rest))?;
             }
         }
-        let ended = move || {
-            if let Some(watch) = watch {
-                watch.clear();
-            }
-            _ = tell.send(());
-        };
-        request.set_onloadend(Some(Closure::once_into_js(ended).unchecked_ref()));
-        match part {
-            Some(part) => request.send_with_opt_blob(Some(&part))?,
-            None => request.send_with_opt_str(text.as_deref())?,
-        }
-        Ok(request)
+        Ok(Sent { request, ended, watch })
     }
+}
+
+/// A request whose answer is not there yet.
+struct Sent {
+    request: XmlHttpRequest,
+    ended: Promise,
+    watch: Option<IntervalHandle>,
 }
 
 /// Tells how many bytes have left, and breaks off when none leave any more.
