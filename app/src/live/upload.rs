@@ -6,6 +6,8 @@ mod browser;
 mod exchange;
 #[cfg(feature = "hydrate")]
 mod memory;
+#[cfg(any(test, feature = "hydrate"))]
+mod steps;
 
 use super::Live;
 

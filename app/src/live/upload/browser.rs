@@ -1,17 +1,18 @@
 //! Sends an image in parts, and goes on after a lost connection.
 
-use super::exchange::{Answer, Content, abort, exchange, whole};
+use super::exchange::{Content, Request, abort, whole};
+use super::steps::{Ask, Step};
 use super::{Live, memory};
 use crate::live::{delay_ms, leave};
 use crate::strings::upload as t;
-use futures::channel::oneshot;
 use leptos::{
-    prelude::{document, set_timeout, window},
+    prelude::{document, window},
     task::spawn_local,
 };
-use ota_api::{ApiError, routes};
-use std::{cell::RefCell, time::Duration};
+use ota_api::routes;
+use std::cell::RefCell;
 use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{File, HtmlInputElement};
 
 #[derive(Default)]
@@ -48,7 +49,6 @@ pub fn cancel_upload(live: Live) {
     next_turn(None);
     abort();
     end(live, t::CANCELLED.to_owned());
-    memory::forget();
     if let Some(id) = id {
         discard_upload(id);
     }
@@ -56,10 +56,11 @@ pub fn cancel_upload(live: Live) {
 
 /// Has the gateway forget an upload; it says itself that it did.
 pub fn discard_upload(id: String) {
+    memory::forget(&id);
     spawn_local(async move {
         let mut failures = 0;
-        while exchange("DELETE", &routes::upload_file_url(&id), &[], Content::Nothing).await.status == 0 {
-            sleep(delay_ms(failures, false, js_sys::Math::random())).await;
+        while Request::new("DELETE", routes::upload_file_url(&id)).heard().await.status == 0 {
+            sleep(wait(failures)).await;
             failures += 1;
         }
     });
@@ -72,21 +73,14 @@ fn next_turn(id: Option<String>) -> u32 {
     })
 }
 
-fn end(live: Live, error: String) {
-    live.upload.update(|upload| (upload.running, upload.error) = (false, error));
+fn forget() {
+    if let Some(id) = RUNNING.with_borrow_mut(|running| running.id.take()) {
+        memory::forget(&id);
+    }
 }
 
-/// What a request has led to.
-enum Step {
-    /// The gateway has so many bytes.
-    At(u64),
-    Verified,
-    /// Nothing was heard, or it has to be asked again how far it is.
-    Again,
-    /// The gateway has no such upload any more.
-    Gone,
-    Refused(String),
-    LoggedOut,
+fn end(live: Live, error: String) {
+    live.upload.update(|upload| (upload.running, upload.error) = (false, error));
 }
 
 /// Takes one step after the other until the image is verified, or it is no use.
@@ -95,18 +89,19 @@ async fn bring(live: Live, file: File, turn: u32) {
     let (mut at, mut best, mut failures) = (None, 0, 0);
     loop {
         let id = RUNNING.with_borrow(|running| running.id.clone());
-        let step = match (id, at) {
-            (None, _) => begin(&file).await,
-            (Some(id), None) => ask(&id).await,
-            (Some(id), Some(offset)) if offset < whole(file.size()) => send(live, &file, &id, offset).await,
-            (Some(id), Some(_)) => finish(live, &id).await,
-        };
+        let ask = Ask::next(id.is_some(), at, whole(file.size()));
+        let request = request(live, &file, &id.unwrap_or_default(), ask);
+        let answer = request.heard().await;
         if RUNNING.with_borrow(|running| running.turn != turn) {
             return;
         }
         at = None;
-        match step {
+        match Step::after(ask, &answer) {
             Step::At(offset) => {
+                if let Some(id) = answer.id {
+                    memory::remember(&file, &id);
+                    RUNNING.with_borrow_mut(|running| running.id = Some(id));
+                }
                 at = Some(offset);
                 if offset > best {
                     (best, failures) = (offset, 0);
@@ -117,8 +112,10 @@ async fn bring(live: Live, file: File, turn: u32) {
                 });
             }
             Step::Again => {
-                pause(live, failures).await;
+                let wait = wait(failures);
                 failures += 1;
+                live.upload.update(|upload| upload.lost = t::lost(upload.percent(), &clock(wait)));
+                sleep(wait).await;
                 if RUNNING.with_borrow(|running| running.turn != turn) {
                     return;
                 }
@@ -130,110 +127,73 @@ async fn bring(live: Live, file: File, turn: u32) {
                 live.announcement.set(if recovery { t::KEPT_FOR_RECOVERY } else { t::DONE }.to_owned());
                 return end(live, String::new());
             }
-            Step::Refused(sentence) => return end(live, sentence),
+            Step::Refused(sentence) => {
+                forget();
+                return end(live, sentence);
+            }
+            Step::Stopped(sentence) => return end(live, sentence),
             Step::LoggedOut => return leave(),
         }
     }
 }
 
-fn forget() {
-    memory::forget();
-    RUNNING.with_borrow_mut(|running| running.id = None);
-}
-
-async fn begin(file: &File) -> Step {
-    let length = whole(file.size()).to_string();
-    // base64 of the browser takes bytes as letters.
-    let bytes: String = file.name().bytes().map(char::from).collect();
-    let metadata = format!("filename {}", window().btoa(&bytes).unwrap_or_default());
-    let headers = [("upload-length", length.as_str()), ("upload-metadata", metadata.as_str())];
-    let answer = exchange("POST", routes::UPLOAD_FILES, &headers, Content::Nothing).await;
-    match answer {
-        Answer { status: 201, id: Some(id), .. } => {
-            memory::remember(file, &id);
-            RUNNING.with_borrow_mut(|running| running.id = Some(id));
-            Step::At(0)
+fn request(live: Live, file: &File, id: &str, ask: Ask) -> Request {
+    let place = || routes::upload_file_url(id);
+    match ask {
+        Ask::Begin => {
+            // base64 of the browser takes bytes as letters.
+            let bytes: String = file.name().bytes().map(char::from).collect();
+            let name = window().btoa(&bytes).unwrap_or_default();
+            Request::new("POST", routes::UPLOAD_FILES.to_owned())
+                .header("upload-length", whole(file.size()).to_string())
+                .header("upload-metadata", format!("filename {name}"))
         }
-        answer => otherwise(&answer),
-    }
-}
-
-async fn ask(id: &str) -> Step {
-    let answer = exchange("HEAD", &routes::upload_file_url(id), &[], Content::Nothing).await;
-    match answer {
-        Answer { status: 200, offset: Some(offset), .. } => Step::At(offset),
-        Answer { status: 404, .. } => Step::Gone,
-        answer => otherwise(&answer),
-    }
-}
-
-async fn send(live: Live, file: &File, id: &str, offset: u64) -> Step {
-    #[expect(clippy::cast_precision_loss, reason = "the browser counts bytes in floating point")]
-    let Ok(rest) = file.slice_with_f64(offset as f64) else { return Step::Refused(t::BROKEN.to_owned()) };
-    let began = js_sys::Date::now();
-    live.upload.update(|upload| (upload.begun, upload.elapsed) = (offset, 0));
-    let moved = move |sent| {
-        live.upload.update(|upload| {
-            upload.sent = offset + sent;
-            upload.elapsed = whole(js_sys::Date::now() - began);
-        });
-    };
-    let from = offset.to_string();
-    let headers = [("upload-offset", from.as_str()), ("content-type", "application/offset+octet-stream")];
-    let part = Content::Part(&rest, Box::new(moved));
-    let answer = exchange("PATCH", &routes::upload_file_url(id), &headers, part).await;
-    match answer {
-        Answer { status: 204, offset: Some(offset), .. } => Step::At(offset),
-        Answer { status: 404, .. } => Step::Gone,
-        answer => otherwise(&answer),
-    }
-}
-
-async fn finish(live: Live, id: &str) -> Step {
-    let (recovery, version) = live.upload.peek(|upload| (upload.recovery, upload.label.clone()));
-    let (url, body) = if recovery {
-        (routes::RECOVERY_FINISH, serde_json::json!({ "upload_id": id }))
-    } else {
-        (routes::UPLOAD_FINISH, serde_json::json!({ "upload_id": id, "version": version }))
-    };
-    let body = body.to_string();
-    let headers = [("content-type", "application/json")];
-    let answer = exchange("POST", url, &headers, Content::Json(body)).await;
-    match answer.status {
-        200 => Step::Verified,
-        // Of an image that was refused nothing is kept.
-        404 | 422 => {
-            forget();
-            otherwise(&answer)
+        Ask::HowFar => Request::new("HEAD", place()),
+        Ask::Take(offset) => {
+            let began = js_sys::Date::now();
+            live.upload.update(|upload| (upload.begun, upload.elapsed) = (offset, 0));
+            let moved = move |sent| {
+                live.upload.update(|upload| {
+                    upload.sent = offset + sent;
+                    upload.elapsed = whole(js_sys::Date::now() - began);
+                });
+            };
+            Request::new("PATCH", place())
+                .header("upload-offset", offset.to_string())
+                .header("content-type", "application/offset+octet-stream".to_owned())
+                .with(Content::Part(file.clone(), offset, Box::new(moved)))
         }
-        _ => otherwise(&answer),
-    }
-}
-
-fn otherwise(answer: &Answer) -> Step {
-    match answer.status {
-        // Nothing but the way is at fault, or somebody is not ready yet.
-        0 | 408 | 409 | 502 | 503 | 504 => Step::Again,
-        401 => Step::LoggedOut,
-        _ => {
-            let failure = crate::json::read::<ApiError>(answer.text.as_bytes()).ok();
-            Step::Refused(failure.map_or_else(|| t::BROKEN.to_owned(), |failure| failure.message))
+        Ask::Verify => {
+            let (recovery, version) = live.upload.peek(|upload| (upload.recovery, upload.label.clone()));
+            let (route, body) = if recovery {
+                (routes::RECOVERY_FINISH, serde_json::json!({ "upload_id": id }))
+            } else {
+                (routes::UPLOAD_FINISH, serde_json::json!({ "upload_id": id, "version": version }))
+            };
+            let body = body.to_string();
+            Request::new("POST", route.to_owned())
+                .header("content-type", "application/json".to_owned())
+                .with(Content::Json(body))
         }
     }
 }
 
-/// Waits before the next try, and says until when.
-async fn pause(live: Live, failures: u32) {
-    let wait = delay_ms(failures, false, js_sys::Math::random());
-    let until = js_sys::Date::new_0();
-    until.set_milliseconds(until.get_milliseconds() + u32::try_from(wait).unwrap_or_default());
-    let until = String::from(until.to_time_string()).chars().take(8).collect::<String>();
-    live.upload.update(|upload| upload.lost = t::lost(upload.percent(), &until));
-    sleep(wait).await;
+/// Milliseconds before the next try.
+fn wait(failures: u32) -> u64 {
+    delay_ms(failures, false, js_sys::Math::random())
+}
+
+/// The time of day in so many milliseconds.
+fn clock(wait: u64) -> String {
+    let then = js_sys::Date::new_0();
+    then.set_milliseconds(then.get_milliseconds() + u32::try_from(wait).unwrap_or_default());
+    String::from(then.to_time_string()).chars().take(8).collect()
 }
 
 async fn sleep(milliseconds: u64) {
-    let (tell, told) = oneshot::channel();
-    set_timeout(move || _ = tell.send(()), Duration::from_millis(milliseconds));
-    _ = told.await;
+    let milliseconds = i32::try_from(milliseconds).unwrap_or(i32::MAX);
+    let over = js_sys::Promise::new(&mut |resolve, _| {
+        _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, milliseconds);
+    });
+    _ = JsFuture::from(over).await;
 }

@@ -1,7 +1,8 @@
 //! One request of an upload, by the means of the browser that tell how far they are.
 
+use super::steps::Answer;
 use crate::api;
-use futures::channel::oneshot;
+use js_sys::Promise;
 use leptos::prelude::{IntervalHandle, set_interval_with_handle};
 use ota_api::routes::GATEWAY_ID_HEADER;
 use std::{
@@ -10,7 +11,8 @@ use std::{
     time::Duration,
 };
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
-use web_sys::{Blob, ProgressEvent, XmlHttpRequest};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{File, ProgressEvent, XmlHttpRequest};
 
 /// Time between two looks at a request that may have fallen silent.
 const LOOK: Duration = Duration::from_secs(5);
@@ -28,80 +30,80 @@ pub(super) fn abort() {
     }
 }
 
-/// What the gateway said.
-#[derive(Default)]
-pub(super) struct Answer {
-    /// 0 where it said nothing.
-    pub(super) status: u16,
-    /// Bytes that it has.
-    pub(super) offset: Option<u64>,
-    /// Name of the upload that was begun.
-    pub(super) id: Option<String>,
-    pub(super) text: String,
-}
-
-pub(super) enum Content<'a> {
+pub(super) enum Content {
     Nothing,
     Json(String),
-    /// Bytes, and what is told how many of them have left.
-    Part(&'a Blob, Box<dyn Fn(u64)>),
+    /// The file from this byte on, and what is told how much of that has left.
+    Part(File, u64, Box<dyn Fn(u64)>),
 }
 
-/// Sends a request and waits for what is said.
-pub(super) async fn exchange(
-    method: &str,
-    url: &str,
-    headers: &[(&str, &str)],
-    content: Content<'_>,
-) -> Answer {
-    let (tell, told) = oneshot::channel::<()>();
-    let request = match begin(method, url, headers, content, tell) {
-        Ok(request) => request,
-        Err(error) => {
-            leptos::logging::error!("the browser does not send: {error:?}");
-            return Answer::default();
-        }
-    };
-    RUNNING.set(Some(request.clone()));
-    _ = told.await;
-    heard(&request)
+/// A request that has not been sent yet.
+pub(super) struct Request {
+    method: &'static str,
+    url: String,
+    headers: Vec<(&'static str, String)>,
+    content: Content,
 }
 
-fn begin(
-    method: &str,
-    url: &str,
-    headers: &[(&str, &str)],
-    content: Content<'_>,
-    tell: oneshot::Sender<()>,
-) -> Result<XmlHttpRequest, JsValue> {
-    let request = XmlHttpRequest::new()?;
-    request.open(method, url)?;
-    request.set_request_header(GATEWAY_ID_HEADER, &api::gateway_id())?;
-    request.set_request_header("tus-resumable", "1.0.0")?;
-    for (name, value) in headers {
-        request.set_request_header(name, value)?;
+impl Request {
+    pub(super) fn new(method: &'static str, url: String) -> Self {
+        let headers = vec![(GATEWAY_ID_HEADER, api::gateway_id()), ("tus-resumable", "1.0.0".to_owned())];
+        Self { method, url, headers, content: Content::Nothing }
     }
-    let mut watch = None;
-    let (blob, text) = match content {
-        Content::Nothing => (None, None),
-        Content::Json(text) => (None, Some(text)),
-        Content::Part(blob, moved) => {
-            watch = follow(&request, moved)?;
-            (Some(blob), None)
-        }
-    };
-    let ended = move || {
+
+    pub(super) fn header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    pub(super) fn with(self, content: Content) -> Self {
+        Self { content, ..self }
+    }
+
+    /// Sends it and waits for what is said.
+    pub(super) async fn heard(self) -> Answer {
+        let Sent { request, ended, watch } = match self.send() {
+            Ok(sent) => sent,
+            Err(error) => {
+                leptos::logging::error!("the browser does not send: {error:?}");
+                return Answer::default();
+            }
+        };
+        RUNNING.set(Some(request.clone()));
+        _ = JsFuture::from(ended).await;
         if let Some(watch) = watch {
             watch.clear();
         }
-        _ = tell.send(());
-    };
-    request.set_onloadend(Some(Closure::once_into_js(ended).unchecked_ref()));
-    match blob {
-        Some(blob) => request.send_with_opt_blob(Some(blob))?,
-        None => request.send_with_opt_str(text.as_deref())?,
+        answer(&request)
     }
-    Ok(request)
+
+    fn send(self) -> Result<Sent, JsValue> {
+        let request = XmlHttpRequest::new()?;
+        request.open(self.method, &self.url)?;
+        for (name, value) in &self.headers {
+            request.set_request_header(name, value)?;
+        }
+        let ended = Promise::new(&mut |resolve, _| request.set_onloadend(Some(&resolve)));
+        let mut watch = None;
+        match self.content {
+            Content::Nothing => request.send()?,
+            Content::Json(json) => request.send_with_opt_str(Some(&json))?,
+            Content::Part(file, offset, moved) => {
+                watch = follow(&request, moved)?;
+                #[expect(clippy::cast_precision_loss, reason = "the browser counts bytes in floating point")]
+                let rest = file.slice_with_f64(offset as f64)?;
+                request.send_with_opt_blob(Some(&rest))?;
+            }
+        }
+        Ok(Sent { request, ended, watch })
+    }
+}
+
+/// A request whose answer is not there yet.
+struct Sent {
+    request: XmlHttpRequest,
+    ended: Promise,
+    watch: Option<IntervalHandle>,
 }
 
 /// Tells how many bytes have left, and breaks off when none leave any more.
@@ -123,7 +125,7 @@ fn follow(request: &XmlHttpRequest, moved: Box<dyn Fn(u64)>) -> Result<Option<In
     Ok(set_interval_with_handle(look, LOOK).ok())
 }
 
-fn heard(request: &XmlHttpRequest) -> Answer {
+fn answer(request: &XmlHttpRequest) -> Answer {
     let header = |name| request.get_response_header(name).ok().flatten();
     let last = |place: String| place.rsplit('/').next().map(str::to_owned);
     Answer {

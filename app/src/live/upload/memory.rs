@@ -1,5 +1,6 @@
 //! Which upload belongs to which file, so that it goes on after the page was loaded again.
 
+use super::exchange::whole;
 use web_sys::{File, Storage};
 
 /// One line: the upload, and how its file is recognized.
@@ -18,15 +19,18 @@ pub(super) fn remember(file: &File, id: &str) {
     }
 }
 
-pub(super) fn forget() {
-    if let Some(storage) = storage() {
+/// Forgets the upload, where it is the one that is remembered.
+pub(super) fn forget(id: &str) {
+    let Some(storage) = storage() else { return };
+    let line = storage.get_item(KEY).ok().flatten();
+    if line.is_some_and(|line| line.starts_with(id)) {
         _ = storage.remove_item(KEY);
     }
 }
 
 /// What another file, or another state of the same, hardly shares. What is put together wrongly has no valid signature.
 fn mark(file: &File) -> String {
-    format!("{} {} {}", file.size(), file.last_modified(), file.name())
+    format!("{} {} {}", whole(file.size()), whole(file.last_modified()), file.name())
 }
 
 fn storage() -> Option<Storage> {
