@@ -50,6 +50,21 @@ test('a factory reset asks for everything that it should, and ends in first-run 
   await expect(page, 'it is closed').toHaveURL(/\/(login|ota-system-updates)/);
 });
 
+test('a recovery image is uploaded and goes into the recovery slot', async ({ gateway, login }) => {
+  const page = await login('operator');
+  const recovery = page.locator('#recovery');
+  await expect(recovery).toContainText('holds nothing that starts');
+  const upload = recovery.getByRole('button', { name: 'Upload', exact: true });
+  await expect(upload).toBeDisabled();
+  await recovery.getByLabel(/Image file/).setInputFiles(gateway.target('5.0.5'));
+  await expect(page.locator('#upload').getByRole('button', { name: 'Verify & Prepare Deployment' })).toBeDisabled();
+  await upload.click();
+  await expect(recovery).toContainText('starts when neither slot A nor slot B does', { timeout: 60_000 });
+  await expect(recovery).toContainText('v5.0.5');
+  await expect(page.locator('#upload')).toContainText('No image was uploaded.');
+  expect(gateway.bootEnvironment()).toMatchObject({ BOOT_ORDER: 'A B R', BOOT_R_LEFT: '3' });
+});
+
 test('only an administrator is offered it', async ({ login }) => {
   const page = await login('operator');
   await expect(page.locator('#recovery').getByRole('button', { name: 'Factory Reset' })).toBeDisabled();

@@ -137,7 +137,7 @@ impl Ota {
         let file = self.parts.uploads.complete(id, &self.stop.child_token()).await?;
         let kept = self.keep_recovery_image(file, &upload.name, actor).await;
         let over = match &kept {
-            Ok(_) => true,
+            Ok(_) | Err(OtaError::Unfit(_)) => true,
             Err(OtaError::Step(failure)) => is_final(failure),
             Err(_) => false,
         };
