@@ -1,7 +1,7 @@
 //! The one place where a job changes.
 
 use jiff::Timestamp;
-use ota_core::{Denied, Effect, Job, JobEvent, JobId, JobState, Work};
+use ota_core::{Denied, Effect, Job, JobEvent, JobId, JobState, Running, Work};
 use std::{mem::discriminant, sync::Arc, time::Duration};
 
 use crate::{
@@ -106,7 +106,7 @@ impl Ota {
         }
         let left = async {
             let next = self.parts.boot.read().await?.next_boot();
-            let tries = self.parts.site.rollback_retries;
+            let tries = self.tries_of_running();
             if matches!(job.state, JobState::RolledBack { .. }) {
                 self.parts.boot.commit(PermittedChange::disarm(job.target, booted, tries)).await?;
             } else if next == Some(job.target) {
@@ -117,6 +117,14 @@ impl Ota {
         if let Err(error) = left.await {
             let text = format!("{}: the boot order may still name slot {}: {error}", job.id, job.target);
             self.log(LogLevel::Error, "boot", text).await;
+        }
+    }
+
+    /// What the slot in whose favour another one stands down gets. Where the recovery system runs, that slot does not start.
+    pub(super) fn tries_of_running(&self) -> u8 {
+        match self.parts.slots.running() {
+            Running::Slot(_) => self.parts.site.rollback_retries,
+            Running::Recovery => 0,
         }
     }
 

@@ -179,7 +179,7 @@ impl Ota {
     /// While the boot environment cannot be written, the slot stays armed, and the job says so.
     async fn disarm(&self, job: &Job, percentage: f64, reason: String) -> Option<JobEvent> {
         let booted = self.parts.slots.booted();
-        let change = PermittedChange::stand_down(job, booted, self.parts.site.rollback_retries);
+        let change = PermittedChange::stand_down(job, booted, self.tries_of_running());
         // First, so that nothing is reset any more, whatever comes in between.
         let disarmed = async {
             self.withdraw_reset(job).await?;
