@@ -2,7 +2,7 @@
 //! gateway has accepted it.
 
 use leptos::{html, prelude::*};
-use ota_api::safety::Safety;
+use ota_api::{auth::Role, safety::Safety};
 
 use super::{flag, happened, press, text, ticked, typed, word};
 use crate::{
@@ -79,7 +79,7 @@ pub fn DangerDialog(live: Live) -> impl IntoView {
                     {names.map(|name| view! { <Choice live name/> }).into_iter().collect_view()}
                 </fieldset>
                 <div class="form" hidden=flag(move || !resets())>
-                    <Tiers live/>
+                    {(live.role() == Role::Admin).then(|| view! { <Tiers live/> })}
                 </div>
                 <label class="field" for="danger-reason">{t::REASON}</label>
                 <textarea
