@@ -11,7 +11,7 @@ use ota_engine::ports::{ResetOrder, Store, StoreError};
 use ota_platform::{ResetOrderFile, boot_id};
 use ota_store::{ServiceLock, SqliteStore};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// What there is beside the database, and goes with it. What was seen of the repository stays: without it, an older state of
@@ -51,7 +51,16 @@ pub async fn carry_out(config: &Config) -> Result<Outcome, ResetError> {
         let path = path.to_owned();
         move |source| ResetError::File { path, source }
     };
-    let Some(order) = place.read().map_err(failed(&config.data_dir))? else { return Ok(Outcome::Nothing) };
+    let order = match place.read() {
+        Ok(order) => order,
+        // Nobody can carry it out; a gateway that does not start for it would be worse.
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
+            tracing::error!(%error, "the order of a factory reset is damaged and passed over");
+            None
+        }
+        Err(error) => return Err(failed(&config.data_dir)(error)),
+    };
+    let Some(order) = order else { return Ok(Outcome::Nothing) };
     let running = boot_id(&config.boot.boot_id).map_err(failed(&config.boot.boot_id))?;
     let database = wiring::database(&config.data_dir);
     let _alone = ServiceLock::take(&database)?;
@@ -146,7 +155,7 @@ fn wipe(data_dir: &Path, database: &Path) -> Result<(), ResetError> {
 
 fn gone(removed: io::Result<()>, path: &Path) -> Result<(), ResetError> {
     match removed {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+        Err(source) if source.kind() != ErrorKind::NotFound => {
             Err(ResetError::File { path: path.to_owned(), source })
         }
         _ => Ok(()),

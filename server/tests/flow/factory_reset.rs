@@ -189,6 +189,9 @@ async fn nothing_is_reset_before_the_restart_nor_after_a_cancel() {
     gateway.plant(json!({ "crane_motion": "idle" })).await;
     let said = succeeded(&gateway.command(&["boot-apply"]).output().unwrap());
     assert_eq!(said, "Nothing was ordered.\n");
+    fs::write(gateway.site.path("factory-reset.json"), "{\"job\":").unwrap();
+    let said = succeeded(&gateway.command(&["boot-apply"]).output().unwrap());
+    assert_eq!(said, "Nothing was ordered.\n", "a damaged order keeps nobody from starting");
     // The reset is held between its order and the restart.
     let keys = ota_publish::keys::Keys::open(gateway.site.path("keys")).unwrap();
     let file = gateway.site.path("recovery.raucb");
