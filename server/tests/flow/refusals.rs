@@ -40,7 +40,7 @@ async fn each_bad_request_has_its_code() {
         ("recovery/restore", json!({"version": "v5.0.4", "target_partition": "A"}), 400, "BAD_REQUEST"),
         ("recovery/rollback", json!({"action": "rollback_to_a", "reason": "x"}), 409, "OTA_ROLLBACK_FAILED"),
         ("recovery/rollback", json!({"action": "rollback_to_c", "reason": "x"}), 400, "BAD_REQUEST"),
-        ("recovery/factory", json!({}), 404, "NOT_FOUND"),
+        ("recovery/factory", json!({}), 400, "BAD_REQUEST"),
     ];
     for (path, body, status, code) in cases {
         refused(&gateway, path, body, status, code).await;
