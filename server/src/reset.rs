@@ -102,15 +102,8 @@ impl Plan {
     async fn of(order: &ResetOrder, database: &Path, running: &str) -> Result<Self, ResetError> {
         let all = matches!(&order.job.work, Work::Reset(reset) if reset.wipe_data);
         let restarted = order.boot_id != running;
-        let store = match SqliteStore::open(database).await {
-            Ok(store) => store,
-            // A damaged database is no reason to keep it.
-            Err(error) if all && restarted => {
-                tracing::warn!(%error, "the database that goes cannot be opened");
-                return Ok(Self::Wipe { job: order.job.clone() });
-            }
-            Err(error) => return Err(error.into()),
-        };
+        // It says whether the job has ended. Without that nothing is removed.
+        let store = SqliteStore::open(database).await?;
         let stored = store.job(&order.job.id).await?;
         let plan = if store.is_reset_by(&order.job.id).await? {
             Self::Finish
@@ -141,7 +134,7 @@ async fn forget_people(store: &SqliteStore, job: &Job) -> Result<(), ResetError>
 fn wipe(data_dir: &Path, database: &Path) -> Result<(), ResetError> {
     for name in DIRECTORIES {
         let path = data_dir.join(name);
-        gone(fs::remove_dir_all(&path), &path)?;
+        gone(empty(&path), &path)?;
     }
     for suffix in DATABASE {
         let mut path = database.as_os_str().to_owned();
@@ -151,6 +144,19 @@ fn wipe(data_dir: &Path, database: &Path) -> Result<(), ResetError> {
     }
     let synced = File::open(data_dir).and_then(|directory| directory.sync_all());
     synced.map_err(|source| ResetError::File { path: data_dir.to_owned(), source })
+}
+
+/// Removes what is in the directory, which may be a mount point or lead to another disk.
+fn empty(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?
+        } else {
+            fs::remove_file(entry.path())?
+        }
+    }
+    File::open(directory)?.sync_all()
 }
 
 fn gone(removed: io::Result<()>, path: &Path) -> Result<(), ResetError> {

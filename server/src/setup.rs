@@ -6,10 +6,12 @@ use jiff::Timestamp;
 use ota_core::{AuditEntry, PinKind, Role, WeakPin, check_new_pin, wait_after_tries};
 use ota_engine::ports::StoreError;
 use ota_store::{Setup, SqliteStore, User};
+use rustix::fs::OFlags;
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
@@ -18,6 +20,10 @@ mod claim;
 
 use claim::ClaimToken;
 
+/// Longest time that the console may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Nobody guesses a token, and nobody on the network may lock out who reads it.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Stands for the error output of the service.
 const STANDARD_ERROR: &str = "-";
 
@@ -97,7 +103,14 @@ impl FirstRun {
             return Ok(());
         }
         let token = ClaimToken::random();
-        match print(console, &token, address) {
+        let text = invitation(&token, address);
+        self.gate.lock().await.token = Some(token);
+        let place = console.clone();
+        let printed = tokio::task::spawn_blocking(move || print(&place, &text));
+        // A console that takes nothing must not hold up the service.
+        let printed = tokio::time::timeout(PATIENCE, printed).await;
+        let printed = printed.map_err(io::Error::other).and_then(|done| done.map_err(io::Error::other)?);
+        match printed {
             Ok(()) => {
                 tracing::warn!(console = %console.display(), "first-run set-up is open; the console shows the claim token");
             }
@@ -106,7 +119,6 @@ impl FirstRun {
                 "the claim token cannot be printed; `gateway-ota user add` adds the first user instead"
             ),
         }
-        self.gate.lock().await.token = Some(token);
         Ok(())
     }
 
@@ -158,7 +170,8 @@ impl Gate {
             self.tries = 0;
             return Ok(());
         }
-        self.closed_until = wait_after_tries(self.tries).and_then(|wait| now.checked_add(wait));
+        let wait = wait_after_tries(self.tries).map(|wait| wait.min(LONGEST_WAIT));
+        self.closed_until = wait.and_then(|wait| now.checked_add(wait));
         Err(ClaimError::Wrong)
     }
 }
@@ -197,13 +210,19 @@ fn unacceptable(error: impl fmt::Display) -> ClaimError {
     ClaimError::Unacceptable(format!("{first}{}.", letters.as_str()))
 }
 
-fn print(console: &Path, token: &ClaimToken, address: SocketAddr) -> io::Result<()> {
-    let text = format!(
+fn invitation(token: &ClaimToken, address: SocketAddr) -> String {
+    format!(
         "\nThis gateway is not set up. Open /setup on {address} in a browser and enter this claim token:\n\n    {}\n\n",
         token.reveal()
-    );
+    )
+}
+
+fn print(console: &Path, text: &str) -> io::Result<()> {
     if console == Path::new(STANDARD_ERROR) {
         return io::stderr().write_all(text.as_bytes());
     }
-    OpenOptions::new().append(true).open(console)?.write_all(text.as_bytes())
+    // A serial line may stall, and must not become the terminal that ends the service.
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    OpenOptions::new().append(true).custom_flags(flags).open(console)?.write_all(text.as_bytes())
 }

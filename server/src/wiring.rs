@@ -268,7 +268,8 @@ fn recovery_slot(
 ) -> Result<Option<Arc<dyn RecoverySlot>>, WiringError> {
     let Some(slot) = &config.slots.r else { return Ok(None) };
     let running = running(config)?;
-    let slot = platform::DeviceRecoverySlot::new(slot.rootfs.clone(), running, policy.clone());
+    let others = BySlot { a: config.slots.a.rootfs.clone(), b: config.slots.b.rootfs.clone() };
+    let slot = platform::DeviceRecoverySlot::new(slot.rootfs.clone(), &others, running, policy.clone());
     Ok(Some(Arc::new(slot)))
 }
 

@@ -54,7 +54,7 @@ pub(super) fn sentence(job: &Progress) -> Option<String> {
         "awaiting_reboot" => "The gateway is reset to factory state at the next restart.".to_owned(),
         "committed" | "completed" => format!("The gateway was reset to factory state and runs {version}."),
         "rolled_back" => {
-            format!("The data are reset. {version} did not prove itself; the gateway runs {from}.")
+            format!("The recovery image {version} did not prove itself. The gateway runs {from}.")
         }
         _ => return None,
     })

@@ -16,7 +16,8 @@ const SHORTEST_REASON: usize = 10;
 /// What blocks now is chosen to begin with; a request that waits for its second person is repeated.
 fn begin(live: Live) {
     let chosen = live.safety.peek(words::worth_overriding);
-    live.danger_form.set(DangerForm { chosen, ..DangerForm::default() });
+    let sending = live.danger_form.peek(|form| form.sending);
+    live.danger_form.set(DangerForm { chosen, sending, ..DangerForm::default() });
 }
 
 /// Why it cannot be sent now: what is still missing, as a sentence.

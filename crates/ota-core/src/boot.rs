@@ -95,7 +95,7 @@ impl BootSelection {
 
     /// Plays the boot script once: takes a try from the first slot that has one and returns it; from the recovery slot when no other has one.
     ///
-    /// When no slot has a try left, RAUC's script gives every slot `refill` tries and starts over: an endless loop of
+    /// When no slot has a try left, RAUC's script gives both slots `refill` tries and starts over: an endless loop of
     /// attempts is better than a gateway that never tries again.
     pub fn take_try(&mut self, refill: u8) -> Option<Running> {
         if self.next_boot().is_none() {
@@ -103,7 +103,6 @@ impl BootSelection {
                 *left -= 1;
                 return Some(Running::Recovery);
             }
-            self.recovery = self.recovery.map(|_| refill);
             for slot in SlotId::ALL {
                 *self.left.get_mut(slot) = refill;
             }
@@ -172,8 +171,8 @@ mod tests {
         let mut boot =
             BootSelection::from_variables(order, Some("1"), Some("0")).with_recovery(order, Some("2"));
         let boots: Vec<_> = (0..4).filter_map(|_| boot.take_try(3)).map(|slot| slot.to_string()).collect();
-        assert_eq!(boots, ["A", "R", "R", "A"], "then all are refilled");
-        assert_eq!((boot.left.b, boot.recovery), (3, Some(3)));
+        assert_eq!(boots, ["A", "R", "R", "A"], "then both slots are refilled");
+        assert_eq!((boot.left.b, boot.recovery), (3, Some(0)), "what may be half written is not");
         let without =
             BootSelection::from_variables(Some("A B"), None, None).with_recovery(Some("A B"), Some("3"));
         assert_eq!(without.recovery, None, "the boot loader does not look for it");

@@ -88,7 +88,7 @@ impl Ota {
         let mut next = open.clone();
         let order = command.order;
         let now = self.parts.clock.now();
-        let effect = next.apply(JobEvent::Install(order), now);
+        let effect = next.apply(JobEvent::Install(self.possible(order)), now);
         let effect = effect.map_err(|denied| OtaError::Internal(denied.to_string()))?;
         self.audit(&entry.clone().saying(install_detail(&next, order))).await?;
         self.parts.store.save_jobs(&[&next], now, &[]).await?;

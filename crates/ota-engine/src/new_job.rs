@@ -1,6 +1,8 @@
 //! Making a job that brings its own bytes, or needs none: durable first, then at work.
 
-use ota_core::{AuditEntry, Bundle, InstallOrder, Job, JobEvent, JobKind, Operation, Phase, SlotId, Work};
+use ota_core::{
+    AuditEntry, Bundle, InstallOrder, Job, JobEvent, JobKind, Operation, Phase, Running, SlotId, Work,
+};
 use std::sync::Arc;
 
 use crate::{JobView, Ota, OtaError, safety::starter, snapshots::restored_snapshot, updates::busy};
@@ -41,7 +43,7 @@ impl Ota {
         };
         let (now, from) = (self.parts.clock.now(), self.snapshot().running_version().to_owned());
         let mut job = Job::new(id, new.work, new.target, from, entry.actor.clone(), now);
-        (job.order, job.bundle) = (new.order, new.bundle);
+        (job.order, job.bundle) = (new.order.map(|order| self.possible(order)), new.bundle);
         let effect =
             job.apply(JobEvent::Start, now).map_err(|denied| OtaError::Internal(denied.to_string()))?;
         let effect = effect.ok_or_else(|| OtaError::Internal("a new job has nothing to do".to_owned()))?;
@@ -57,6 +59,12 @@ impl Ota {
         Ok(self.view(&job))
     }
 
+    /// Of a system in the recovery slot no snapshot is taken.
+    pub(crate) fn possible(&self, order: InstallOrder) -> InstallOrder {
+        let runs_from_slot = self.parts.slots.running().slot().is_some();
+        InstallOrder { create_snapshot: order.create_snapshot && runs_from_slot, ..order }
+    }
+
     /// The inactive slot, or the one that was named, which must be it.
     ///
     /// # Errors
@@ -65,6 +73,11 @@ impl Ota {
         let booted = self.parts.slots.booted();
         let Some(name) = named else { return Ok(booted.other()) };
         match name.parse::<SlotId>() {
+            Ok(slot) if slot == booted && self.parts.slots.running() == Running::Recovery => {
+                let message =
+                    format!("The recovery system runs: partition {} is repaired first.", booted.other());
+                Err(OtaError::BadRequest(message))
+            }
             Ok(slot) if slot == booted => Err(OtaError::BadRequest(format!(
                 "Partition {slot} is running and is never written; the target is partition {}.",
                 booted.other()

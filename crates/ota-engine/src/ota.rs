@@ -53,6 +53,8 @@ pub struct Ota {
     pub(crate) checked: Notify,
     pub(crate) first_check_done: AtomicBool,
     pub(crate) reconciled: AtomicBool,
+    /// Held while the recovery slot is written; a restart waits for that.
+    pub(crate) recovery_lane: tokio::sync::Mutex<()>,
     /// One upload is looked at at a time.
     pub(crate) verify_lane: tokio::sync::Mutex<()>,
     /// What became of uploads that came in parts, for those who did not hear it.
@@ -85,6 +87,7 @@ impl Ota {
             drivers: Mutex::default(),
             departing: Mutex::default(),
             debug_lane: tokio::sync::Mutex::default(),
+            recovery_lane: tokio::sync::Mutex::default(),
             monitor: Mutex::new(monitor),
             overrides: Mutex::new(overrides),
             override_lane: tokio::sync::Mutex::default(),

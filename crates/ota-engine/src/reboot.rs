@@ -98,6 +98,7 @@ impl Ota {
         if let Some(holder) = self.gate_for_reboot().await? {
             return Err(OtaError::Busy { holder, state: "awaiting_reboot" });
         }
+        let _recovery = self.recovery_lane.lock().await;
         let clearance = self.clearance::<RebootGate>(starter(actor, None));
         Ok(self.parts.reboot.reboot(clearance.map_err(|blocked| OtaError::Blocked(blocked.0))?).await?)
     }

@@ -1,5 +1,6 @@
 //! The recovery image: what a factory reset installs, and what the recovery slot holds where there is one.
 
+use jiff::{SignedDuration, Timestamp};
 use ota_core::{
     Actor, AuditAction, AuditEntry, AuditOutcome, Bundle, FactoryReset, Operation, Phase, Work, WriteGate,
     file_label,
@@ -12,6 +13,8 @@ use crate::{
     safety::starter,
     updates::busy,
 };
+
+const ONE_SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 impl Ota {
     /// Verifies a file that has come in and keeps it as the recovery image, in the place of the former one.
@@ -28,12 +31,12 @@ impl Ota {
         let kept = self.try_keep_recovery_image(file, &entry).await;
         // The boot environment may say something else of the recovery slot by now.
         self.refresh_slots(&self.desk.lock().await).await;
+        self.refresh_recovery().await;
         match &kept {
             Ok(image) => {
                 let detail = format!("{}, signed by {}", image.bundle.version, image.bundle.signer);
                 let succeeded = entry.with_outcome(AuditOutcome::Succeeded);
                 self.audit_result(&succeeded.saying(detail)).await;
-                self.refresh_recovery().await;
             }
             Err(error) => self.audit_error(entry, error).await,
         }
@@ -59,12 +62,12 @@ impl Ota {
         if let Some(slot) = &self.parts.recovery_slot {
             slot.check_fit(&bundle).await?;
         }
-        let in_use = self.recovery_image_in_use().await;
-        let since = self.parts.clock.now();
-        self.parts.recovery.keep(&file.path, &file.sha256, &bundle, since, &in_use).await?;
         if let Some(slot) = &self.parts.recovery_slot {
             self.write_recovery_slot(slot.as_ref(), &file, &bundle, entry, &cancel).await?;
         }
+        let in_use = self.recovery_image_in_use().await;
+        let since = self.newer_than_the_former().await?;
+        self.parts.recovery.keep(&file.path, &file.sha256, &bundle, since, &in_use).await?;
         // The place of the file that has come in is given up; its content is under the name of the kept one.
         Ok(KeptBundle {
             path: file.path.clone(),
@@ -73,6 +76,15 @@ impl Ota {
             bundle,
             since,
         })
+    }
+
+    /// Now, or just after the former image came where the clock was set back since: the newest one is the one that counts.
+    async fn newer_than_the_former(&self) -> Result<Timestamp, OtaError> {
+        let former = self.parts.recovery.list().await?.into_iter().next();
+        let after = former.map(|former| former.since.saturating_add(ONE_SECOND)).transpose();
+        let after = after.map_err(|error| OtaError::Internal(error.to_string()))?;
+        let now = self.parts.clock.now();
+        Ok(after.map_or(now, |after| after.max(now)))
     }
 
     /// Nothing else writes, and the machine allows it.
@@ -91,6 +103,9 @@ impl Ota {
         entry: &AuditEntry,
         cancel: &CancellationToken,
     ) -> Result<(), OtaError> {
+        let _lane = self.recovery_lane.lock().await;
+        // Verifying took its time.
+        self.permit_recovery_write(entry).await?;
         let clearance = self.clearance::<WriteGate>(starter(&entry.actor, None));
         let clearance = clearance.map_err(|blocked| OtaError::Blocked(blocked.0))?;
         self.parts.boot.commit(PermittedChange::without_recovery()).await?;

@@ -105,7 +105,7 @@ impl Ota {
         let from = self.snapshot().running_version().to_owned();
         let now = self.parts.clock.now();
         let mut job = Job::new(id, Work::Release(release), target, from, actor.clone(), now);
-        job.order = order;
+        job.order = order.map(|order| self.possible(order));
         let effect =
             job.apply(JobEvent::Start, now).map_err(|denied| OtaError::Internal(denied.to_string()))?;
         let effect = effect.ok_or_else(|| OtaError::Internal("a new job has nothing to do".to_owned()))?;

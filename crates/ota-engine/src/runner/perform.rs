@@ -67,7 +67,11 @@ impl Ota {
         loop {
             let clearance = match self.clearance::<ArmGate>(asker(job)) {
                 Ok(clearance) => clearance,
-                Err(blocked) => return Ok(JobEvent::GateClosed { reasons: names(&blocked) }),
+                Err(blocked) => {
+                    // Nothing is reset by a power cut while the machine moves and nothing is armed.
+                    self.withdraw_reset(job).await?;
+                    return Ok(JobEvent::GateClosed { reasons: names(&blocked) });
+                }
             };
             let change = PermittedChange::arm(proof, clearance, self.parts.site.rollback_retries);
             match self.parts.boot.commit(change).await {
@@ -86,6 +90,8 @@ impl Ota {
         if course.cancel.is_cancelled() {
             return None;
         }
+        // The recovery slot is not left half written.
+        let _recovery = self.recovery_lane.lock().await;
         if let Err(error) = self.place_reset(job).await {
             self.log(LogLevel::Error, "boot", format!("{}: no restart: {error}", job.id)).await;
             return Some(JobEvent::RebootFailed);
@@ -145,8 +151,7 @@ impl Ota {
         self.log(LogLevel::Warning, "boot", text).await;
         tokio::time::sleep(FAREWELL).await;
         let gone_back = async {
-            let change =
-                PermittedChange::disarm(job.target, job.target.other(), self.parts.site.rollback_retries);
+            let change = self.away_from(job.target).await?;
             self.parts.boot.commit(change).await?;
             self.mark_record(job.target, false).await?;
             // The proven system comes back also where that cannot be recorded.
@@ -174,6 +179,16 @@ impl Ota {
                 Some(JobEvent::GateClosed { reasons: vec!["restart failed".to_owned()] })
             }
         }
+    }
+
+    /// The other slot is next, if it is one that starts; else what the boot loader has after it, which is the recovery slot.
+    async fn away_from(&self, slot: SlotId) -> Result<PermittedChange, StepError> {
+        let (boot, other) = (self.parts.boot.read().await?, slot.other());
+        let rescued = boot.recovery.is_some_and(|tries| tries > 0);
+        if *boot.left.get(other) == 0 && rescued {
+            return Ok(PermittedChange::mark_bad(slot));
+        }
+        Ok(PermittedChange::disarm(slot, other, self.parts.site.rollback_retries))
     }
 
     /// While the boot environment cannot be written, the slot stays armed, and the job says so.

@@ -20,11 +20,13 @@ pub struct DeviceRecoverySlot {
 }
 
 impl DeviceRecoverySlot {
-    /// `root`: file or block device. `running`: what this system was started from.
+    /// `root`: file or block device, which must be none of `others` under another name. `running`: what this system was started from.
     #[must_use]
-    pub fn new(root: PathBuf, running: Running, policy: Policy) -> Self {
+    pub fn new(root: PathBuf, others: &BySlot<PathBuf>, running: Running, policy: Policy) -> Self {
         let place = BTreeMap::from([(ROOT_CLASS.to_owned(), root)]);
-        let places = BySlot { a: place, b: BTreeMap::new() };
+        // In the place of what runs: the writer refuses what is one of them.
+        let others = SlotId::ALL.map(|slot| (slot.to_string(), others.get(slot).clone()));
+        let places = BySlot { a: place, b: BTreeMap::from(others) };
         Self { slots: DeviceSlots::seen_from(PLACE.other(), places, policy), running }
     }
 }
