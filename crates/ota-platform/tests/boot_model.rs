@@ -116,13 +116,13 @@ fn the_recovery_slot_starts_when_no_other_does() {
     gateway.format(SlotId::A);
     fs::copy(gateway.slot(SlotId::A), &recovery).unwrap();
     fs::File::create(gateway.slot(SlotId::A)).unwrap().set_len(8 << 20).unwrap();
+    let mut config = model(&gateway, "A B R", "2", "0");
     let environment = gateway.environment(&[
         ("BOOT_ORDER", "A B R"),
         ("BOOT_A_LEFT", "2"),
         ("BOOT_B_LEFT", "0"),
         ("BOOT_R_LEFT", "3"),
     ]);
-    let mut config = model(&gateway, "A B R", "2", "0");
     config.environment = environment;
     config.recovery = Some(recovery);
     assert_eq!(power_on(&config).unwrap(), Running::Recovery);

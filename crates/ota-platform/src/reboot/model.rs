@@ -101,7 +101,7 @@ fn script(store: &Store, refill: u8, refills: &mut u32) -> Result<Step, ModelErr
     store
         .update(|variables| {
             let mut boot = selection(variables.environment());
-            // The script gives all slots their tries back then.
+            // The script gives both slots their tries back then.
             if boot.next_boot().is_none() && boot.recovery.unwrap_or(0) == 0 {
                 *refills += 1;
             }
