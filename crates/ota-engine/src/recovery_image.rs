@@ -61,8 +61,6 @@ impl Ota {
         }
         if let Some(slot) = &self.parts.recovery_slot {
             slot.check_fit(&bundle).await?;
-        }
-        if let Some(slot) = &self.parts.recovery_slot {
             self.write_recovery_slot(slot.as_ref(), &file, &bundle, entry, &cancel).await?;
         }
         let in_use = self.recovery_image_in_use().await;
