@@ -118,6 +118,7 @@ pub mod upload {
     pub const MODEL: &str = "Must be made for";
     pub const SPACE: &str = "Longest upload that fits now";
     pub const FILE: &str = "Image file: choose it, or drop it here";
+    pub const RECOVERY_FILE: &str = "Recovery image file: choose it, or drop it here";
     pub const LABEL: &str = "Version label (optional)";
     pub const VERIFY: &str = "Verify & Prepare Deployment";
     pub const KEEP: &str = "Upload";
@@ -197,6 +198,7 @@ pub mod recovery {
         "Back to the state of delivery. It asks for the factory-reset PIN and cannot be taken back.";
     pub const RESET: &str = "Factory Reset";
     pub const IMAGE: &str = "Recovery image";
+    pub const INSTALLS: &str = "A factory reset installs";
     pub const RECOVERY_SLOT: &str = "Recovery slot";
 }
 

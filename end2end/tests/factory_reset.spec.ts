@@ -56,7 +56,7 @@ test('a recovery image is uploaded and goes into the recovery slot', async ({ ga
   await expect(recovery).toContainText('holds nothing that starts');
   const upload = recovery.getByRole('button', { name: 'Upload', exact: true });
   await expect(upload).toBeDisabled();
-  await recovery.getByLabel(/Image file/).setInputFiles(gateway.target('5.0.5'));
+  await recovery.getByLabel(/Recovery image file/).setInputFiles(gateway.target('5.0.5'));
   await expect(page.locator('#upload').getByRole('button', { name: 'Verify & Prepare Deployment' })).toBeDisabled();
   await upload.click();
   await expect(recovery).toContainText('starts when neither slot A nor slot B does', { timeout: 60_000 });

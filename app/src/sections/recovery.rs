@@ -72,7 +72,7 @@ fn Former(live: Live) -> impl IntoView {
     }
 }
 
-/// Back to the state of delivery.
+/// The recovery image, and back to the state of delivery.
 #[component]
 fn Factory(live: Live) -> impl IntoView {
     let reason = move || rules::factory_reset(&live.facts());
@@ -80,24 +80,27 @@ fn Factory(live: Live) -> impl IntoView {
     let slot = move || live.recovery.with(|r| reset::slot(r.recovery_slot.as_ref()));
     view! {
         <article class="card">
-        <h3>{t::FACTORY}</h3>
-        <p>{t::FACTORY_INTRO}</p>
-        <dl class="facts">
-            <Fact label=t::IMAGE value=text(image)/>
-            <Fact label=t::RECOVERY_SLOT value=text(slot)/>
-        </dl>
-        <UploadForm live recovery=true/>
-        <div class="action">
-            <ActionButton
-                live
-                label=word(|| t::RESET)
-                class="danger"
-                described_by="factory-why".to_owned()
-                reason
-                press=move || live.danger.set(Some(Danger::FactoryReset))
-            />
-            <Why id="factory-why".to_owned() reason/>
-        </div>
+            <h3>{t::IMAGE}</h3>
+            <dl class="facts">
+                <Fact label=t::INSTALLS value=text(image)/>
+                <Fact label=t::RECOVERY_SLOT value=text(slot)/>
+            </dl>
+            <UploadForm live recovery=true/>
+        </article>
+        <article class="card">
+            <h3>{t::FACTORY}</h3>
+            <p>{t::FACTORY_INTRO}</p>
+            <div class="action">
+                <ActionButton
+                    live
+                    label=word(|| t::RESET)
+                    class="danger"
+                    described_by="factory-why".to_owned()
+                    reason
+                    press=move || live.danger.set(Some(Danger::FactoryReset))
+                />
+                <Why id="factory-why".to_owned() reason/>
+            </div>
         </article>
     }
 }

@@ -23,9 +23,9 @@ pub fn UploadForm(live: Live, recovery: bool) -> impl IntoView {
         if recovery { ("recovery-file", "recovery-why") } else { ("upload-file", "upload-why") };
     let described = move || (!live.ready.get()).then_some(STARTING_ID);
     view! {
-        <div class="card upload">
+        <div class=if recovery { "upload" } else { "card upload" }>
             <label class="drop">
-                <span>{t::FILE}</span>
+                <span>{if recovery { t::RECOVERY_FILE } else { t::FILE }}</span>
                 <input
                     id=name
                     type="file"
