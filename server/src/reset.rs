@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::wiring;
 use jiff::Timestamp;
 use ota_core::{AuditAction, AuditEntry, AuditOutcome, Job, JobId, Work};
-use ota_engine::ports::{ResetOrder, Store, StoreError};
+use ota_engine::ports::{AuditQuery, ResetOrder, Store, StoreError};
 use ota_platform::{ResetOrderFile, boot_id};
 use ota_store::{ServiceLock, SqliteStore};
 use std::fs::{self, File};
@@ -25,7 +25,7 @@ const DATABASE: [&str; 3] = ["-wal", "-shm", ""];
 pub enum Outcome {
     /// There was none.
     Nothing,
-    /// Its job has ended.
+    /// Its job has ended, or the service has run since without it.
     Dropped(JobId),
     /// The gateway has not restarted since.
     NotYet(JobId),
@@ -107,7 +107,9 @@ impl Plan {
         let stored = store.job(&order.job.id).await?;
         let plan = if store.is_reset_by(&order.job.id).await? {
             Self::Finish
-        } else if stored.as_ref().is_some_and(|job| job.state.is_ended()) {
+        } else if stored.as_ref().is_some_and(|job| job.state.is_ended())
+            || was_passed_over(order, &store).await?
+        {
             Self::Drop
         } else if !restarted {
             Self::Wait
@@ -121,6 +123,13 @@ impl Plan {
         store.close().await;
         Ok(plan)
     }
+}
+
+/// Whether the gateway has started since the order was given and its service has run without carrying it out: a release that knew of no
+/// orders. By now people rely on what is there.
+async fn was_passed_over(order: &ResetOrder, store: &SqliteStore) -> Result<bool, StoreError> {
+    let starts = AuditQuery { limit: 1, action: Some(AuditAction::Boot), ..AuditQuery::default() };
+    Ok(store.audit(&starts).await?.records.first().is_some_and(|last| last.seq > order.audit.seq))
 }
 
 async fn forget_people(store: &SqliteStore, job: &Job) -> Result<(), ResetError> {
