@@ -2,7 +2,7 @@
 
 use metrics::{describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
-use ota_core::{ConstraintState, Running, SlotId};
+use ota_core::{ConstraintState, SlotId};
 use ota_engine::Snapshot;
 
 /// Renders what was counted. Cheap to clone.
@@ -61,10 +61,7 @@ fn read(snapshot: &Snapshot, ready: bool) {
     let labels = [
         ("gateway", snapshot.site.id.clone()),
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
-        (
-            "booted",
-            if snapshot.in_recovery { Running::RECOVERY.to_owned() } else { snapshot.booted.to_string() },
-        ),
+        ("booted", snapshot.running.to_string()),
     ];
     for slot in SlotId::ALL {
         let name = slot.as_str();

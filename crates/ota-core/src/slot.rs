@@ -54,6 +54,15 @@ impl Running {
     /// The recovery slot's name in the boot environment and on the kernel's command line.
     pub const RECOVERY: &str = "R";
 
+    /// The slot that systems are brought into: never the one that runs. The recovery system repairs B first.
+    #[must_use]
+    pub const fn target(self) -> SlotId {
+        match self {
+            Self::Slot(slot) => slot.other(),
+            Self::Recovery => SlotId::B,
+        }
+    }
+
     /// The slot; none where the recovery system runs.
     #[must_use]
     pub const fn slot(self) -> Option<SlotId> {

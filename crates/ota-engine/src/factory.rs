@@ -66,7 +66,7 @@ impl Ota {
             let FactoryOrder { wipe_data, reason, .. } = order;
             let new = NewJob {
                 work: Work::Reset(FactoryReset { wipe_data, reason, version, image, carried_out: false }),
-                target: self.parts.slots.booted().other(),
+                target: self.parts.slots.running().target(),
                 bundle: None,
                 order: Some(InstallOrder { reboot_after: true, create_snapshot: false }),
                 operation: Operation::ChangeSlot,

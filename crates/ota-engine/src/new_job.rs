@@ -70,19 +70,17 @@ impl Ota {
     /// # Errors
     /// [`OtaError::BadRequest`] for the running slot and for one that does not exist.
     pub(crate) fn inactive_slot(&self, named: Option<&str>) -> Result<SlotId, OtaError> {
-        let booted = self.parts.slots.booted();
-        let Some(name) = named else { return Ok(booted.other()) };
+        let running = self.parts.slots.running();
+        let target = running.target();
+        let Some(name) = named else { return Ok(target) };
         match name.parse::<SlotId>() {
-            Ok(slot) if slot == booted && self.parts.slots.running() == Running::Recovery => {
-                let message =
-                    format!("The recovery system runs: partition {} is repaired first.", booted.other());
-                Err(OtaError::BadRequest(message))
-            }
-            Ok(slot) if slot == booted => Err(OtaError::BadRequest(format!(
-                "Partition {slot} is running and is never written; the target is partition {}.",
-                booted.other()
+            Ok(slot) if slot == target => Ok(slot),
+            Ok(slot) if running == Running::Recovery => Err(OtaError::BadRequest(format!(
+                "The recovery system runs: partition {target} is repaired first, not {slot}."
             ))),
-            Ok(slot) => Ok(slot),
+            Ok(slot) => Err(OtaError::BadRequest(format!(
+                "Partition {slot} is running and is never written; the target is partition {target}."
+            ))),
             Err(error) => Err(OtaError::BadRequest(format!("target_partition: {error}."))),
         }
     }

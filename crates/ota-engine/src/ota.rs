@@ -2,7 +2,7 @@
 
 use arc_swap::ArcSwap;
 use ota_core::{
-    BootSelection, BySlot, Job, JobKind, OverrideDesk, Phase, Repeats, Running, SafetyMonitor, SlotHealth,
+    BootSelection, BySlot, Job, JobKind, OverrideDesk, Phase, Repeats, SafetyMonitor, SlotHealth,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -121,8 +121,7 @@ impl Ota {
         let empty = || SlotView { record: None, usage: SlotUsage::default(), health: SlotHealth::Empty };
         Ok(Snapshot {
             site: parts.site.clone(),
-            booted: parts.slots.booted(),
-            in_recovery: parts.slots.running() == Running::Recovery,
+            running: parts.slots.running(),
             boot: BootSelection { order: Vec::new(), left: BySlot::default(), recovery: None },
             slots: Arc::new(BySlot { a: empty(), b: empty() }),
             kernel: parts.telemetry.kernel().into(),

@@ -2,7 +2,7 @@
 
 use ota_core::{
     Actor, AuditAction, AuditEntry, Bundle, FormerSystem, InstallOrder, Job, JobId, JobState, Operation,
-    Phase, RestoreSource, RestoredVersion, SlotHealth, SlotId, Work, check_floor,
+    Phase, RestoreSource, RestoredVersion, Running, SlotHealth, SlotId, Work, check_floor,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast::error::RecvError;
@@ -226,13 +226,17 @@ impl Snapshot {
     /// Why the other slot cannot be gone back to; `None` when it can.
     #[must_use]
     pub fn rollback_refused(&self) -> Option<String> {
-        no_way_back(self, self.booted.other()).map(|(reason, _)| reason)
+        no_way_back(self, self.running.target()).map(|(reason, _)| reason)
     }
 }
 
 /// Why `slot` cannot be made next, as a sentence and as a word.
 fn no_way_back(snapshot: &Snapshot, slot: SlotId) -> Option<(String, &'static str)> {
-    if slot == snapshot.booted {
+    if snapshot.running == Running::Recovery && slot != snapshot.running.target() {
+        let target = snapshot.running.target();
+        return Some((format!("The recovery system runs: slot {target} is repaired first."), "in_recovery"));
+    }
+    if snapshot.running.slot() == Some(slot) {
         return Some((format!("Slot {slot} is running already."), "running"));
     }
     let view = snapshot.slots.get(slot);

@@ -52,7 +52,7 @@ impl Ota {
 
     /// False when a job had the slot, or there was nothing to compare it with.
     async fn scrub_once(&self) -> bool {
-        let slot = self.parts.slots.booted().other();
+        let slot = self.parts.slots.running().target();
         let cancel = self.stop.child_token();
         let content = {
             // Under the desk, so that a job that begins to write finds what it has to stop.

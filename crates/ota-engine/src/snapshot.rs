@@ -1,7 +1,7 @@
 //! The state of the gateway at one moment, for readers.
 
 use jiff::Timestamp;
-use ota_core::{BootSelection, BySlot, Job, Settings, SlotHealth, SlotId, SlotRecord, Verdict};
+use ota_core::{BootSelection, BySlot, Job, Running, Settings, SlotHealth, SlotRecord, Verdict};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
@@ -13,10 +13,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub site: Arc<Site>,
-    /// The slot that runs; the other one is the target.
-    pub booted: SlotId,
-    /// Neither slot runs: the recovery system does, and `booted` only says which slot is no target.
-    pub in_recovery: bool,
+    pub running: Running,
     pub boot: BootSelection,
     pub slots: Arc<BySlot<SlotView>>,
     /// Release of the running kernel.
@@ -80,10 +77,11 @@ impl Snapshot {
     /// The version of the running system, `unknown` when it was not installed by this service.
     #[must_use]
     pub fn running_version(&self) -> &str {
-        if self.in_recovery {
-            return self.recovery.image.as_ref().map_or("unknown", |image| image.bundle.version.as_str());
-        }
-        self.slots.get(self.booted).record.as_ref().map_or("unknown", |record| record.version.as_str())
+        let version = match self.running {
+            Running::Slot(slot) => self.slots.get(slot).record.as_ref().map(|record| &record.version),
+            Running::Recovery => self.recovery.image.as_ref().map(|image| &image.bundle.version),
+        };
+        version.map_or("unknown", String::as_str)
     }
 
     /// The job that has not ended, if there is one.

@@ -123,7 +123,7 @@ impl Ota {
         if unfit.is_some() {
             return Ok((bundle, unfit));
         }
-        let target = self.parts.slots.booted().other();
+        let target = self.parts.slots.running().target();
         let unfit = match self.parts.slots.check_fit(target, &bundle).await {
             Ok(()) => None,
             Err(error) => error.failure().map(|failure| failure.message),

@@ -142,7 +142,7 @@ fn slots(scene: &Scene) -> Value {
         })
     };
     json!({
-        "booted": snapshot.booted, "in_recovery": snapshot.in_recovery, "boot_order": snapshot.boot.order_variable(),
+        "booted": snapshot.running.to_string(), "boot_order": snapshot.boot.order_variable(),
         "A": slot(ota_core::SlotId::A), "B": slot(ota_core::SlotId::B),
     })
 }

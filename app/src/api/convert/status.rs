@@ -2,7 +2,7 @@ use ota_api::{
     human,
     status::{Gateway, Partition, Partitions, RebootStarted, Status},
 };
-use ota_core::SlotId;
+use ota_core::{Running, SlotId};
 use ota_engine::Snapshot;
 
 use super::instant;
@@ -21,11 +21,11 @@ pub fn status(snapshot: &Snapshot) -> Status {
             uptime_seconds: snapshot.uptime.as_secs(),
             bootloader: site.bootloader.clone(),
             last_ota: snapshot.last_ota.map(instant),
-            in_recovery: snapshot.in_recovery,
+            in_recovery: snapshot.running == Running::Recovery,
         },
         partitions: Partitions {
-            active: partition(snapshot, snapshot.booted),
-            inactive: partition(snapshot, snapshot.booted.other()),
+            active: partition(snapshot, snapshot.running.target().other()),
+            inactive: partition(snapshot, snapshot.running.target()),
             auto_rollback: site.rollback_retries > 0,
             rollback_retries: site.rollback_retries,
         },
@@ -34,7 +34,7 @@ pub fn status(snapshot: &Snapshot) -> Status {
 
 /// The kernel that the running image was published with; what runs calls itself something only where nobody said so.
 fn kernel(snapshot: &Snapshot) -> String {
-    let record = snapshot.slots.get(snapshot.booted).record.as_ref();
+    let record = snapshot.running.slot().and_then(|slot| snapshot.slots.get(slot).record.as_ref());
     let published = record.map(|record| record.kernel.as_str()).filter(|kernel| *kernel != "unknown");
     published.unwrap_or(&snapshot.kernel).to_owned()
 }
@@ -52,7 +52,7 @@ fn partition(snapshot: &Snapshot, id: SlotId) -> Partition {
         used: human::slot_size(used),
         size_bytes: view.usage.size,
         used_bytes: used,
-        booted: id == snapshot.booted && !snapshot.in_recovery,
+        booted: snapshot.running.slot() == Some(id),
         next_boot: snapshot.boot.next_boot() == Some(id),
         tries_left: *snapshot.boot.left.get(id),
         kernel: text(record.map(|record| &record.kernel)),

@@ -13,7 +13,7 @@ use super::{bad_request, instant};
 /// The answer of `GET updates`: what is newer than the running system. Where that has no known version, everything is.
 #[must_use]
 pub fn updates(snapshot: &Snapshot) -> Updates {
-    let known = snapshot.slots.get(snapshot.booted).record.as_ref();
+    let known = snapshot.running.slot().and_then(|slot| snapshot.slots.get(slot).record.as_ref());
     let newer = |release: &&Release| {
         known.is_none_or(|running| version_order(&release.version, &running.version) == Ordering::Greater)
     };

@@ -69,9 +69,9 @@ pub trait Slots: Send + Sync {
     /// What runs, from the kernel's command line (`rauc.slot=`). Never from memory.
     fn running(&self) -> Running;
 
-    /// The slot that runs and is never written; the other one is the target. Slot A stands for it while the recovery system runs.
+    /// The slot that is not the target: the one that runs, where one does.
     fn booted(&self) -> SlotId {
-        self.running().slot().unwrap_or(SlotId::A)
+        self.running().target().other()
     }
 
     async fn usage(&self, slot: SlotId) -> Result<SlotUsage, StepError>;

@@ -211,7 +211,7 @@ impl Ota {
 
     pub(super) fn refuse_booted(&self, slot: SlotId) -> Result<(), StepError> {
         if slot == self.parts.slots.booted() {
-            let message = format!("Slot {slot} is running and is never written.");
+            let message = format!("Slot {slot} is not the one that the running system writes.");
             return Err(StepError::failed(FailureCode::InstallFailed, message, "target is booted"));
         }
         Ok(())
