@@ -66,6 +66,36 @@ pub(super) fn Head(
     }
 }
 
+/// Id of what went wrong with a form that was sent before.
+pub(super) const COMPLAINT_ID: &str = "complaint";
+
+/// The document of a form for those who have no session; `error` is shown above it.
+#[component]
+pub(super) fn FormDocument(
+    title: &'static str,
+    heading: &'static str,
+    error: Option<String>,
+    assets: Assets,
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <Head title assets/>
+            <body class="login">
+                <main>
+                    <p class="brand"><span class="brand-mark" aria-hidden="true"></span>{strings::BRAND}</p>
+                    <h1>{heading}</h1>
+                    {error.map(|text| view! {
+                        <p class="message" id=COMPLAINT_ID role="alert" data-tone="bad">{text}</p>
+                    })}
+                    {children()}
+                </main>
+            </body>
+        </html>
+    }
+}
+
 /// The page as text, for the answer to `GET` of [`ota_api::routes::PAGE`].
 ///
 /// # Errors
