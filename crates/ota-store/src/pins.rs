@@ -5,15 +5,17 @@ use async_trait::async_trait;
 use ota_core::PinKind;
 use ota_engine::ports::{PinStore, StoreError, StoredPin};
 
+/// Tries that were counted against the former PIN go with it.
+pub(crate) const PUT_PIN: &str = "INSERT INTO pin (kind, hash) VALUES (?1, ?2)
+    ON CONFLICT (kind) DO UPDATE SET hash = excluded.hash, tries = 0";
+
 impl SqliteStore {
     /// Sets or replaces a PIN; tries that were counted against the former one are forgotten with it.
     ///
     /// # Errors
     /// When it cannot be made durable.
     pub async fn put_pin(&self, kind: PinKind, hash: &str) -> Result<(), StoreError> {
-        let statement = "INSERT INTO pin (kind, hash) VALUES (?1, ?2)
-                         ON CONFLICT (kind) DO UPDATE SET hash = excluded.hash, tries = 0";
-        let done = sqlx::query(statement).bind(kind.as_str()).bind(hash).execute(&self.writer).await;
+        let done = sqlx::query(PUT_PIN).bind(kind.as_str()).bind(hash).execute(&self.writer).await;
         done.map(drop).map_err(failed("saving the PIN"))
     }
 }

@@ -1,6 +1,6 @@
 //! First-run set-up: the first administrator and both PINs, once.
 
-use crate::{SqliteStore, User, audit, error::failed, row::time_text};
+use crate::{SqliteStore, User, audit, error::failed, pins::PUT_PIN, row::time_text};
 use jiff::Timestamp;
 use ota_core::{AuditEntry, PinKind};
 use ota_engine::ports::StoreError;
@@ -60,9 +60,7 @@ impl SqliteStore {
             .await?;
         let pins = [(PinKind::Override, setup.override_pin_hash), (PinKind::Factory, setup.factory_pin_hash)];
         for (kind, hash) in pins {
-            let statement = "INSERT INTO pin (kind, hash) VALUES (?1, ?2)
-                             ON CONFLICT (kind) DO UPDATE SET hash = excluded.hash, tries = 0";
-            sqlx::query(statement).bind(kind.as_str()).bind(hash).execute(&mut *transaction).await?;
+            sqlx::query(PUT_PIN).bind(kind.as_str()).bind(hash).execute(&mut *transaction).await?;
         }
         let records = audit::append(&mut transaction, at, std::slice::from_ref(entry)).await?;
         transaction.commit().await?;
