@@ -1,7 +1,8 @@
 //! The operation gate: one operation at a time.
 //!
 //! It is held while a job downloads, verifies, takes a snapshot, writes, arms, reboots or is on trial. `Downloaded` does not hold it: a newer
-//! download supersedes the waiting one. A job that waits for its reboot refuses only what would write a slot.
+//! download supersedes the waiting one. A job that waits for its reboot, or for a maintenance window to reboot in,
+//! refuses only what would write a slot.
 
 use crate::{Job, JobId, JobState, Work};
 
@@ -69,6 +70,7 @@ pub fn admit(operation: &Operation<'_>, open: &[Job]) -> Result<Admission, Refus
 /// Whether a job in this state keeps others out.
 fn holds(state: &JobState, writes_slot: bool) -> bool {
     match state {
+        state if state.awaits_window() => writes_slot,
         JobState::Queued
         | JobState::Downloading
         | JobState::Verifying

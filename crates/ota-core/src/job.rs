@@ -12,7 +12,9 @@
 //!
 //! The runner performs one [`Effect`] at a time and reports its outcome as a [`JobEvent`]. `Start`, `Install`, `Cancel` and
 //! `RebootOrdered` come from people; `GateClosed` and `Cleared` from the safety verdict; `Booted` from the start of the
-//! service, where the boot environment wins over what the job remembers; everything else from the ports.
+//! service, where the boot environment wins over what the job remembers; everything else from the ports. What the gateway began
+//! by itself restarts in a maintenance window; when that is over the job rests, `Held` by it, until the next one or a person
+//! orders the restart.
 
 mod apply;
 mod reconcile;
@@ -103,6 +105,9 @@ pub struct Job {
     /// The version that was running when the job was made.
     pub from_version: String,
     pub order: Option<InstallOrder>,
+    /// The end of the maintenance window in which it may be armed and restarted. None: it does not ask for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart_until: Option<Timestamp>,
     /// Who started it. In the saved form name and origin stand side by side: an older release reads the name.
     #[serde(flatten)]
     pub actor: Actor,
@@ -133,6 +138,9 @@ pub enum InstallStep {
     /// The slot is read past the page cache and compared with the signed hashes.
     ReadBack,
 }
+
+/// The word, among the constraints that a job waits for, for the maintenance window.
+pub const WINDOW: &str = "maintenance_window";
 
 /// Where a job waits for a gate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -289,8 +297,13 @@ pub enum JobEvent {
         reasons: Vec<String>,
     },
     Cleared,
+    /// The maintenance window is over in which the job might have restarted.
+    WindowClosed,
     Armed,
-    RebootOrdered,
+    /// `until`: the end of the maintenance window that orders it; none where a person does.
+    RebootOrdered {
+        until: Option<Timestamp>,
+    },
     RebootFailed,
     Booted(Booted),
     HealthPassed,
@@ -325,7 +338,8 @@ pub enum Effect {
     WriteSlot,
     /// Read the slot past the cache and compare. → `ReadBackMatched`
     ReadBack,
-    /// Wait until the verdict of this phase is clear. → `GateClosed` while it is not, `Cleared` when it is
+    /// Wait until the verdict of this phase is clear. → `GateClosed` while it is not, `Cleared` when it is, `WindowClosed` when
+    /// that comes first
     AwaitClear(Phase),
     /// Make the target next with all its tries, in one commit. → `Armed` or `GateClosed`
     Arm,
@@ -381,6 +395,12 @@ impl JobState {
     #[must_use]
     pub const fn takes_snapshot(&self) -> bool {
         matches!(self, Self::Creating | Self::Installing { step: InstallStep::Snapshot })
+    }
+
+    /// It rests until the next maintenance window or a person lets it go on.
+    #[must_use]
+    pub fn awaits_window(&self) -> bool {
+        matches!(self, Self::Held { reasons, .. } if matches!(reasons.as_slice(), [only] if only == WINDOW))
     }
 
     /// True when nothing can happen to the job any more.
@@ -455,6 +475,7 @@ impl Job {
             JobState::Installing { step: InstallStep::Write } => format!("flashing_partition_{slot}"),
             JobState::Installing { step: InstallStep::ReadBack } => format!("verifying_partition_{slot}"),
             JobState::AwaitingReboot { .. } => "waiting_for_reboot".to_owned(),
+            state if state.awaits_window() => "waiting_for_window".to_owned(),
             JobState::Held { .. } => "waiting_for_safety".to_owned(),
             JobState::Trial { failed: None } => "health_checks".to_owned(),
             JobState::Trial { failed: Some(_) } => "rolling_back".to_owned(),
@@ -484,6 +505,17 @@ impl Job {
         further
     }
 
+    /// Whether the maintenance window is over in which the job may do what `phase` is asked for.
+    #[must_use]
+    pub fn is_past_window(&self, phase: Phase, now: Timestamp) -> bool {
+        let goes_back = matches!(
+            self.state,
+            JobState::Trial { .. } | JobState::Held { at: HoldPoint::GoBack { .. }, .. }
+        );
+        let restarts = matches!(phase, Phase::Arm | Phase::Reboot) && !goes_back;
+        restarts && self.restart_until.is_some_and(|until| until <= now)
+    }
+
     /// A job that has just been asked for.
     #[must_use]
     pub fn new(id: JobId, work: Work, target: SlotId, from: String, actor: Actor, now: Timestamp) -> Self {
@@ -493,6 +525,7 @@ impl Job {
             target,
             from_version: from,
             order: None,
+            restart_until: None,
             actor,
             created_at: now,
             ended_at: None,

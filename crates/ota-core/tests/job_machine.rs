@@ -208,6 +208,10 @@ impl World {
                 self.proven = !fails;
                 self.tell(if fails { failure } else { JobEvent::ReadBackMatched });
             }
+            Effect::AwaitClear(phase) if self.job.is_past_window(phase, now()) => {
+                self.tell(JobEvent::WindowClosed);
+                assert!(self.pending.is_none() && self.job.state.awaits_window(), "it rests: {:?}", self.job);
+            }
             Effect::AwaitClear(_) if luck.is_multiple_of(3) => {
                 self.tell(JobEvent::GateClosed { reasons: vec!["x".into()] })
             }
@@ -225,7 +229,7 @@ impl World {
                 }
                 self.tell(JobEvent::Armed);
             }
-            Effect::AwaitOrder => self.tell(JobEvent::RebootOrdered),
+            Effect::AwaitOrder => self.tell(JobEvent::RebootOrdered { until: None }),
             Effect::Reboot if fails => self.tell(JobEvent::RebootFailed),
             Effect::Reboot => {
                 self.order_reset();
@@ -297,6 +301,7 @@ proptest! {
         create_snapshot in any::<bool>(),
         starts_well in any::<bool>(),
         with_image in any::<bool>(),
+        in_window in any::<bool>(),
         chaos in prop::collection::vec((0u8..100, 0u8..100), 0..80),
     ) {
         // Only a download may wait for its installation to be ordered.
@@ -304,12 +309,19 @@ proptest! {
         let order = reboot_after.map(|reboot_after| InstallOrder { reboot_after, create_snapshot });
         let work = if kind == JobKind::Reset && !with_image { reset(None) } else { work(kind) };
         let mut world = World::of(work, order, starts_well);
+        if in_window { (world.job.restart_until, world.saved.restart_until) = (Some(now()), Some(now())); }
         for (kind, luck) in chaos {
             match kind {
                 0..4 => { world.boot(); world.start_service(); }
                 4..10 => world.start_service(),
                 10..13 => world.tell(JobEvent::Cancel { percentage: 1.0, reason: "x".into() }),
                 13..20 => world.tell(JobEvent::Install(InstallOrder { reboot_after: luck % 2 == 0, create_snapshot })),
+                20..23 => world.tell(JobEvent::RebootOrdered { until: None }),
+                23..26 => {
+                    // A window that is open, or one that is over before the machine is still.
+                    let until = jiff::SignedDuration::from_secs(i64::from(luck % 2));
+                    world.tell(JobEvent::RebootOrdered { until: Some(now() + until) });
+                }
                 _ => world.step(luck),
             }
             check(&mut world);
@@ -317,6 +329,7 @@ proptest! {
         // Every open job can end: from here on nothing goes wrong any more.
         for _ in 0..40 {
             if matches!(world.job.state, JobState::Downloaded) { world.tell(JobEvent::Install(self::order(true))); }
+            if world.job.state.awaits_window() { world.tell(JobEvent::RebootOrdered { until: None }); }
             world.step(50);
         }
         prop_assert!(world.job.state.is_ended(), "{:?} still open", world.job.state);
@@ -454,4 +467,27 @@ fn the_saved_form_of_an_update_is_that_of_older_releases() {
         let saved = serde_json::to_string(&job).expect("a job");
         assert_eq!(serde_json::from_str::<Job>(&saved).expect("the same job"), job);
     }
+}
+
+/// What was begun in a window rests when that is over, keeps its slot proven and unarmed, and goes on in the next one.
+#[test]
+fn a_window_that_is_over_leaves_the_restart_to_the_next_one() {
+    let mut world = World::new(Some(true), true);
+    (world.job.restart_until, world.saved.restart_until) = (Some(now()), Some(now()));
+    for _ in 0..20 {
+        world.step(50);
+    }
+    assert!(world.job.state.awaits_window(), "{:?}", world.job.state);
+    assert_eq!((world.booted, world.env.next_boot()), (SlotId::A, Some(SlotId::A)), "nothing is armed");
+    // A restart of the service, for whatever reason, does not use the chance.
+    world.start_service();
+    for _ in 0..20 {
+        world.step(50);
+    }
+    assert!(world.job.state.awaits_window(), "{:?}", world.job.state);
+    world.tell(JobEvent::RebootOrdered { until: Some(now() + jiff::SignedDuration::from_hours(1)) });
+    for _ in 0..20 {
+        world.step(50);
+    }
+    assert_eq!((&world.job.state, world.booted), (&JobState::Committed, SlotId::B));
 }

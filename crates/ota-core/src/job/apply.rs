@@ -1,6 +1,6 @@
 //! The transition function.
 
-use super::{Arming, Denied, Effect, HoldPoint, InstallStep, Job, JobEvent, JobState, Work};
+use super::{Arming, Denied, Effect, HoldPoint, InstallStep, Job, JobEvent, JobState, WINDOW, Work};
 use crate::{Phase, overall_percentage};
 use jiff::Timestamp;
 
@@ -90,8 +90,24 @@ impl Job {
             (S::AwaitingReboot { armed: Arming::Yes } | S::Held { at: At::Reboot, .. }, E::Cleared) => {
                 (S::AwaitingReboot { armed: Arming::Yes }, Some(Effect::Reboot))
             }
-            (S::AwaitingReboot { armed: Arming::Yes }, E::RebootOrdered) => {
+            (
+                S::AwaitingReboot { armed: Arming::No | Arming::Yes }
+                | S::Held { at: At::Arm | At::Reboot, .. },
+                E::WindowClosed,
+            ) => (S::Held { at: self.hold_point(), reasons: vec![WINDOW.to_owned()] }, None),
+            (S::AwaitingReboot { armed: Arming::Yes }, E::RebootOrdered { until }) => {
+                self.restart_until = until;
                 (S::AwaitingReboot { armed: Arming::Yes }, Some(Effect::AwaitClear(Phase::Reboot)))
+            }
+            (state @ S::Held { at: At::Arm | At::Reboot, .. }, E::RebootOrdered { until })
+                if state.awaits_window() =>
+            {
+                let (armed, phase) = match self.hold_point() {
+                    At::Reboot => (Arming::Yes, Phase::Reboot),
+                    _ => (Arming::No, Phase::Arm),
+                };
+                self.restart_until = until;
+                (S::AwaitingReboot { armed }, Some(Effect::AwaitClear(phase)))
             }
             // The slot stays armed and proven; a person can try the restart again.
             (S::AwaitingReboot { armed: Arming::Yes }, E::RebootFailed) => {
@@ -185,8 +201,9 @@ impl JobEvent {
             Self::ReadBackMatched => "read back",
             Self::GateClosed { .. } => "gate closed",
             Self::Cleared => "cleared",
+            Self::WindowClosed => "window closed",
             Self::Armed => "armed",
-            Self::RebootOrdered => "reboot ordered",
+            Self::RebootOrdered { .. } => "reboot ordered",
             Self::RebootFailed => "reboot failed",
             Self::Booted(_) => "booted",
             Self::HealthPassed => "health passed",
