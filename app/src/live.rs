@@ -6,6 +6,7 @@
 mod audit;
 mod backoff;
 mod danger;
+mod draft;
 mod message;
 mod orders;
 mod part;
@@ -32,6 +33,7 @@ use ota_api::{
 pub use audit::{AuditList, read_audit};
 pub use backoff::delay_ms;
 pub use danger::{Danger, DangerForm, send_danger};
+pub use draft::{Draft, edit, is_overtaken, keep_mine, patch, save_draft};
 pub use message::{Assessed, Heard, read};
 pub use orders::{Message, Order, ask, perform};
 pub use part::Part;
@@ -76,6 +78,8 @@ struct State {
     uploads: Uploads,
     debug: DebugBundles,
     monitor: Monitor,
+    monitor_age: u64,
+    draft: Option<Draft>,
     job: Option<Progress>,
     job_age: u64,
     logs: Vec<LogLine>,
@@ -110,6 +114,10 @@ pub struct Live {
     pub uploads: Part<Uploads>,
     pub debug: Part<DebugBundles>,
     pub monitor: Part<Monitor>,
+    /// Seconds since `monitor` was read.
+    pub monitor_age: Part<u64>,
+    /// Settings that are not saved yet.
+    pub draft: Part<Option<Draft>>,
     pub job: Part<Option<Progress>>,
     /// Seconds since `job` arrived: running times go on between two messages.
     pub job_age: Part<u64>,
@@ -167,6 +175,8 @@ impl Live {
             uploads: live.uploads,
             debug: live.debug,
             monitor: live.monitor,
+            monitor_age: 0,
+            draft: None,
             job: live.job,
             job_age: 0,
             logs: newest_first(live.logs),
@@ -188,7 +198,7 @@ impl Live {
             unheard: true,
             queue: resync::Queue::default(),
         });
-        parts!(state: system, updates, check, settings, safety, recovery, uploads, debug, monitor, job, job_age, logs, log_level, link, restart,
+        parts!(state: system, updates, check, settings, safety, recovery, uploads, debug, monitor, monitor_age, draft, job, job_age, logs, log_level, link, restart,
             ready, ordering, message, announcement, question, restart_after, snapshot_first, input, upload, audit, danger, danger_form, unheard, queue)
     }
 
@@ -346,7 +356,8 @@ const fn wanted(topic: Topic) -> Wanted {
     match topic {
         Topic::Status => Wanted::STATUS,
         Topic::Updates => Wanted::UPDATES,
-        Topic::Settings => Wanted::SETTINGS,
+        Topic::Settings => Wanted::SETTINGS_AND_MONITOR,
+        Topic::Outlook => Wanted::UPDATES_AND_MONITOR,
         Topic::Safety => Wanted::SAFETY,
         Topic::Recovery => Wanted::RECOVERY,
         Topic::Uploads => Wanted::UPLOADS,

@@ -106,6 +106,26 @@ pub fn restart(facts: &Facts) -> Refusal {
     operate(facts).or_else(|| blocked(&facts.blocking_restart))
 }
 
+/// Saving the settings, where somebody has `changed` them and nobody else was first.
+#[must_use]
+pub fn save_settings(changed: bool, overtaken: bool, facts: &Facts) -> Refusal {
+    let nothing = || (!changed).then(|| "Nothing is changed.".to_owned());
+    let first = || overtaken.then(|| "Choose first whose settings hold: see above.".to_owned());
+    operate(facts).or_else(nothing).or_else(first)
+}
+
+/// Dropping what was changed and not saved.
+#[must_use]
+pub fn discard_settings(changed: bool, facts: &Facts) -> Refusal {
+    operate(facts).or_else(|| (!changed).then(|| "Nothing is changed.".to_owned()))
+}
+
+/// Switching whether updates are installed without a person.
+#[must_use]
+pub fn switch_auto_update(facts: &Facts) -> Refusal {
+    operate(facts)
+}
+
 /// Taking a snapshot.
 #[must_use]
 pub fn take_snapshot(facts: &Facts) -> Refusal {
@@ -186,7 +206,7 @@ pub fn holder(job: &Progress) -> Option<Holder> {
     holds.then(|| Holder {
         name: lowered(&words::job_name(job)),
         state: words::job_state(job).0,
-        only_slots: job.status == "awaiting_reboot",
+        only_slots: job.status == "awaiting_reboot" || words::awaits_window(job),
     })
 }
 

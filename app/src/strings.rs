@@ -4,6 +4,7 @@
 //! those of the published interface.
 
 pub mod audit;
+pub mod plan;
 pub mod questions;
 pub mod reset;
 pub mod words;
@@ -89,6 +90,9 @@ pub mod status {
 
 pub mod updates {
     pub const CHECK: &str = "Check for Updates";
+    /// The switch of the published interface.
+    pub const AUTO_ON: &str = "Auto-Update: On";
+    pub const AUTO_OFF: &str = "Auto-Update: Off";
     pub const CHECKING: &str = "Checking…";
     pub const INSTALL: &str = "Install Now";
     pub const DOWNLOAD: &str = "Download Only";
@@ -160,18 +164,52 @@ pub mod upload {
 }
 
 pub mod settings {
-    pub const AUTO_UPDATE: &str = "Auto-Update";
-    pub const AUTO_DOWNLOAD: &str = "Download by itself";
-    pub const AUTO_SECURITY: &str = "Install security updates by itself";
-    pub const AUTO_REBOOT: &str = "Restart by itself";
     pub const AUTOMATION: &str = "Automation";
+    pub const AUTO_UPDATE: &str = "Auto-Update";
+    pub const AUTO_UPDATE_HINT: &str = "updates are installed in the maintenance window without a person";
+    pub const AUTO_DOWNLOAD: &str = "Download by itself";
+    pub const AUTO_DOWNLOAD_HINT: &str = "at any time, so that the window is for the installation alone";
+    pub const AUTO_SECURITY: &str = "Only security updates";
+    pub const AUTO_SECURITY_HINT: &str = "everything else is left to a person";
+    pub const AUTO_REBOOT: &str = "Restart by itself";
+    pub const AUTO_REBOOT_HINT: &str = "in the window, as soon as the machine is still";
+    pub const URGENT: &str = "Security updates need no window";
+    pub const URGENT_HINT: &str = "they are installed as soon as the machine is still";
+    pub const CHECK_INTERVAL: &str = "Hours between checks (empty: as configured)";
+    pub const SOAK: &str = "Hours that a release must have been out";
     pub const WINDOW: &str = "Maintenance window";
+    pub const WINDOW_ENABLED: &str = "Use a maintenance window";
+    pub const WINDOW_HINT: &str = "without one nothing is installed by itself";
     pub const SCHEDULE: &str = "Schedule";
-    pub const TIME: &str = "Time";
+    pub const SCHEDULES: [(&str, &str); 3] =
+        [("daily", "every day"), ("weekly", "every week"), ("monthly", "every month")];
+    pub const WEEKDAY: &str = "Day of the week";
+    pub const WEEKDAYS: [(&str, &str); 7] = [
+        ("monday", "Monday"),
+        ("tuesday", "Tuesday"),
+        ("wednesday", "Wednesday"),
+        ("thursday", "Thursday"),
+        ("friday", "Friday"),
+        ("saturday", "Saturday"),
+        ("sunday", "Sunday"),
+    ];
+    pub const DAY: &str = "Day of the month";
+    pub const TIME: &str = "Begins at";
+    pub const DURATION: &str = "Minutes that it lasts";
+    pub const TIME_ZONE: &str = "Time zone, such as Europe/Berlin (empty: the site’s)";
     pub const STRATEGY: &str = "Update strategy";
     pub const METHOD: &str = "Method";
-    pub const READ_ONLY: &str =
-        "These are the settings in force. This version of the software shows them only.";
+    pub const STRATEGIES: [(&str, &str); 3] = [
+        ("seamless", "Seamless: into the other slot, switch at the restart"),
+        ("in_place", "In place: the running slot is updated during a restart"),
+        ("rolling", "Rolling: one component after the other"),
+    ];
+    pub const SAVE: &str = "Save Settings";
+    pub const DISCARD: &str = "Discard Changes";
+    pub const UNSAVED: &str = "Unsaved changes";
+    pub const OVERTAKEN: &str = "Somebody else has saved other settings meanwhile.";
+    pub const THEIRS: &str = "Show Theirs";
+    pub const MINE: &str = "Keep Mine";
 }
 
 pub mod recovery {
@@ -327,6 +365,10 @@ pub mod orders {
             (Order::EndOverride, false) => "The override was not ended",
             (Order::DebugBundle, true) => "The debug bundle is being made",
             (Order::DebugBundle, false) => "The debug bundle was not made",
+            (Order::SaveSettings(_), true) => "The settings are saved",
+            (Order::SaveSettings(_), false) => "The settings were not saved",
+            (Order::SwitchAutoUpdate { .. }, true) => "Auto-Update is switched",
+            (Order::SwitchAutoUpdate { .. }, false) => "Auto-Update was not switched",
             (Order::TakeSnapshot { .. }, true) => "The snapshot is being taken",
             (Order::TakeSnapshot { .. }, false) => "The snapshot was not taken",
             (Order::DeleteSnapshot { .. }, true) => "The snapshot is deleted",

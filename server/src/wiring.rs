@@ -195,6 +195,7 @@ pub fn parts(
             platform::SystemTelemetry::open().map_err(failed("cannot read the system’s figures"))?,
         ),
         clock,
+        zones: jiff::tz::db().clone(),
     })
 }
 
@@ -283,7 +284,8 @@ fn site(config: &Config) -> Site {
         notice: config.gateway.notice.clone(),
         rollback_retries: config.boot.rollback_retries,
         version_floor: config.trust.version_floor.clone(),
-        check_interval: Duration::from_secs(u64::from(config.repository.check_interval_hours) * 3600),
+        check_interval: (config.repository.check_interval_hours > 0)
+            .then(|| Duration::from_secs(u64::from(config.repository.check_interval_hours) * 3600)),
         clear_for: Duration::from_secs(safety.clear_for_seconds),
         scrub_interval: Duration::from_secs(u64::from(config.slots.scrub_hours) * 3600),
         overrides: OverridePolicy {

@@ -16,12 +16,21 @@ pub(super) type Exchange = Pin<Box<dyn Future<Output = Result<Vec<u8>, ApiError>
 
 /// Sends `arguments`, an object: in the query of a `GET`, as the body of anything else.
 pub(super) fn exchange(method: &Method, path: &str, arguments: &Value) -> Exchange {
+    exchange_if(method, path, arguments, None)
+}
+
+/// The same, where the state that it is about is still the one of this revision.
+fn exchange_if(method: &Method, path: &str, arguments: &Value, revision: Option<&str>) -> Exchange {
     let (url, body) = if *method == Method::GET {
         (with_query(path, arguments), None)
     } else {
         (path.to_owned(), Some(arguments.to_string()))
     };
     let request = RequestBuilder::new(&url).method(method.clone()).header(GATEWAY_ID_HEADER, &gateway_id());
+    let request = match revision {
+        Some(revision) => request.header("if-match", &format!("\"{revision}\"")),
+        None => request,
+    };
     Box::pin(SendWrapper::new(async move {
         let request = match body {
             Some(body) => request.header("content-type", "application/json").body(body),
@@ -35,7 +44,16 @@ pub(super) fn exchange(method: &Method, path: &str, arguments: &Value) -> Exchan
 
 /// Sends what a person ordered and hears the gateway's sentence: more of the answer nobody looks at.
 pub(crate) fn order<F: ServerFn + Serialize>(call: &F) -> Answer {
-    let sent = serde_json::to_value(call).map(|arguments| exchange(&Method::POST, F::PATH, &arguments));
+    send(F::PATH, serde_json::to_value(call), None)
+}
+
+/// The same, where nobody else was first.
+pub(crate) fn order_if<F: ServerFn + Serialize>(call: &F, revision: &str) -> Answer {
+    send(F::PATH, serde_json::to_value(call), Some(revision))
+}
+
+fn send(path: &str, call: serde_json::Result<Value>, revision: Option<&str>) -> Answer {
+    let sent = call.map(|arguments| exchange_if(&Method::POST, path, &arguments, revision));
     Box::pin(SendWrapper::new(async move { said(&sent.map_err(misunderstood)?.await?) }))
 }
 

@@ -13,6 +13,8 @@ pub struct RequestContext {
     /// The user that the request was authenticated for, and where it came from.
     pub actor: Actor,
     pub role: Role,
+    /// The header `If-Match`.
+    pub if_match: Option<String>,
     /// Names the request in the log and in the body of a failure.
     pub request_id: String,
 }

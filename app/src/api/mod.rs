@@ -33,9 +33,15 @@ pub(crate) fn order<F>(_: &F) -> Answer {
     Box::pin(std::future::pending())
 }
 
+/// Orders are given in the browser.
+#[cfg(not(feature = "hydrate"))]
+pub(crate) fn order_if<F>(_: &F, _: &str) -> Answer {
+    Box::pin(std::future::pending())
+}
+
 pub use audit::{GetAudit, get_audit};
 #[cfg(feature = "hydrate")]
-pub(crate) use client::{gateway_id, order};
+pub(crate) use client::{gateway_id, order, order_if};
 #[cfg(feature = "ssr")]
 pub use context::RequestContext;
 #[cfg(feature = "ssr")]
@@ -50,7 +56,9 @@ pub use recovery::{
 };
 pub use rest::Rest;
 pub use safety::{GetSafety, OverrideSafety, get_safety, override_safety};
-pub use settings::{GetSettings, get_settings};
+pub use settings::{
+    GetSettings, SaveSettings, SwitchAutoUpdate, get_settings, save_settings, switch_auto_update,
+};
 pub use snapshot::{CreateSnapshot, DeleteSnapshot, create_snapshot, delete_snapshot};
 pub use status::{GetStatus, OrderReboot, get_status, order_reboot};
 pub use strict_json::{StrictJson, StrictJsonEncoding};

@@ -42,8 +42,9 @@ pub async fn get_logs(limit: Option<u32>, level: Option<String>) -> ApiResult<Lo
 /// What the gateway does right now.
 #[server(prefix = "/api/v1/ota", endpoint = "monitor", protocol = Rest<GetUrl>)]
 pub async fn get_monitor() -> ApiResult<Monitor> {
-    let snapshot = super::context::request()?.ota.snapshot();
-    Ok(ota_api::Reply::ok(super::convert::monitor(&snapshot), "Monitor status retrieved successfully"))
+    let ota = super::context::request()?.ota;
+    let data = super::convert::monitor(&ota.snapshot(), ota.now());
+    Ok(ota_api::Reply::ok(data, "Monitor status retrieved successfully"))
 }
 
 /// Ends a job, until the new system has been started.

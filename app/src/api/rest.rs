@@ -41,6 +41,17 @@ impl<T: DeserializeOwned> Decodes<T> for ReplyEncoding {
     }
 }
 
+/// What may name its state in the header `ETag`.
+pub trait Tagged {
+    fn entity_tag(&self) -> Option<&str>;
+}
+
+impl<T> Tagged for ota_api::Reply<T> {
+    fn entity_tag(&self) -> Option<&str> {
+        self.entity_tag.as_deref()
+    }
+}
+
 /// `Http<In, ReplyJson>` whose failures have their own HTTP status, headers and request id.
 ///
 /// They are set here and never in a function's body, because a body may also run while a page is rendered.
@@ -52,7 +63,7 @@ where
     C: Client<ApiError>,
     S: Server<ApiError>,
     I: Serialize + Send,
-    O: DeserializeOwned,
+    O: Tagged + DeserializeOwned,
 {
     const METHOD: http::Method = <Http<In, ReplyJson> as Protocol<I, O, C, S, ApiError>>::METHOD;
 
@@ -64,7 +75,11 @@ where
         F: Fn(I) -> Fut + Send,
         Fut: Future<Output = Result<O, ApiError>> + Send,
     {
-        let run = <Http<In, ReplyJson> as Protocol<I, O, C, S, ApiError>>::run_server(request, body);
+        let tagged = move |input: I| {
+            let answer = body(input);
+            async move { answer.await.inspect(tag_response) }
+        };
+        let run = <Http<In, ReplyJson> as Protocol<I, O, C, S, ApiError>>::run_server(request, tagged);
         async move { run.await.map_err(in_response) }
     }
 
@@ -81,6 +96,19 @@ where
         <Http<In, ReplyJson> as Protocol<I, O, C, S, ApiError>>::run_client(path, input)
     }
 }
+
+/// Puts the answer's own header into the response.
+#[cfg(feature = "ssr")]
+fn tag_response<O: Tagged>(answer: &O) {
+    let tag = answer.entity_tag().and_then(|tag| http::HeaderValue::from_str(tag).ok());
+    if let (Some(tag), Some(response)) = (tag, leptos::prelude::use_context::<leptos_axum::ResponseOptions>())
+    {
+        response.insert_header(http::header::ETAG, tag);
+    }
+}
+
+#[cfg(not(feature = "ssr"))]
+const fn tag_response<O: Tagged>(_: &O) {}
 
 /// Puts status and headers of the failure into the response, and the request's id into its body.
 #[cfg(feature = "ssr")]

@@ -13,7 +13,7 @@ use ota_api::{
 };
 use serde_json::Value;
 
-use super::{Live, Restart, Wanted, resync::leave, want};
+use super::{Draft, Live, Restart, Wanted, patch, resync::leave, want};
 use crate::{
     api,
     strings::{orders as text, overriding, words},
@@ -67,6 +67,10 @@ pub enum Order {
         version: String,
         reason: String,
     },
+    SaveSettings(Box<Draft>),
+    SwitchAutoUpdate {
+        enabled: bool,
+    },
     /// An uploaded image into the other slot.
     Deploy {
         name: String,
@@ -88,7 +92,10 @@ pub struct Message {
 
 /// Puts the question; what needs none is done at once.
 pub fn ask(live: Live, order: Order) {
-    if matches!(order, Order::Check | Order::EndOverride | Order::DebugBundle) {
+    if matches!(
+        order,
+        Order::Check | Order::EndOverride | Order::DebugBundle | Order::SwitchAutoUpdate { .. }
+    ) {
         perform(live, order)
     } else {
         live.question.set(Some(order))
@@ -170,6 +177,11 @@ fn send(order: Order) -> api::Answer {
             let request = RollbackRequest { action, reason };
             api::order(&api::Rollback { request })
         }
+        Order::SaveSettings(draft) => {
+            let Draft { settings, revision } = *draft;
+            api::order_if(&api::SaveSettings { request: patch(settings) }, &revision)
+        }
+        Order::SwitchAutoUpdate { enabled } => api::order(&api::SwitchAutoUpdate { enabled }),
         Order::Deploy { name, checksum, reboot_after, snapshot, .. } => {
             let request = DeployRequest {
                 filename: name,
@@ -202,17 +214,24 @@ const fn after(order: &Order) -> Wanted {
         Order::Check => Wanted::UPDATES,
         Order::EndOverride => Wanted::SAFETY,
         Order::DebugBundle => Wanted::DEBUG,
+        Order::SaveSettings(_) | Order::SwitchAutoUpdate { .. } => Wanted::SETTINGS_AND_MONITOR,
         _ => Wanted::MONITOR_AND_JOB,
     }
 }
 
 fn show_success(live: Live, order: &Order, done: String) {
+    if let Order::SaveSettings(saved) = order {
+        live.settings.set(saved.settings.clone());
+        live.draft.set(None);
+    }
     match order {
         Order::Restart { version } => live.restart.set(Restart::Announced { version: version.clone() }),
         Order::Check
         | Order::Cancel { .. }
         | Order::EndOverride
         | Order::DebugBundle
+        | Order::SaveSettings(_)
+        | Order::SwitchAutoUpdate { .. }
         | Order::DeleteSnapshot { .. } => {
             let title = text::title(order, true);
             live.message.set(Some(Message { tone: Tone::Good, title, text: done, items: Vec::new() }));

@@ -23,6 +23,8 @@ impl Wanted {
     pub const JOB: Self = Self(1 << 5);
     pub const LOGS: Self = Self(1 << 6);
     pub const MONITOR_AND_JOB: Self = Self(Self::MONITOR.0 | Self::JOB.0);
+    pub const SETTINGS_AND_MONITOR: Self = Self(Self::SETTINGS.0 | Self::MONITOR.0);
+    pub const UPDATES_AND_MONITOR: Self = Self(Self::UPDATES.0 | Self::MONITOR.0);
     pub const RECOVERY: Self = Self(1 << 7);
     pub const UPLOADS: Self = Self(1 << 8);
     pub const DEBUG: Self = Self(1 << 9);
@@ -133,7 +135,10 @@ async fn read_part(live: Live, part: Wanted) -> Result<(), ApiError> {
         Wanted::DEBUG => live.debug.set(api::get_debug_bundles().await?.data),
         Wanted::SETTINGS => live.settings.set(api::get_settings().await?.data),
         Wanted::SAFETY => live.set_safety(api::get_safety().await?.data),
-        Wanted::MONITOR => live.monitor.set(api::get_monitor().await?.data),
+        Wanted::MONITOR => {
+            live.monitor.set(api::get_monitor().await?.data);
+            live.monitor_age.set(0);
+        }
         Wanted::JOB => {
             let known = live.job.peek(|j| j.as_ref().map(|j| j.job_id.clone()));
             if let Some(id) = live.monitor.peek(|m| m.job_id.clone()).or(known) {

@@ -46,6 +46,7 @@ pub fn start(live: Live) {
 
 fn tick(live: Live) {
     live.job_age.update(|age| *age += 1);
+    live.monitor_age.update(|age| *age += 1);
     if live.safety.peek(|safety| safety.force.is_some()) {
         live.safety.update(Safety::count_down);
     }

@@ -4,12 +4,12 @@ mod job;
 mod log;
 
 use leptos::prelude::*;
-use ota_api::monitor::Monitor;
+use ota_api::{monitor::Monitor, settings::Automation};
 
 use crate::{
     live::Live,
-    strings::{monitor as t, words},
-    ui::{Fact, Section, text},
+    strings::{self, monitor as t, plan, words},
+    ui::{Fact, Section, flag, text},
 };
 use job::JobPanel;
 use log::ActivityLog;
@@ -19,9 +19,35 @@ pub fn MonitorSection(live: Live) -> impl IntoView {
     view! {
         <Section index=6>
             <JobPanel live/>
+            <ByItself live/>
             <Resources live/>
             <ActivityLog live/>
         </Section>
+    }
+}
+
+/// What comes without a person, and what came of it last.
+#[component]
+fn ByItself(live: Live) -> impl IntoView {
+    let of = move |read: fn(&Automation) -> String| text(move || live.monitor.with(|m| read(&m.automation)));
+    let window = text(move || live.monitor.with(|m| plan::window(&m.automation, live.monitor_age.get())));
+    let waits = move || live.monitor.with(|m| m.automation.restart.as_ref().is_some_and(|r| !r.eligible));
+    view! {
+        <article class="card">
+            <h3>{plan::TITLE}</h3>
+            <dl class="facts wide">
+                <Fact
+                    label=plan::NEXT_CHECK
+                    value=text(move || live.monitor.with(|m| words::moment_or(m.next_check.as_deref(), strings::NEVER)))
+                />
+                <Fact label=plan::NEXT_WINDOW value=window/>
+                <div class="fact" hidden=flag(move || !waits())>
+                    <dt>{plan::WAITS}</dt>
+                    <dd>{of(|a| a.restart.as_ref().map(|r| plan::sentences(&r.reasons)).unwrap_or_default())}</dd>
+                </div>
+                <Fact label=plan::LAST_RUN value=of(plan::last_run)/>
+            </dl>
+        </article>
     }
 }
 

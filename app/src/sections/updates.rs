@@ -6,7 +6,7 @@ use ota_api::updates::{CheckSummary, Update as Offer};
 use crate::{
     live::{Live, Order, ask},
     rules,
-    strings::{self, updates as t, words},
+    strings::{self, plan, updates as t, words},
     ui::{ActionButton, Fact, Section, StateWord, Why, flag, text, word},
 };
 
@@ -63,12 +63,34 @@ fn Check(live: Live) -> impl IntoView {
                     press=move || ask(live, Order::Check)
                 />
                 <Why id="check-why".to_owned() reason/>
+                <AutoUpdate live/>
             </div>
             <p class="alert" data-tone="bad" hidden=flag(move || live.check.with(|c| c.error.is_none()))>
                 <strong>{t::CHECK_FAILED}</strong>" "
                 {of(|c| c.error.clone().unwrap_or_default())}
             </p>
         </div>
+    }
+}
+
+/// The switch for what is installed without a person.
+#[component]
+fn AutoUpdate(live: Live) -> impl IntoView {
+    let enabled = move || live.settings.with(|settings| settings.auto_update.enabled);
+    let reason = move || rules::switch_auto_update(&live.facts());
+    let switch = move || {
+        let enabled = !live.settings.peek(|settings| settings.auto_update.enabled);
+        ask(live, Order::SwitchAutoUpdate { enabled });
+    };
+    view! {
+        <ActionButton
+            live
+            label=word(move || if enabled() { t::AUTO_ON } else { t::AUTO_OFF })
+            described_by="auto-update-why".to_owned()
+            reason
+            press=switch
+        />
+        <Why id="auto-update-why".to_owned() reason/>
     }
 }
 
@@ -82,6 +104,7 @@ fn Row(live: Live, update: Offer) -> impl IntoView {
     let description = update.description.clone();
     let changelog = update.changelog.clone();
     let failure = update.last_failure.clone();
+    let by_itself = plan::by_itself(&update);
     view! {
         <tbody role="rowgroup" aria-labelledby=heading.clone()>
             <tr role="row">
@@ -96,6 +119,7 @@ fn Row(live: Live, update: Offer) -> impl IntoView {
             <tr role="row" class="more">
                 <td role="cell" colspan="7">
                     <p>{description}</p>
+                    <p class="hint">{by_itself}</p>
                     {failure.map(|text| view! { <p class="alert" data-tone="warn">{text}</p> })}
                     <Changelog id lines=changelog/>
                 </td>

@@ -60,6 +60,7 @@ pub fn action(name: &str) -> String {
         "factory_reset" => "Factory reset",
         "recovery_upload" => "Recovery image uploaded",
         "setup" => "Set-up of the gateway",
+        "settings" => "Change of the settings",
         "restore" => "Restore",
         "rollback_order" => "Rollback ordered",
         other => other,

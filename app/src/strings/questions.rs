@@ -33,7 +33,11 @@ pub const RESTART_CHOICE: &str = "Restart by itself as soon as the safety constr
 #[must_use]
 pub fn question(order: &Order, target: SlotId, running: &str) -> Option<Question> {
     match order {
-        Order::Check | Order::EndOverride | Order::DebugBundle => None,
+        Order::Check
+        | Order::EndOverride
+        | Order::DebugBundle
+        | Order::SaveSettings(_)
+        | Order::SwitchAutoUpdate { .. } => None,
         Order::InstallUpdate { version, .. } => Some(install_update(version, target, running)),
         Order::DownloadUpdate { version, .. } => Some(download(version, running)),
         Order::InstallDownloaded { version, .. } => Some(install_downloaded(version, target, running)),

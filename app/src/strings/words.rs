@@ -1,7 +1,7 @@
 //! States as words and sentences. Pure functions: what comes in is the wire's data, what goes out is read by people.
 
 use ota_api::{
-    ConstraintState, ErrorCode, Schedule, Severity, SlotHealth, Strategy, UpdateKind,
+    ConstraintState, ErrorCode, Severity, SlotHealth, UpdateKind,
     auth::Role,
     monitor::Progress,
     safety::{Constraint, Force, Safety},
@@ -95,24 +95,6 @@ pub const fn kind(kind: UpdateKind) -> &'static str {
 #[must_use]
 pub const fn role(role: Role) -> &'static str {
     role.as_str()
-}
-
-#[must_use]
-pub const fn schedule(schedule: Schedule) -> &'static str {
-    match schedule {
-        Schedule::Daily => "every day",
-        Schedule::Weekly => "every week",
-        Schedule::Monthly => "every month",
-    }
-}
-
-#[must_use]
-pub const fn strategy(strategy: Strategy) -> &'static str {
-    match strategy {
-        Strategy::Seamless => "Seamless: into the other slot, switch at the restart",
-        Strategy::InPlace => "In place: the running slot is updated during a restart",
-        Strategy::Rolling => "Rolling: one component after the other",
-    }
 }
 
 /// `crane motion`: a constraint's name in a sentence.
@@ -240,6 +222,7 @@ pub fn step(job: &Progress) -> String {
         "verifying" => "Verifying signature and content".to_owned(),
         "creating_snapshot" => "Taking the snapshot".to_owned(),
         "waiting_for_reboot" => "Waiting for the restart".to_owned(),
+        "waiting_for_window" => "Waiting for the maintenance window".to_owned(),
         "waiting_for_safety" => "Waiting for safety constraints".to_owned(),
         "health_checks" => "Running the health checks".to_owned(),
         "rolling_back" => format!("Going back to {}", job.from_version),
@@ -314,7 +297,19 @@ pub fn job_name(job: &Progress) -> String {
     }
 }
 
+/// It rests until the next maintenance window, or until somebody restarts the gateway.
+#[must_use]
+pub fn awaits_window(job: &Progress) -> bool {
+    job.progress.current_operation == "waiting_for_window"
+}
+
 fn held_sentence(job: &Progress) -> String {
+    if awaits_window(job) {
+        return format!(
+            "Slot {} is written and proven. The restart into {} waits for the next maintenance window; you need not: press Restart Now.",
+            job.target_partition, job.update.version
+        );
+    }
     let names: Vec<String> = job.waiting_for.iter().map(|name| constraint(name).to_owned()).collect();
     let waits = format!("waits for {} to be clear long enough", list(&names));
     let (version, slot) = (&job.update.version, job.target_partition);

@@ -8,6 +8,7 @@ use ota_api::{
     monitor::{LogLine, Monitor, Outcome, Progress, ProgressFigures, Resources, UpdateName},
     page::{LiveData, PageData},
     safety::{Constraint, Constraints, Force, Safety},
+    settings::{Automation, HeldBack, Plan, PlannedAction, PlannedWindow},
     status::{Gateway, Partition, Partitions, Status},
     updates::{CheckSummary, Update},
 };
@@ -202,6 +203,7 @@ fn live() -> LiveData {
             next_check: None,
             resources: Resources { cpu_usage: 15.2, memory_usage: "52.5%".into() },
             job_id: None,
+            automation: automation(),
         },
         job: None,
         recovery: ota_api::recovery::Recovery::default(),
@@ -221,6 +223,29 @@ fn live() -> LiveData {
             message: message.into(),
         })
         .into(),
+    }
+}
+
+fn automation() -> Automation {
+    Automation {
+        settings_revision: "0123456789abcdef".into(),
+        auto_check_enabled: true,
+        timezone: "Europe/Berlin".into(),
+        next_maintenance_window: Some("2025-03-16T01:00:00Z".into()),
+        next_maintenance_window_local: Some("2025-03-16T02:00:00+01:00".into()),
+        window: Some(PlannedWindow {
+            opens_at: "2025-03-16T01:00:00Z".into(),
+            closes_at: "2025-03-16T03:00:00Z".into(),
+            local: "Sun 02:00–04:00".into(),
+            opens_in_seconds: 18_000,
+            plan: Plan {
+                action: PlannedAction::InstallAndRestart,
+                version: Some("v5.1.0".into()),
+                reasons: vec![],
+            },
+        }),
+        restart: None,
+        last_run: None,
     }
 }
 
@@ -284,6 +309,12 @@ fn update(id: &str, version: &str, kind: UpdateKind, severity: Severity) -> Upda
         sha256: "00".repeat(32),
         kernel: None,
         last_failure: None,
+        eligible: false,
+        reasons: vec![HeldBack {
+            code: "window".into(),
+            message: "The maintenance window is closed. The next one opens at 2025-03-16 01:00 UTC.".into(),
+        }],
+        next_attempt_at: Some("2025-03-16T01:00:00Z".into()),
     }
 }
 

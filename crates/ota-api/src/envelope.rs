@@ -11,11 +11,20 @@ pub struct Reply<T> {
     pub success: bool,
     /// A sentence for people.
     pub message: String,
+    /// The header `ETag` of the answer. It is no part of the body.
+    #[serde(skip)]
+    pub entity_tag: Option<String>,
 }
 
 impl<T> Reply<T> {
+    /// With the header `ETag`.
+    #[must_use]
+    pub fn tagged(self, entity_tag: String) -> Self {
+        Self { entity_tag: Some(entity_tag), ..self }
+    }
+
     pub fn ok(data: T, message: impl Into<String>) -> Self {
-        Self { data, success: true, message: message.into() }
+        Self { data, success: true, message: message.into(), entity_tag: None }
     }
 }
 

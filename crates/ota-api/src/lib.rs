@@ -14,18 +14,19 @@ pub mod page;
 pub mod recovery;
 pub mod routes;
 pub mod safety;
+pub mod settings;
 pub mod snapshot;
 pub mod status;
 pub mod updates;
 pub mod upload;
 pub mod ws;
 
-/// The update settings have the same shape on the wire and in the domain.
-pub use ota_core::Settings;
 /// The words that bodies are made of; clients need no other crate for them.
 pub use ota_core::{
     AutoUpdate, ConstraintState, MaintenanceWindow, Schedule, Severity, SlotHealth, SlotId, Strategy,
-    UpdateKind,
+    UpdateKind, Weekday,
 };
+/// The update settings, and changes of them, have the same shape on the wire and in the domain.
+pub use ota_core::{AutoUpdatePatch, MaintenanceWindowPatch, Settings, SettingsPatch};
 
 pub use envelope::{ApiError, ApiResult, ErrorBody, ErrorCode, Reply};

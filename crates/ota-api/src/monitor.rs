@@ -3,7 +3,7 @@
 use ota_core::{SlotId, Strategy};
 use serde::{Deserialize, Serialize};
 
-use crate::ErrorCode;
+use crate::{ErrorCode, settings::Automation};
 
 /// `GET progress`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -127,6 +127,8 @@ pub struct Monitor {
     pub resources: Resources,
     /// Addition: the job that `progress` can be asked about.
     pub job_id: Option<String>,
+    /// Addition: what the gateway is going to do by itself.
+    pub automation: Automation,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,6 +3,8 @@
 use ota_core::{Severity, SlotId, UpdateKind};
 use serde::{Deserialize, Serialize};
 
+use crate::settings::HeldBack;
+
 /// `GET updates`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Updates {
@@ -47,6 +49,12 @@ pub struct Update {
     pub kernel: Option<String>,
     /// Addition: what happened when this version was last tried here and did not stay.
     pub last_failure: Option<String>,
+    /// Addition: the gateway would begin to install it by itself now. A person may at any time.
+    pub eligible: bool,
+    /// Addition: all that stands against that.
+    pub reasons: Vec<HeldBack>,
+    /// Addition: the first moment at which it may begin by itself, UTC; null where somebody has to change something first.
+    pub next_attempt_at: Option<String>,
 }
 
 /// `POST check-updates`.

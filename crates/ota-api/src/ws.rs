@@ -39,6 +39,8 @@ pub enum Topic {
     Status,
     Updates,
     Settings,
+    /// What the gateway is going to do by itself: part of `GET monitor` and `GET updates`.
+    Outlook,
     Safety,
     /// Snapshots, kept bundles, recovery image.
     Recovery,

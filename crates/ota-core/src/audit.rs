@@ -63,10 +63,12 @@ pub enum AuditAction {
     RecoveryUpload,
     /// The first administrator and the PINs were set on the page.
     Setup,
+    /// The update settings were changed.
+    Settings,
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Login,
         Self::LoginFailed,
         Self::Logout,
@@ -97,6 +99,7 @@ impl AuditAction {
         Self::FactoryReset,
         Self::RecoveryUpload,
         Self::Setup,
+        Self::Settings,
     ];
 
     #[must_use]
@@ -132,6 +135,7 @@ impl AuditAction {
             Self::FactoryReset => "factory_reset",
             Self::RecoveryUpload => "recovery_upload",
             Self::Setup => "setup",
+            Self::Settings => "settings",
         }
     }
 }

@@ -29,7 +29,7 @@ pub use state::{Act, LastCheck, Outcome, Run, ScheduleState};
 use jiff::Timestamp;
 
 use crate::{
-    Facts, JobId, Offer, Reason, WaitingRestart, Window, download_eligibility, eligibility,
+    Facts, Gates, JobId, Offer, Reason, WaitingRestart, Window, download_eligibility, eligibility,
     eligibility::Door, restart_eligibility, version_order,
 };
 
@@ -70,6 +70,36 @@ pub fn decide(now: Timestamp, state: &ScheduleState, facts: &Facts<'_>) -> Decis
         None => install_now(now, state, facts),
     };
     run.or_else(|| download_now(now, state, facts)).unwrap_or_else(|| wait(now, state, facts))
+}
+
+/// What a maintenance window is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foresight {
+    pub window: Window,
+    /// What would be begun: an installation, a restart, or nothing, for these reasons.
+    pub decision: Decision,
+}
+
+/// What the first window that is not used yet is for, as things are now and if the machine stood still: what would be begun
+/// at its start, or now where it is open. None where there are no windows.
+#[must_use]
+pub fn foresee(now: Timestamp, state: &ScheduleState, facts: &Facts<'_>) -> Option<Foresight> {
+    let windows = facts.calendar?.from(now);
+    let unused = |window: &Window| !state.is_used(window.start);
+    let window = windows.take(ScheduleState::REMEMBERED.saturating_mul(2)).find(unused)?;
+    let at = now.max(window.start);
+    let still = Facts { gates: Gates::default(), ..facts.clone() };
+    let run = match &still.restart {
+        Some(restart) => restart_now(at, state, &still, restart),
+        None => install_now(at, state, &still),
+    };
+    Some(Foresight { window, decision: run.unwrap_or_else(|| wait(at, state, &still)) })
+}
+
+/// The newest of the offers that are newer than what runs.
+#[must_use]
+pub fn newest_offer<'a, 'b>(facts: &'b Facts<'a>) -> Option<&'b Offer<'a>> {
+    newest(facts, |offer| version_order(&offer.release.version, facts.running).is_gt())
 }
 
 fn restart_now(
@@ -115,9 +145,9 @@ fn wait(now: Timestamp, state: &ScheduleState, facts: &Facts<'_>) -> Decision {
     }
     let reasons = match &facts.restart {
         Some(restart) => restart_eligibility(now, state, facts, restart).reasons,
-        None => newest(facts, |offer| version_order(&offer.release.version, facts.running).is_gt())
-            .map(|offer| eligibility(now, state, facts, offer).reasons)
-            .unwrap_or_default(),
+        None => {
+            newest_offer(facts).map(|offer| eligibility(now, state, facts, offer).reasons).unwrap_or_default()
+        }
     };
     Decision::Wait { until: moments.into_iter().filter(|moment| *moment > now).min(), reasons }
 }

@@ -98,6 +98,12 @@ impl Calendar {
         self.duration
     }
 
+    /// The zone whose clocks it follows.
+    #[must_use]
+    pub fn zone(&self) -> TimeZone {
+        self.zone.clone()
+    }
+
     /// What the clocks of the zone show.
     #[must_use]
     pub fn local(&self, at: Timestamp) -> Zoned {

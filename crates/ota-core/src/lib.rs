@@ -14,6 +14,7 @@ mod gate;
 mod job;
 mod job_id;
 mod label;
+mod pace;
 mod pin;
 mod place;
 mod progress;
@@ -29,7 +30,10 @@ pub use audit::{
     AuditAction, AuditEntry, AuditHead, AuditOutcome, AuditRecord, ChainCheck, ChainFault, Repeats,
     UnknownAction, verify_chain,
 };
-pub use automatic::{Act, Decision, LastCheck, Outcome, Run, ScheduleState, decide, next_check};
+pub use automatic::{
+    Act, Decision, Foresight, LastCheck, Outcome, Run, ScheduleState, decide, foresee, newest_offer,
+    next_check,
+};
 pub use boot::{BootChange, BootSelection};
 pub use calendar::{Calendar, Window};
 pub use eligibility::{
@@ -44,6 +48,7 @@ pub use job::{
 };
 pub use job_id::{InvalidJobId, JobId};
 pub use label::file_label;
+pub use pace::{Ahead, Pace, Pass};
 pub use pin::{PinKind, UnknownPin, WeakPin, check_new_pin, wait_after_tries};
 pub use place::Place;
 pub use progress::{overall_percentage, percentage};

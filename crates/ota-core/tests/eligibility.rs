@@ -112,7 +112,7 @@ fn each_reason_has_its_word_and_says_from_when() {
 fn sentences_are_for_people() {
     let feature = old("v5.1.0", UpdateKind::Feature);
     let said = ask(CLOSED, &feature, |_, _| {}).reasons[0].to_string();
-    assert_eq!(said, "The maintenance window is closed. The next one opens at 2025-03-16T02:00:00Z.");
+    assert_eq!(said, "The maintenance window is closed. The next one opens at 2025-03-16 02:00 UTC.");
     let said = ask(CLOSED, &feature, |_, f| f.floor = Some("v6.0.0")).reasons[0].to_string();
     assert_eq!(said, "Version v5.1.0 is older than v6.0.0, the oldest version that this gateway may run.");
     let said = ask(OPEN, &feature, |s, _| s.auto_update.auto_security = true).reasons[0].to_string();

@@ -1,8 +1,9 @@
 //! Asking the repository for updates, in a lane of its own.
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use ota_core::Actor;
+use ota_core::{Actor, Release, ScheduleState};
 use std::{
+    collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -10,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::{
     Change, Event, Ota, OtaError,
-    ports::{Catalog, LogLevel, RepositoryError},
+    ports::{Catalog, Fact, LogLevel, RepositoryError},
 };
 
 /// An unforced check is not repeated within this time.
@@ -97,12 +98,16 @@ impl Ota {
 
     async fn run_check(&self, actor: &Actor) -> Result<(), RepositoryError> {
         let began = self.parts.clock.boot();
+        let now = self.parts.clock.now();
+        // Where it cannot be noted, the next one comes early, which harms nobody.
+        self.remember(|state| state.begin_check(now)).await;
         self.update(|snapshot| snapshot.check.running = true);
         self.tell(Event::Changed(Change::Updates));
         let result = match self.parts.repository.check().await {
             Ok(releases) => {
                 let catalog = Catalog { releases, checked_at: self.parts.clock.now() };
                 self.keep_catalog(catalog, actor).await;
+                self.remember(ScheduleState::check_succeeded).await;
                 Ok(())
             }
             Err(error) => {
@@ -126,8 +131,9 @@ impl Ota {
         lane.took = Some(now.saturating_sub(began));
         lane.last = lane.running.take().map(|(id, _)| (id, now));
         drop(lane);
+        self.look_ahead().await;
         self.first_check_done.store(true, Ordering::Release);
-        self.checked.notify_waiters();
+        self.reconsider.notify_one();
         self.tell(Event::Changed(Change::Updates));
     }
 
@@ -136,13 +142,41 @@ impl Ota {
         if let Err(error) = self.parts.store.put_catalog(&catalog).await {
             tracing::error!(%error, "the list of updates cannot be saved");
         }
+        let seen = self.note_first_seen(&catalog.releases, catalog.checked_at).await;
         let catalog = Arc::new(catalog);
         self.update(|snapshot| {
+            snapshot.first_seen = Arc::clone(&seen);
             snapshot.check.last = Some(catalog.checked_at);
             snapshot.catalog = Some(Arc::clone(&catalog));
         });
         let text = format!("Update check by {actor}: the repository offers {count} release(s)");
         self.log(LogLevel::Info, "repository", text).await;
+    }
+}
+
+impl Ota {
+    /// When each release was first seen here. What is not offered any more is forgotten.
+    async fn note_first_seen(
+        &self,
+        releases: &[Release],
+        now: Timestamp,
+    ) -> Arc<BTreeMap<String, Timestamp>> {
+        let known = Arc::clone(&self.snapshot().first_seen);
+        let of = |release: &Release| (release.id.clone(), known.get(&release.id).copied().unwrap_or(now));
+        let seen: BTreeMap<_, _> = releases.iter().map(of).collect();
+        if seen == *known {
+            return known;
+        }
+        let saved = match serde_json::to_string(&seen) {
+            Ok(text) => {
+                self.parts.store.put_fact(Fact::FirstSeen, &text).await.map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = saved {
+            tracing::error!(%error, "since when releases are known cannot be saved");
+        }
+        Arc::new(seen)
     }
 }
 

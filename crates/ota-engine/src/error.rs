@@ -1,6 +1,6 @@
 //! Why a use case was refused.
 
-use ota_core::{Assessment, Failure, FailureCode, JobId, PinKind, SlotId};
+use ota_core::{Assessment, Failure, FailureCode, InvalidSettings, JobId, PinKind, SlotId};
 use std::time::Duration;
 
 use crate::ports::{RepositoryError, ResumeFault, StepError, StoreError};
@@ -65,6 +65,11 @@ pub enum OtaError {
     },
     #[error("Too many wrong PINs: the next try is possible in {} s.", .left.as_secs().max(1))]
     PinLocked { kind: PinKind, left: Duration },
+    /// A setting that cannot be.
+    #[error("{0}.")]
+    Settings(#[from] InvalidSettings),
+    #[error("Somebody else has changed the settings meanwhile. Nothing was saved: look at them again.")]
+    SettingsMoved,
     #[error("The gateway has not finished starting. Try again in a moment.")]
     Starting,
     /// What cannot be recorded is not done.
@@ -86,7 +91,8 @@ impl OtaError {
             | Self::UnknownImage(_)
             | Self::UnknownSnapshot(_)
             | Self::NothingToRestore(_) => "not_found",
-            Self::BadRequest(_) => "bad_request",
+            Self::BadRequest(_) | Self::Settings(_) => "bad_request",
+            Self::SettingsMoved => "precondition_failed",
             Self::Busy { .. } | Self::MakingDebugBundle(_) => "busy",
             Self::Blocked(_) => "blocked",
             Self::NotDownloaded { .. }

@@ -25,6 +25,8 @@ pub enum Change {
     Status,
     Updates,
     Settings,
+    /// What the gateway is going to do by itself.
+    Outlook,
     Safety,
     Recovery,
     Uploads,

@@ -1,26 +1,19 @@
 //! Back to the state in which the gateway left the factory: ordered here, and carried out at the next start, before the service runs.
 
 use ota_core::{
-    Actor, ArmGate, AuditAction, AuditEntry, FactoryReset, InstallOrder, Job, JobEvent, Operation, Phase,
-    PinKind, RecoveryImage, SlotId, Work,
+    Actor, Ahead, ArmGate, AuditAction, AuditEntry, FactoryReset, InstallOrder, Job, JobEvent, Operation,
+    Phase, PinKind, RecoveryImage, SlotId, Work,
 };
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     JobView, Ota, OtaError,
     new_job::NewJob,
-    ports::{Fact, LogLevel, ResetOrder, StepError},
+    ports::{LogLevel, ResetOrder, StepError},
     runner::names,
     safety::asker,
     slot_view::store_failure,
 };
-
-/// Times that each byte of a recovery image is read or written: verified, written, compared.
-const PASSES: u64 = 3;
-/// Bytes a second, before this gateway has measured its own.
-const FIRST_SPEED: u64 = 20_000_000;
-/// A restart, before and after which the machine has to be still.
-const RESTART: Duration = Duration::from_secs(120);
 
 /// How far the gateway is to go back, and by what right.
 #[derive(Clone, PartialEq, Eq)]
@@ -62,7 +55,7 @@ impl Ota {
                 None => self.snapshot().running_version().to_owned(),
             };
             let image = image.map(|image| RecoveryImage { length: image.length, sha256: image.sha256 });
-            let takes = self.estimate(image.as_ref()).await?;
+            let takes = self.estimate(image.as_ref());
             let FactoryOrder { wipe_data, reason, .. } = order;
             let new = NewJob {
                 work: Work::Reset(FactoryReset { wipe_data, reason, version, image, carried_out: false }),
@@ -81,13 +74,17 @@ impl Ota {
         self.on_record(entry.clone(), started).await
     }
 
-    /// From the speed at which this gateway took its last snapshot, without the time for which the machine holds it up.
-    async fn estimate(&self, image: Option<&RecoveryImage>) -> Result<Duration, OtaError> {
-        let speed = self.parts.store.fact(Fact::SnapshotSpeed).await?;
-        let speed = speed.and_then(|speed| speed.parse::<u64>().ok()).filter(|speed| *speed > 0);
-        let bytes = image.map_or(0, |image| image.length.saturating_mul(PASSES));
-        let work = Duration::from_secs(bytes / speed.unwrap_or(FIRST_SPEED));
-        Ok(work + self.parts.site.clear_for.saturating_mul(2) + RESTART)
+    /// From what this gateway has taken before, without the time for which the machine holds it up.
+    fn estimate(&self, image: Option<&RecoveryImage>) -> Duration {
+        let bytes = image.map_or(0, |image| image.length);
+        let clear_for = self.parts.site.clear_for;
+        self.pace().estimate(&Ahead {
+            verify: bytes,
+            write: bytes,
+            restart: true,
+            clear_for,
+            ..Ahead::default()
+        })
     }
 
     /// The last moment at which a moving crane stops a reset that installs nothing: the next start carries it out.

@@ -4,6 +4,9 @@ use ota_core::{Arming, HoldPoint, InstallStep, Job, JobKind, JobState};
 
 use crate::ports::LogLevel;
 
+/// How the reason begins with which a waiting download makes room for a newer one.
+pub(crate) const SUPERSEDED: &str = "superseded by";
+
 /// The line for the activity log when a job has come into its state.
 pub(crate) fn line(job: &Job) -> (LogLevel, String) {
     let (id, version, slot) = (&job.id, job.work.version(), job.target);
@@ -59,6 +62,16 @@ pub(crate) fn line(job: &Job) -> (LogLevel, String) {
         JobState::Cancelled { reason, .. } => (LogLevel::Warning, format!("{id}: cancelled: {reason}")),
         JobState::Failed { failure } => (LogLevel::Error, format!("{id}: {}", failure.message)),
         JobState::RolledBack { reason } => (LogLevel::Error, format!("{id}: rolled back: {reason}")),
+    }
+}
+
+/// Why the version of an ended job is not tried again without a person: it did not stay, or somebody cancelled it.
+pub(crate) fn deterrent(state: &JobState) -> Option<String> {
+    match state {
+        JobState::Cancelled { reason, .. } if !reason.starts_with(SUPERSEDED) => {
+            Some(format!("Cancelled: {reason}"))
+        }
+        state => failure(state),
     }
 }
 

@@ -5,6 +5,7 @@
 //! through [`ports`]. Readers never wait for it: they take the [`Snapshot`] of the moment.
 
 mod audit;
+mod automatic;
 mod check;
 mod debug;
 mod error;
@@ -17,6 +18,7 @@ mod monitor;
 mod new_job;
 mod ota;
 mod overrides;
+mod pace;
 mod pins;
 pub mod ports;
 mod reboot;
@@ -27,6 +29,7 @@ mod runner;
 mod safety;
 mod schedule;
 mod scrub;
+mod settings;
 mod site;
 mod slot_view;
 mod snapshot;
@@ -34,6 +37,7 @@ mod snapshots;
 mod updates;
 mod upload;
 
+pub use automatic::Outlook;
 pub use check::CheckStarted;
 pub use debug::{DebugView, Unmade};
 pub use error::{OpenError, OtaError};

@@ -1,5 +1,6 @@
 //! Progress, installation of a download, cancel.
 
+use jiff::Timestamp;
 use ota_core::{
     Actor, Admission, AuditAction, AuditEntry, AuditOutcome, Denied, Effect, Failure, FailureCode,
     InstallOrder, Job, JobEvent, JobId, JobState, Operation, Phase, Strategy,
@@ -19,13 +20,15 @@ pub struct InstallCommand {
     pub job: JobId,
     pub strategy: Strategy,
     pub order: InstallOrder,
+    /// The end of the maintenance window that begins it; none where a person does.
+    pub restart_until: Option<Timestamp>,
 }
 
 impl InstallCommand {
     /// Into the inactive slot.
     #[must_use]
     pub const fn seamless(job: JobId, order: InstallOrder) -> Self {
-        Self { job, strategy: Strategy::Seamless, order }
+        Self { job, strategy: Strategy::Seamless, order, restart_until: None }
     }
 }
 
@@ -86,6 +89,7 @@ impl Ota {
             return Err(OtaError::UnknownJob(job.id.to_string()));
         };
         let mut next = open.clone();
+        next.restart_until = command.restart_until;
         let order = command.order;
         let now = self.parts.clock.now();
         let effect = next.apply(JobEvent::Install(self.possible(order)), now);

@@ -1,8 +1,10 @@
 //! The engine's state, its start and its end.
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use ota_core::{
-    BootSelection, BySlot, Job, JobKind, OverrideDesk, Phase, Repeats, SafetyMonitor, SlotHealth,
+    BootSelection, BySlot, Job, JobKind, JobState, OverrideDesk, Pace, Phase, Repeats, SafetyMonitor,
+    ScheduleState, SlotHealth,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,6 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     CheckState, Event, OpenError, Parts, SlotView, Snapshot,
+    automatic::Shortages,
     check::CheckLane,
     job_log,
     pins::PinLocks,
@@ -49,8 +52,15 @@ pub struct Ota {
     /// Refusals that were recorded or counted of late.
     pub(crate) repeats: Mutex<Repeats>,
     pub(crate) check_lane: tokio::sync::Mutex<CheckLane>,
-    /// A check has ended: the schedule starts over.
-    pub(crate) checked: Notify,
+    /// Something has changed that the gateway decides by.
+    pub(crate) reconsider: Notify,
+    /// What was done by itself. Changed by [`Ota::remember`] alone.
+    pub(crate) schedule: tokio::sync::Mutex<ScheduleState>,
+    /// Whoever changes the settings holds this from the comparison to the end.
+    pub(crate) settings_lane: tokio::sync::Mutex<()>,
+    pub(crate) shortages: tokio::sync::Mutex<Shortages>,
+    pub(crate) pace: Mutex<Pace>,
+    pub(crate) started_at: Timestamp,
     pub(crate) first_check_done: AtomicBool,
     pub(crate) reconciled: AtomicBool,
     /// Held while the recovery slot is written; a restart waits for that.
@@ -79,6 +89,9 @@ impl Ota {
         let monitor = SafetyMonitor::new(parts.site.constraints.iter().copied(), parts.site.clear_for);
         let overrides = OverrideDesk::new(parts.site.overrides.clone());
         let snapshot = Self::first_snapshot(&parts, &monitor).await?;
+        let started_at = parts.clock.now();
+        let schedule = Self::remembered_schedule(parts.store.as_ref(), started_at).await?;
+        let pace = Self::remembered_pace(parts.store.as_ref()).await?;
         let ota = Arc::new(Self {
             parts,
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -96,7 +109,12 @@ impl Ota {
             safety_round: watch::Sender::new(0),
             repeats: Mutex::default(),
             check_lane: tokio::sync::Mutex::default(),
-            checked: Notify::new(),
+            reconsider: Notify::new(),
+            schedule: tokio::sync::Mutex::new(schedule),
+            settings_lane: tokio::sync::Mutex::default(),
+            shortages: tokio::sync::Mutex::default(),
+            pace: Mutex::new(pace),
+            started_at,
             first_check_done: AtomicBool::new(false),
             reconciled: AtomicBool::new(false),
             verify_lane: tokio::sync::Mutex::default(),
@@ -117,6 +135,7 @@ impl Ota {
     async fn first_snapshot(parts: &Parts, monitor: &SafetyMonitor) -> Result<Snapshot, StoreError> {
         let store = &parts.store;
         let catalog = store.catalog().await?.map(Arc::new);
+        let recent = store.recent_jobs(REMEMBERED_JOBS).await?;
         let last_ota = store.fact(Fact::LastOta).await?.and_then(|text| text.parse().ok());
         let empty = || SlotView { record: None, usage: SlotUsage::default(), health: SlotHealth::Empty };
         Ok(Snapshot {
@@ -134,6 +153,8 @@ impl Ota {
             },
             catalog,
             settings: Arc::new(store.settings().await?),
+            outlook: Arc::default(),
+            first_seen: Arc::new(first_seen(store.fact(Fact::FirstSeen).await?)),
             safety: Arc::new(monitor.verdict(Phase::Start, None, parts.clock.boot())),
             may_start: false,
             force: Arc::default(),
@@ -141,19 +162,10 @@ impl Ota {
             recovery: Arc::default(),
             uploads: Arc::default(),
             debug: Arc::default(),
-            last_failures: Arc::new(Self::failures(&store.recent_jobs(REMEMBERED_JOBS).await?)),
+            last_failures: Arc::new(ends(&recent, job_log::failure)),
+            tried: Arc::new(ends(&recent, job_log::deterrent)),
             resources: parts.telemetry.resources(),
         })
-    }
-
-    /// The newest end of each version, where it was not a good one. `recent` is newest first.
-    fn failures(recent: &[Job]) -> BTreeMap<String, String> {
-        let mut seen = BTreeMap::new();
-        let updates = recent.iter().filter(|job| job.work.kind() == JobKind::Update);
-        for job in updates.filter(|job| job.state.is_ended()) {
-            seen.entry(job.work.version().to_owned()).or_insert_with(|| job_log::failure(&job.state));
-        }
-        seen.into_iter().filter_map(|(version, failure)| Some((version, failure?))).collect()
     }
 
     /// Takes up the work: reconciles the jobs with the boot environment, resumes them, and starts the schedules. Call it once
@@ -164,7 +176,7 @@ impl Ota {
         self.tasks.spawn(Arc::clone(self).watch_progress());
         self.tasks.spawn(Arc::clone(self).count_refusals());
         self.tasks.spawn(Arc::clone(self).reconcile());
-        self.tasks.spawn(Arc::clone(self).check_on_schedule());
+        self.tasks.spawn(Arc::clone(self).act_by_itself());
         self.tasks.spawn(Arc::clone(self).scrub_on_schedule());
         self.tasks.spawn(Arc::clone(self).expire_uploads());
         self.tasks.spawn(Arc::clone(self).expire_debug_bundles());
@@ -175,6 +187,12 @@ impl Ota {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+    }
+
+    /// The wall clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.parts.clock.now()
     }
 
     /// The state of the moment.
@@ -238,8 +256,13 @@ impl Ota {
     pub(crate) async fn remember_failures(&self) {
         match self.parts.store.recent_jobs(REMEMBERED_JOBS).await {
             Ok(recent) => {
-                let failures = Arc::new(Self::failures(&recent));
-                self.update(|snapshot| snapshot.last_failures = Arc::clone(&failures));
+                let failures = Arc::new(ends(&recent, job_log::failure));
+                let tried = Arc::new(ends(&recent, job_log::deterrent));
+                self.update(|snapshot| {
+                    snapshot.last_failures = Arc::clone(&failures);
+                    snapshot.tried = Arc::clone(&tried);
+                });
+                self.reconsider.notify_one();
             }
             Err(error) => tracing::error!(%error, "the job history cannot be read"),
         }
@@ -248,4 +271,19 @@ impl Ota {
     pub(crate) fn drivers(&self) -> MutexGuard<'_, Drivers> {
         self.drivers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The newest end of each version as `say` has it, where that says anything. `recent` is newest first.
+fn ends(recent: &[Job], say: fn(&JobState) -> Option<String>) -> BTreeMap<String, String> {
+    let mut seen = BTreeMap::new();
+    let updates = recent.iter().filter(|job| job.work.kind() == JobKind::Update);
+    for job in updates.filter(|job| job.state.is_ended()) {
+        seen.entry(job.work.version().to_owned()).or_insert_with(|| say(&job.state));
+    }
+    seen.into_iter().filter_map(|(version, end)| Some((version, end?))).collect()
+}
+
+/// Where it cannot be understood, every release is seen for the first time.
+fn first_seen(saved: Option<String>) -> BTreeMap<String, Timestamp> {
+    saved.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
 //! A restart that a person orders.
 
+use jiff::Timestamp;
 use ota_core::{
     Actor, Arming, AuditAction, AuditEntry, AuditOutcome, JobEvent, JobId, JobState, Phase, RebootGate,
     SlotId,
@@ -26,8 +27,18 @@ impl Ota {
     /// # Errors
     /// The operation gate and the safety verdict for a restart.
     pub async fn reboot(self: &Arc<Self>, reason: &str, actor: &Actor) -> Result<RebootStarted, OtaError> {
+        self.reboot_until(reason, None, actor).await
+    }
+
+    /// The same, for as long as a maintenance window lasts: what has not restarted `until` then waits again.
+    pub(crate) async fn reboot_until(
+        self: &Arc<Self>,
+        reason: &str,
+        until: Option<Timestamp>,
+        actor: &Actor,
+    ) -> Result<RebootStarted, OtaError> {
         let entry = AuditEntry::attempt(actor, AuditAction::Reboot).because(reason);
-        let started = self.try_reboot(reason, actor, &entry).await;
+        let started = self.try_reboot(reason, until, &entry).await;
         if let Err(error) = &started {
             self.audit_error(entry, error).await;
         }
@@ -37,9 +48,10 @@ impl Ota {
     async fn try_reboot(
         self: &Arc<Self>,
         reason: &str,
-        actor: &Actor,
+        until: Option<Timestamp>,
         entry: &AuditEntry,
     ) -> Result<RebootStarted, OtaError> {
+        let actor = &entry.actor;
         self.must_be_up()?;
         // One order at a time: the next one finds the worker that this one starts.
         let _lane = self.reboot_lane.lock().await;
@@ -50,7 +62,7 @@ impl Ota {
         let text = format!("Restart ordered by {actor}: {reason}");
         self.log(LogLevel::Info, "boot", text).await;
         if let Some(id) = &waiting {
-            match self.apply(id, JobEvent::RebootOrdered).await {
+            match self.apply(id, JobEvent::RebootOrdered { until }).await {
                 Ok(Some(effect)) => self.drive(id.clone(), effect),
                 Ok(None) => {}
                 Err(ApplyError::Store(error)) => return Err(error.into()),
@@ -67,8 +79,10 @@ impl Ota {
         let desk = self.desk.lock().await;
         let mut waiting = None;
         for job in desk.iter() {
+            let rests = !self.drivers().contains_key(&job.id);
             match &job.state {
-                JobState::AwaitingReboot { armed: Arming::Yes } if !self.drivers().contains_key(&job.id) => {
+                state if rests && state.awaits_window() => waiting = Some(job.id.clone()),
+                JobState::AwaitingReboot { armed: Arming::Yes } if rests => {
                     waiting = Some(job.id.clone());
                 }
                 JobState::Downloaded => {}

@@ -1,5 +1,6 @@
 //! What an engine is made of.
 
+use jiff::tz::TimeZoneDatabase;
 use ota_core::{ConstraintId, OverridePolicy};
 use std::{sync::Arc, time::Duration};
 
@@ -24,8 +25,8 @@ pub struct Site {
     pub rollback_retries: u8,
     /// The oldest version that may be installed.
     pub version_floor: Option<String>,
-    /// Time between two checks for updates.
-    pub check_interval: Duration,
+    /// Time between two checks for updates where the settings say nothing else. None: nobody checks by a timer.
+    pub check_interval: Option<Duration>,
     /// How long the machine must have stood still before arming and restart.
     pub clear_for: Duration,
     /// How old a proof of an untouched slot may be that a rollback relies on.
@@ -43,6 +44,8 @@ pub struct Site {
 pub struct Parts {
     pub site: Arc<Site>,
     pub clock: Arc<dyn Clock>,
+    /// The time zones that settings may name.
+    pub zones: TimeZoneDatabase,
     pub store: Arc<dyn Store>,
     pub pins: Arc<dyn PinStore>,
     pub secrets: Arc<dyn SecretCheck>,

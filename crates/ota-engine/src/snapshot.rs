@@ -5,7 +5,7 @@ use ota_core::{BootSelection, BySlot, Job, Running, Settings, SlotHealth, SlotRe
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
-    DebugView, Figures, OverrideView, RecoveryView, Site, UploadsView,
+    DebugView, Figures, Outlook, OverrideView, RecoveryView, Site, UploadsView,
     ports::{Catalog, ResourceUse, SlotUsage},
 };
 
@@ -24,6 +24,10 @@ pub struct Snapshot {
     pub catalog: Option<Arc<Catalog>>,
     pub check: CheckState,
     pub settings: Arc<Settings>,
+    /// What the gateway is going to do by itself.
+    pub outlook: Arc<Outlook>,
+    /// When each release that is offered was first seen here.
+    pub first_seen: Arc<BTreeMap<String, Timestamp>>,
     /// Verdict for the start of an operation.
     pub safety: Arc<Verdict>,
     /// Whether a person could start an operation: an override that another one has does not help.
@@ -40,6 +44,8 @@ pub struct Snapshot {
     pub debug: Arc<DebugView>,
     /// By version: how the last attempt here ended, when it did not end well.
     pub last_failures: Arc<BTreeMap<String, String>>,
+    /// By version: the same, and where a person cancelled it. The gateway does not try these again by itself.
+    pub tried: Arc<BTreeMap<String, String>>,
     pub resources: ResourceUse,
 }
 

@@ -1,7 +1,8 @@
 //! Snapshots on order.
 
 use ota_core::{
-    Actor, AuditAction, AuditEntry, AuditOutcome, Job, Operation, RestoreSource, SlotId, SnapshotOrder, Work,
+    Actor, AuditAction, AuditEntry, AuditOutcome, Job, Operation, Pass, RestoreSource, SlotId, SnapshotOrder,
+    Work,
 };
 use std::{
     collections::BTreeSet,
@@ -9,17 +10,11 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    JobView, Ota, OtaError,
-    new_job::NewJob,
-    ports::{Fact, LogLevel},
-};
+use crate::{JobView, Ota, OtaError, new_job::NewJob, ports::LogLevel};
 
 /// Characters of a snapshot's name and of its description.
 const LONGEST_NAME: usize = 64;
 const LONGEST_DESCRIPTION: usize = 500;
-/// Bytes a second that are expected where none was measured yet.
-const FIRST_SPEED: u64 = 50_000_000;
 
 /// What somebody wants to keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,10 +69,7 @@ impl Ota {
             phase: None,
         };
         let job = self.start_job(new, entry).await?;
-        let speed = self.parts.store.fact(Fact::SnapshotSpeed).await?;
-        let speed =
-            speed.and_then(|text| text.parse().ok()).filter(|speed| *speed > 0).unwrap_or(FIRST_SPEED);
-        Ok((job, Duration::from_secs(length.div_ceil(speed))))
+        Ok((job, self.pace().pass(Pass::Snapshot, length)))
     }
 
     /// Removes a snapshot.

@@ -1,12 +1,13 @@
 //! Starting a download, and with it, where ordered, the whole way to the new system.
 
+use jiff::Timestamp;
 use ota_core::{
     Actor, Admission, AuditAction, AuditEntry, Effect, InstallOrder, Job, JobEvent, JobId, JobKind,
     Operation, Phase, Refusal, Release, SlotId, Work,
 };
 use std::sync::{Arc, atomic::Ordering};
 
-use crate::{InstallCommand, JobView, Ota, OtaError, ports::StepError, safety::starter};
+use crate::{InstallCommand, JobView, Ota, OtaError, job_log::SUPERSEDED, ports::StepError, safety::starter};
 
 /// What somebody wants to download.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct DownloadOrder {
     pub verify_signature: bool,
     /// Go on with the installation.
     pub install: Option<InstallOrder>,
+    /// The end of the maintenance window that begins it; none where a person does.
+    pub restart_until: Option<Timestamp>,
 }
 
 impl Ota {
@@ -56,12 +59,12 @@ impl Ota {
             Admission::Start { superseded } => superseded,
             Admission::AlreadyDone { job } => {
                 drop(desk);
-                return self.already_downloaded(job, order.install, actor).await;
+                return self.already_downloaded(job, &order, actor).await;
             }
         };
         self.permit(Phase::Start, starter(actor, None))?;
         self.parts.fetcher.check_space(&release.target).await.map_err(no_room)?;
-        let (job, effect) = self.new_job(release, target, order.install, actor).await?;
+        let (job, effect) = self.new_job(release, target, &order, actor).await?;
         let ended = self.supersede(&mut desk, &superseded, &job)?;
         self.audit_order(&job).await?;
         let now = self.parts.clock.now();
@@ -98,14 +101,15 @@ impl Ota {
         &self,
         release: Release,
         target: SlotId,
-        order: Option<InstallOrder>,
+        order: &DownloadOrder,
         actor: &Actor,
     ) -> Result<(Job, Effect), OtaError> {
         let id = self.parts.store.next_job_id(JobKind::Update).await?;
         let from = self.snapshot().running_version().to_owned();
         let now = self.parts.clock.now();
         let mut job = Job::new(id, Work::Release(release), target, from, actor.clone(), now);
-        job.order = order.map(|order| self.possible(order));
+        job.order = order.install.map(|order| self.possible(order));
+        job.restart_until = order.restart_until;
         let effect =
             job.apply(JobEvent::Start, now).map_err(|denied| OtaError::Internal(denied.to_string()))?;
         let effect = effect.ok_or_else(|| OtaError::Internal("a new job has nothing to do".to_owned()))?;
@@ -117,7 +121,7 @@ impl Ota {
         let mut ended = Vec::new();
         for job in desk.iter().filter(|job| superseded.contains(&job.id)) {
             let mut job = job.clone();
-            let reason = format!("superseded by {} ({})", by.work.version(), by.id);
+            let reason = format!("{SUPERSEDED} {} ({})", by.work.version(), by.id);
             let cancel = JobEvent::Cancel { percentage: 100.0, reason };
             job.apply(cancel, self.parts.clock.now())
                 .map_err(|denied| OtaError::Internal(denied.to_string()))?;
@@ -129,17 +133,21 @@ impl Ota {
     async fn already_downloaded(
         self: &Arc<Self>,
         job: JobId,
-        order: Option<InstallOrder>,
+        order: &DownloadOrder,
         actor: &Actor,
     ) -> Result<JobView, OtaError> {
-        match order {
+        match order.install {
             None => {
                 // Nothing is done, and it may be asked for as often as what is refused.
                 let entry = AuditEntry::success(actor, AuditAction::Download).about(job.as_str());
                 self.audit_refusal(&entry.saying("it had been downloaded and verified before")).await;
                 self.progress(&job).await
             }
-            Some(order) => self.install(InstallCommand::seamless(job, order), actor).await,
+            Some(install) => {
+                let restart_until = order.restart_until;
+                let command = InstallCommand { restart_until, ..InstallCommand::seamless(job, install) };
+                self.install(command, actor).await
+            }
         }
     }
 
@@ -184,7 +192,7 @@ pub(crate) fn install_detail(job: &Job, order: InstallOrder) -> String {
 
 fn superseded_entry(ended: &Job, by: &Job) -> AuditEntry {
     let entry = AuditEntry::success(&by.actor, AuditAction::Cancel).about(ended.id.as_str());
-    entry.saying(format!("superseded by {} ({})", by.work.version(), by.id))
+    entry.saying(format!("{SUPERSEDED} {} ({})", by.work.version(), by.id))
 }
 
 pub(crate) fn busy(refusal: Refusal) -> OtaError {

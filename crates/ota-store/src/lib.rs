@@ -18,6 +18,7 @@ mod pins;
 mod reset;
 mod row;
 mod sessions;
+mod settings;
 mod setup;
 mod store;
 

@@ -25,18 +25,6 @@ impl SqliteStore {
         self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 
-    /// Replaces the settings.
-    ///
-    /// # Errors
-    /// When they cannot be made durable.
-    pub async fn put_settings(&self, settings: &Settings) -> Result<(), StoreError> {
-        let statement = "INSERT INTO settings (only, body) VALUES (1, ?1)
-                         ON CONFLICT (only) DO UPDATE SET body = excluded.body";
-        let body = to_json("settings", settings)?;
-        let done = sqlx::query(statement).bind(body).execute(&self.writer).await;
-        done.map(drop).map_err(failed("saving the settings"))
-    }
-
     async fn count_up(&self, counter: &str) -> Result<i64, sqlx::Error> {
         let statement = "INSERT INTO counter (name, value) VALUES (?1, 1)
                          ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value";
@@ -168,11 +156,16 @@ impl Store for SqliteStore {
     }
 
     async fn settings(&self) -> Result<Settings, StoreError> {
-        let row: Option<String> = sqlx::query_scalar("SELECT body FROM settings")
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(failed("reading the settings"))?;
-        row.map_or_else(|| Ok(Settings::default()), |body| from_json("settings", &body))
+        self.read_settings().await
+    }
+
+    async fn put_settings(
+        &self,
+        settings: &Settings,
+        at: Timestamp,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        self.write_settings(settings, at, audit).await
     }
 
     async fn fact(&self, fact: Fact) -> Result<Option<String>, StoreError> {

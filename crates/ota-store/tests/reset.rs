@@ -50,7 +50,7 @@ async fn people_go_and_jobs_and_records_stay() {
         auto_update: ota_core::AutoUpdate { enabled: true, ..Default::default() },
         ..Settings::default()
     };
-    store.put_settings(&settings).await.unwrap();
+    store.put_settings(&settings, Timestamp::UNIX_EPOCH, &changed()).await.unwrap();
     let job = job();
     store.save_jobs(&[&job], Timestamp::UNIX_EPOCH, &[entry()]).await.unwrap();
     assert!(!store.is_reset_by(&job.id).await.unwrap() && !store.setup_is_open().await.unwrap());
@@ -100,4 +100,9 @@ async fn set_up_is_done_once() {
     assert!(!store.set_up(&setup, Timestamp::UNIX_EPOCH, &entry()).await.unwrap(), "not even without users");
     assert!(store.users().await.unwrap().is_empty());
     assert_eq!(store.audit_head().await.unwrap().seq, 1);
+}
+
+/// What is recorded about a change of the settings.
+fn changed() -> AuditEntry {
+    AuditEntry::success(&Actor::local("root"), AuditAction::Settings)
 }

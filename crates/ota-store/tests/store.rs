@@ -4,8 +4,8 @@
 
 use jiff::Timestamp;
 use ota_core::{
-    Actor, Failure, FailureCode, InstallOrder, InstallStep, Job, JobId, JobKind, JobState, Release, Schedule,
-    Settings, Severity, SlotId, SlotRecord, TargetFile, UpdateKind, Work,
+    Actor, AuditAction, AuditEntry, Failure, FailureCode, InstallOrder, InstallStep, Job, JobId, JobKind,
+    JobState, Release, Schedule, Settings, Severity, SlotId, SlotRecord, TargetFile, UpdateKind, Work,
 };
 use ota_engine::ports::{Catalog, Fact, LogEntry, LogLevel, Store};
 use ota_store::SqliteStore;
@@ -165,8 +165,8 @@ async fn single_values_survive_and_are_replaced() {
     let mut settings = Settings::default();
     settings.auto_update.enabled = true;
     settings.maintenance_window.schedule = Schedule::Weekly;
-    store.put_settings(&Settings::default()).await.unwrap();
-    store.put_settings(&settings).await.unwrap();
+    store.put_settings(&Settings::default(), Timestamp::UNIX_EPOCH, &changed()).await.unwrap();
+    store.put_settings(&settings, Timestamp::UNIX_EPOCH, &changed()).await.unwrap();
     for id in ["first", "second"] {
         store.put_fact(Fact::BootId, id).await.unwrap();
     }
@@ -246,7 +246,7 @@ async fn a_damaged_row_is_named() {
     let job = new_job(&store, "2026-11-24T12:00:00Z").await;
     store.save_jobs(&[&job], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
     store.append_log(&entry(LogLevel::Info, "one")).await.unwrap();
-    store.put_settings(&Settings::default()).await.unwrap();
+    store.put_settings(&Settings::default(), Timestamp::UNIX_EPOCH, &changed()).await.unwrap();
     store.put_catalog(&Catalog { releases: vec![], checked_at: Timestamp::UNIX_EPOCH }).await.unwrap();
     place.tamper("UPDATE job SET body = substr(body, 1, 40)").await;
     place.tamper("UPDATE activity SET level = 'loud'").await;
@@ -361,4 +361,9 @@ async fn older_releases_find_only_jobs_that_they_understand() {
     assert_eq!(recent, [update.id, snapshot.id]);
     let parsed: FormerJob = serde_json::from_str(&place.bodies("SELECT body FROM job").await[0]).unwrap();
     assert!(matches!(parsed.state, FormerState::Committed));
+}
+
+/// What is recorded about a change of the settings.
+fn changed() -> AuditEntry {
+    AuditEntry::success(&Actor::local("root"), AuditAction::Settings)
 }

@@ -155,7 +155,7 @@ fn trust_and_repository(checker: &mut Checker, config: &Config) {
     checker.url("repository.metadata_url", &repository.metadata_url);
     checker.url("repository.targets_url", &repository.targets_url);
     checker.path("repository.root", &repository.root);
-    checker.within("repository.check_interval_hours", repository.check_interval_hours.into(), 1, 24 * 31);
+    checker.within("repository.check_interval_hours", repository.check_interval_hours.into(), 0, 24 * 31);
 }
 
 fn storage(checker: &mut Checker, config: &Config) {

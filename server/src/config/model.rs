@@ -309,6 +309,7 @@ pub struct Repository {
     pub targets_url: String,
     /// The first trusted `root.json`.
     pub root: PathBuf,
+    /// 0: nobody asks by a timer, unless the settings say so.
     pub check_interval_hours: u32,
 }
 

@@ -37,7 +37,7 @@ impl DebugShelf {
             entry("about.json", &about(content, scene)),
             entry("status.json", &convert::status(snapshot)),
             entry("safety.json", &convert::safety(snapshot, scene.at)),
-            entry("monitor.json", &convert::monitor(snapshot)),
+            entry("monitor.json", &convert::monitor(snapshot, jiff::Timestamp::now())),
             entry("updates.json", &convert::updates(snapshot)),
             entry("recovery.json", &convert::recovery(snapshot)),
             entry("uploads.json", &convert::uploads(snapshot)),

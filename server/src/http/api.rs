@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodFilter, any, get, on, post},
 };
-use http::{HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use leptos::context::provide_context;
 use ota_api::{ErrorCode, routes};
 use std::sync::Arc;
@@ -68,6 +68,7 @@ async fn call(
         ota: Arc::clone(&state.ota),
         actor: peer::actor(&session.user, request.extensions()),
         role: session.role,
+        if_match: if_match(request.headers()),
         request_id: envelope::request_id().unwrap_or_default(),
     };
     let provide = move || provide_context(context.clone());
@@ -89,6 +90,13 @@ async fn call(
     headers.remove(SERVER_FN_ERROR);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// What cannot be read matches nothing.
+fn if_match(headers: &HeaderMap) -> Option<String> {
+    let given: Vec<_> =
+        headers.get_all(header::IF_MATCH).iter().map(|value| value.to_str().unwrap_or("")).collect();
+    (!given.is_empty()).then(|| given.join(","))
 }
 
 async fn not_found() -> Response {

@@ -171,6 +171,7 @@ fn ordered(path: &str) -> Option<AuditAction> {
         "/safety/override" => Some(AuditAction::OverrideEnable),
         "/snapshot" => Some(AuditAction::Snapshot),
         "/debug-bundle" => Some(AuditAction::DebugBundle),
+        "/settings" | "/auto-update" => Some(AuditAction::Settings),
         "/snapshot/delete" => Some(AuditAction::SnapshotDelete),
         "/upload/verify" | "/upload/finish" => Some(AuditAction::UploadVerify),
         part if part.starts_with("/upload/files") => Some(AuditAction::UploadVerify),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod audit;
+mod by_itself;
 mod factory_reset;
 mod flood;
 mod full_disk;

@@ -17,7 +17,9 @@ const READ: [&str; 11] = [
     "upload",
     "debug-bundle",
 ];
-const WRITE: [&str; 15] = [
+const WRITE: [&str; 17] = [
+    "settings",
+    "auto-update",
     "check-updates",
     "download",
     "install",

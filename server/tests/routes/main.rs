@@ -6,6 +6,7 @@
 mod support;
 
 mod audit;
+mod automatic;
 mod cancel;
 mod check_updates;
 mod debug_bundle;

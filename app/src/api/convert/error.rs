@@ -21,6 +21,10 @@ pub fn refusal(error: OtaError) -> ApiError {
         | OtaError::UnknownSnapshot(_)
         | OtaError::NothingToRestore(_) => ApiError::new(ErrorCode::NotFound, message),
         OtaError::BadRequest(_) => ApiError::new(ErrorCode::BadRequest, message),
+        OtaError::Settings(invalid) => {
+            ApiError::new(ErrorCode::BadRequest, message).with_details(json!({ "field": invalid.field() }))
+        }
+        OtaError::SettingsMoved => ApiError::new(ErrorCode::PreconditionFailed, message),
         OtaError::Busy { holder, state } => ApiError::new(ErrorCode::OtaOperationInProgress, message)
             .with_details(json!({ "job_id": holder, "state": state })),
         OtaError::MakingDebugBundle(id) => ApiError::new(ErrorCode::OtaOperationInProgress, message)

@@ -7,6 +7,7 @@ mod live;
 mod monitor;
 mod recovery;
 mod safety;
+mod settings;
 mod snapshot;
 mod status;
 mod updates;
@@ -24,6 +25,7 @@ pub use recovery::{
     rollback_order, rollback_started,
 };
 pub use safety::{blocking, forbidden, override_order, override_state, safety};
+pub use settings::{auto_update_switched, entity_tag, matches, settings_saved};
 pub use snapshot::{snapshot_command, snapshot_started};
 pub use status::{reboot_started, status};
 pub use updates::{check_started, check_summary, download_order, download_started, updates};

@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use ota_api::{
     ApiError, human,
     monitor::{
@@ -11,7 +12,7 @@ use ota_engine::{
     ports::{LogEntry, LogLevel, LogPage},
 };
 
-use super::{bad_request, error, instant, job_id};
+use super::{bad_request, error, instant, job_id, settings::automation};
 
 const DEFAULT_LOGS: u32 = 50;
 const MAXIMUM_LOGS: u32 = 1000;
@@ -110,7 +111,7 @@ fn outcome(job: &Job) -> Option<Outcome> {
 pub fn install_command(request: &InstallRequest) -> Result<InstallCommand, ApiError> {
     let InstallRequest { strategy, reboot_after, create_snapshot, .. } = *request;
     let order = InstallOrder { reboot_after, create_snapshot };
-    Ok(InstallCommand { job: job_id(&request.job_id)?, strategy, order })
+    Ok(InstallCommand { job: job_id(&request.job_id)?, strategy, order, restart_until: None })
 }
 
 /// The answer of `POST install`.
@@ -168,7 +169,7 @@ pub fn log_line(entry: &LogEntry) -> LogLine {
 
 /// The answer of `GET monitor`.
 #[must_use]
-pub fn monitor(snapshot: &Snapshot) -> Monitor {
+pub fn monitor(snapshot: &Snapshot, now: Timestamp) -> Monitor {
     let (system_status, current_operation) = doing(snapshot);
     Monitor {
         system_status,
@@ -180,6 +181,7 @@ pub fn monitor(snapshot: &Snapshot) -> Monitor {
             memory_usage: human::percent(snapshot.resources.memory),
         },
         job_id: snapshot.job.as_ref().map(|view| view.job.id.to_string()),
+        automation: automation(snapshot, now),
     }
 }
 

@@ -8,7 +8,7 @@ use ota_core::{InstallOrder, JobState, Release, version_order};
 use ota_engine::{DownloadOrder, JobView, Snapshot};
 use std::cmp::Ordering;
 
-use super::{bad_request, instant};
+use super::{bad_request, instant, settings::eligible_update};
 
 /// The answer of `GET updates`: what is newer than the running system. Where that has no known version, everything is.
 #[must_use]
@@ -24,6 +24,7 @@ pub fn updates(snapshot: &Snapshot) -> Updates {
 
 fn update(snapshot: &Snapshot, release: &Release) -> Update {
     let site = &snapshot.site;
+    let automatic = eligible_update(snapshot, &release.id);
     let unfit = release.check(&site.model, site.version_floor.as_deref()).err();
     Update {
         id: release.id.clone(),
@@ -42,6 +43,9 @@ fn update(snapshot: &Snapshot, release: &Release) -> Update {
         sha256: release.target.sha256.clone(),
         kernel: release.kernel.clone(),
         last_failure: snapshot.last_failures.get(&release.version).cloned(),
+        eligible: automatic.eligible,
+        reasons: automatic.reasons,
+        next_attempt_at: automatic.next_attempt_at,
     }
 }
 
@@ -88,6 +92,7 @@ pub fn download_order(request: DownloadRequest) -> Result<DownloadOrder, ApiErro
         target: request.target_partition,
         verify_signature: request.verify_signature,
         install,
+        restart_until: None,
     })
 }
 

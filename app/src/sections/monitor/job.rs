@@ -179,7 +179,9 @@ static RESTART: Choice = Choice {
     label: t::RESTART,
     class: "primary",
     reason_id: "restart-why",
-    offered: |j| j.status == "awaiting_reboot" && j.armed && j.reboot_after != Some(true),
+    offered: |j| {
+        words::awaits_window(j) || j.status == "awaiting_reboot" && j.armed && j.reboot_after != Some(true)
+    },
     refused: |_, facts| rules::restart(facts),
     order: |j| Order::Restart { version: j.update.version.clone() },
 };

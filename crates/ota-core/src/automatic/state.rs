@@ -73,6 +73,12 @@ impl ScheduleState {
     /// How many runs are remembered one by one.
     pub const REMEMBERED: usize = 64;
 
+    /// A memory that is lost: every window that began before `now` is used.
+    #[must_use]
+    pub fn used_until(now: Timestamp) -> Self {
+        Self { used_up_to: Some(now), ..Self::default() }
+    }
+
     /// Notes what is about to be done.
     pub fn begin(&mut self, decision: &Decision, now: Timestamp) {
         match decision {

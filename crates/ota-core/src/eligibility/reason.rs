@@ -95,12 +95,14 @@ impl fmt::Display for Reason {
         match self {
             Self::Window { why, next } => {
                 write!(f, "{why}")?;
-                next.map_or(Ok(()), |next| write!(f, " The next one opens at {next:.0}."))
+                next.map_or(Ok(()), |next| write!(f, " The next one opens at {}.", moment(next)))
             }
-            Self::Wave { starts_at: Some(at) } => write!(f, "The rollout comes to this gateway at {at:.0}."),
+            Self::Wave { starts_at: Some(at) } => {
+                write!(f, "The rollout comes to this gateway at {}.", moment(*at))
+            }
             Self::Wave { starts_at: None } => f.write_str("The rollout does not reach this gateway yet."),
             Self::Soak { until: Some(until) } => {
-                write!(f, "The release has not been out for long enough: it has at {until:.0}.")
+                write!(f, "The release has not been out for long enough: it has at {}.", moment(*until))
             }
             Self::Soak { until: None } => f.write_str("Nobody knows how long the release has been out."),
             Self::Gate(sentence) | Self::Space(sentence) => f.write_str(sentence),
@@ -144,6 +146,11 @@ impl fmt::Display for PolicyHold {
             Self::RestartByPerson => f.write_str("The restart is left to a person."),
         }
     }
+}
+
+/// As people read it; in UTC, as everything in the log.
+fn moment(at: Timestamp) -> impl fmt::Display {
+    at.strftime("%Y-%m-%d %H:%M UTC")
 }
 
 /// Whole minutes, rounded up: nobody is promised less than it takes.

@@ -5,12 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Meter {
     done: AtomicU64,
     total: AtomicU64,
+    /// What was there when the step began.
+    from: AtomicU64,
 }
 
 impl Meter {
     /// Starts a new step of `total` bytes, of which `done` are there already (a resumed download).
     pub fn begin(&self, done: u64, total: u64) {
         self.done.store(done, Ordering::Relaxed);
+        self.from.store(done, Ordering::Relaxed);
         self.total.store(total, Ordering::Relaxed);
     }
 
@@ -20,6 +23,11 @@ impl Meter {
 
     pub fn set(&self, done: u64) {
         self.done.store(done, Ordering::Relaxed);
+    }
+
+    /// Bytes that the step itself has done.
+    pub fn moved(&self) -> u64 {
+        self.done.load(Ordering::Relaxed).saturating_sub(self.from.load(Ordering::Relaxed))
     }
 
     /// Bytes done and bytes in all; both zero before the step knows.

@@ -33,8 +33,12 @@ pub enum Fact {
     LastOta,
     /// Who overrides safety constraints; empty when nobody does.
     Override,
-    /// Bytes a second of the last snapshot.
-    SnapshotSpeed,
+    /// How fast the steps of an installation were, JSON.
+    Pace,
+    /// What the scheduler has done, JSON.
+    Schedule,
+    /// When each release that is offered was first seen, JSON.
+    FirstSeen,
 }
 
 impl Fact {
@@ -44,7 +48,9 @@ impl Fact {
             Self::BootId => "boot_id",
             Self::LastOta => "last_ota",
             Self::Override => "override",
-            Self::SnapshotSpeed => "snapshot_speed",
+            Self::Pace => "pace",
+            Self::Schedule => "schedule",
+            Self::FirstSeen => "first_seen",
         }
     }
 }
@@ -137,6 +143,14 @@ pub trait Store: Send + Sync {
 
     /// The default when nothing was ever set.
     async fn settings(&self) -> Result<Settings, StoreError>;
+
+    /// Replaces the settings and appends to the audit log what that means, in one transaction.
+    async fn put_settings(
+        &self,
+        settings: &Settings,
+        at: Timestamp,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError>;
 
     async fn fact(&self, fact: Fact) -> Result<Option<String>, StoreError>;
 

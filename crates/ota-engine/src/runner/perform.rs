@@ -1,8 +1,8 @@
 //! Effects: what the machine asks for, done through the ports.
 
 use ota_core::{
-    Actor, ArmGate, AuditAction, AuditEntry, Effect, Failure, FailureCode, Job, JobEvent, RebootGate, SlotId,
-    Work,
+    Actor, ArmGate, AuditAction, AuditEntry, Effect, Failure, FailureCode, Job, JobEvent, Pass, RebootGate,
+    SlotId, Work,
 };
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ impl Ota {
     /// Performs one effect and says what came of it; `None` when the work ends here.
     pub(super) async fn perform(&self, course: &mut Course, effect: Effect) -> Option<JobEvent> {
         let job = self.desk.lock().await.iter().find(|job| job.id == course.id).cloned()?;
+        let (began, pass) = (self.parts.clock.boot(), pass(&effect));
         let outcome = match effect {
             Effect::Fetch => self.fetch(course, &job).await,
             Effect::Verify => self.verify(course, &job).await,
@@ -41,7 +42,13 @@ impl Ota {
             Effect::Disarm { percentage, reason } => return self.disarm(&job, percentage, reason).await,
         };
         match outcome {
-            Ok(event) => Some(event),
+            Ok(event) => {
+                if let Some(pass) = pass {
+                    let took = self.parts.clock.boot().saturating_sub(began);
+                    self.learn_pass(pass, course.gauge.meter.moved(), took).await;
+                }
+                Some(event)
+            }
             Err(StepError::Cancelled) => None,
             Err(error) => {
                 tracing::error!(job = %course.id, %error, "a step failed");
@@ -100,6 +107,7 @@ impl Ota {
             self.log(LogLevel::Error, "boot", format!("{}: no restart: {error}", job.id)).await;
             return Some(JobEvent::RebootFailed);
         }
+        self.begin_restart(&job.id).await;
         let clearance = match self.clearance::<RebootGate>(asker(job)) {
             Ok(clearance) => clearance,
             Err(blocked) => return Some(JobEvent::GateClosed { reasons: names(&blocked) }),
@@ -136,6 +144,7 @@ impl Ota {
         if matches!(job.work, Work::Rollback(_)) {
             return Ok(JobEvent::BootCommitted);
         }
+        self.end_restart(&job.id).await;
         let now = self.parts.clock.now();
         // Shown to people, and no reason to take a system back that is well.
         if let Err(error) = self.parts.store.put_fact(Fact::LastOta, &now.to_string()).await {
@@ -215,5 +224,17 @@ impl Ota {
             return Err(StepError::failed(FailureCode::InstallFailed, message, "target is booted"));
         }
         Ok(())
+    }
+}
+
+/// The effects whose time depends on how much there is to do.
+const fn pass(effect: &Effect) -> Option<Pass> {
+    match effect {
+        Effect::Fetch => Some(Pass::Fetch),
+        Effect::Verify => Some(Pass::Verify),
+        Effect::TakeSnapshot => Some(Pass::Snapshot),
+        Effect::WriteSlot => Some(Pass::Write),
+        Effect::ReadBack => Some(Pass::ReadBack),
+        _ => None,
     }
 }

@@ -1,12 +1,11 @@
 //! Taking a snapshot: the one that a job is there for, or one of the running system before its slot is touched.
 
 use ota_core::{Job, JobEvent, JobId, JobKind, SlotId, Work};
-use std::time::Duration;
 
 use super::Course;
 use crate::{
     Ota,
-    ports::{Fact, LogLevel, NewSnapshot, StepError},
+    ports::{LogLevel, NewSnapshot, StepError},
     slot_view::store_failure,
 };
 
@@ -15,9 +14,7 @@ impl Ota {
         let order = self.snapshot_order(job).await?;
         let length = order.content.image_bytes();
         course.gauge.begin_step(length);
-        let began = self.parts.clock.boot();
         self.parts.snapshots.create(&order, &course.gauge.meter, &course.cancel).await?;
-        self.remember_speed(length, self.parts.clock.boot().saturating_sub(began)).await;
         let text = format!("{}: snapshot of slot {} with {}", order.id, order.slot, order.content.version);
         self.log(LogLevel::Info, "ota", text).await;
         self.retain_snapshots(&order.id).await;
@@ -81,20 +78,6 @@ impl Ota {
             StepError::failed(ota_core::FailureCode::RecoveryFailed, message, "the slot has no record")
         };
         Ok(record.filter(|record| record.good).ok_or_else(unknown)?.content())
-    }
-
-    /// For the estimate of the next one. It is a convenience: what goes wrong with it is only logged.
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "an estimate"
-    )]
-    async fn remember_speed(&self, length: u64, took: Duration) {
-        let speed = (length as f64 / took.as_secs_f64().max(0.001)) as u64;
-        if let Err(error) = self.parts.store.put_fact(Fact::SnapshotSpeed, &speed.to_string()).await {
-            tracing::warn!(%error, "the speed of snapshots cannot be remembered");
-        }
     }
 
     /// Removes what is too much, but neither the new one nor what is being restored.

@@ -10,11 +10,14 @@ use crate::{Ota, ports::LogLevel};
 const HEALTH_PAUSE: Duration = Duration::from_secs(1);
 
 impl Ota {
-    /// `Cleared` when the phase may begin; `GateClosed` as soon as there is something to wait for that the job does not
+    /// `WindowClosed` when the maintenance window is over that began it; `Cleared` when the phase may begin; `GateClosed` as soon as there is something to wait for that the job does not
     /// say yet. `None` when the service stops or the job is cancelled.
     pub(super) async fn await_clear(&self, course: &Course, job: &Job, phase: Phase) -> Option<JobEvent> {
         let mut rounds = self.safety_round.subscribe();
         loop {
+            if job.is_past_window(phase, self.parts.clock.now()) {
+                return Some(JobEvent::WindowClosed);
+            }
             match self.may_go_on(job, phase) {
                 Ok(()) => return Some(JobEvent::Cleared),
                 Err(blocked) => {
