@@ -81,6 +81,7 @@ async fn a_moving_crane_forbids_it_and_is_named() {
 #[tokio::test]
 async fn what_was_ordered_is_carried_out_although_the_client_hangs_up() {
     let gateway = Gateway::ready().await;
+    gateway.world.space_asked.store(false, Ordering::Relaxed);
     gateway.world.space_hangs.store(true, Ordering::Relaxed);
     let token = gateway.token("operator").await;
     let call = gateway.post(PATH).bearer(&token).gateway(GATEWAY).json(&json!({ "update_id": "update-001" }));
@@ -95,6 +96,7 @@ async fn what_was_ordered_is_carried_out_although_the_client_hangs_up() {
 #[tokio::test]
 async fn a_download_waits_for_the_network_and_then_begins_by_itself() {
     let gateway = Gateway::ready().await;
+    gateway.world.space_asked.store(false, Ordering::Relaxed);
     gateway.world.space_hangs.store(true, Ordering::Relaxed);
     let body = json!({ "update_id": "update-001" });
     let order = gateway.order(PATH, &body);
