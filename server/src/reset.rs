@@ -105,11 +105,12 @@ impl Plan {
         // It says whether the job has ended. Without that nothing is removed.
         let store = SqliteStore::open(database).await?;
         let stored = store.job(&order.job.id).await?;
+        let ended = store.has_ended(&order.job.id).await?;
+        // A newer release went on with it, in a way that this one does not understand.
+        let is_foreign = ended.is_some() && stored.is_none();
         let plan = if store.is_reset_by(&order.job.id).await? {
             Self::Finish
-        } else if stored.as_ref().is_some_and(|job| job.state.is_ended())
-            || was_passed_over(order, &store).await?
-        {
+        } else if ended == Some(true) || is_foreign || was_passed_over(order, &store).await? {
             Self::Drop
         } else if !restarted {
             Self::Wait

@@ -15,6 +15,7 @@
 //! service, where the boot environment wins over what the job remembers; everything else from the ports.
 
 mod apply;
+mod foreign;
 mod reconcile;
 mod reset;
 mod work;
@@ -23,6 +24,7 @@ use crate::{Actor, BootChange, JobId, Phase, SlotId, overall_percentage};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use foreign::ForeignJob;
 pub use work::{
     FactoryReset, FormerSystem, JobKind, RecoveryImage, RestoreSource, RestoredVersion, SnapshotOrder,
     UploadedImage, Work,
