@@ -186,7 +186,8 @@ async fn begin_anew(database: &Path, order: &ResetOrder, job: &Job) -> Result<()
         before.seq, before.hash
     );
     let store = SqliteStore::open(database).await?;
-    store.begin_anew(&job, &order.slots, now, &entry(&job, &detail)).await?;
+    let kept = (&order.slots, order.recovery.as_ref());
+    store.begin_anew(&job, kept, now, &entry(&job, &detail)).await?;
     store.close().await;
     Ok(())
 }

@@ -49,8 +49,13 @@ impl Gateway {
         store.save_jobs(&[&gateway.job], created_at, &[started]).await.unwrap();
         let audit = store.audit_head().await.unwrap();
         store.close().await;
-        let order =
-            ResetOrder { job: gateway.job.clone(), boot_id: "first".into(), audit, slots: BySlot::default() };
+        let order = ResetOrder {
+            job: gateway.job.clone(),
+            boot_id: "first".into(),
+            audit,
+            slots: BySlot::default(),
+            recovery: None,
+        };
         ResetOrderFile::within(gateway.directory.path()).place(&order).await.unwrap();
         gateway
     }

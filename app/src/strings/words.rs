@@ -388,6 +388,9 @@ pub fn restart_announced(version: &str) -> String {
 #[must_use]
 pub fn returned(status: &Status) -> String {
     let active = &status.partitions.active;
+    if status.gateway.in_recovery {
+        return format!("The gateway is back: running its recovery system {}.", status.gateway.os_version);
+    }
     format!("The gateway is back: running {} on slot {}.", active.version, active.id)
 }
 

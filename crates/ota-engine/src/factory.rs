@@ -110,7 +110,9 @@ impl Ota {
             *slots.get_mut(slot) = record(slot).await?;
         }
         let audit = self.parts.store.audit_head().await.map_err(|error| store_failure(&error))?;
-        let order = ResetOrder { job: job.clone(), boot_id: self.parts.reboot.boot_id(), audit, slots };
+        let recovery = self.parts.store.recovery_record().await.map_err(|error| store_failure(&error))?;
+        let boot_id = self.parts.reboot.boot_id();
+        let order = ResetOrder { job: job.clone(), boot_id, audit, slots, recovery };
         self.parts.resets.place(&order).await
     }
 

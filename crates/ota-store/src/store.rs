@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use ota_core::{
-    AuditEntry, AuditHead, AuditRecord, ForeignJob, Job, JobId, JobKind, Release, Settings, SlotId,
+    AuditEntry, AuditHead, AuditRecord, ForeignJob, Job, JobId, JobKind, Release, Running, Settings, SlotId,
     SlotRecord,
 };
 use ota_engine::ports::{
@@ -64,6 +64,23 @@ impl SqliteStore {
             .fetch_optional(&self.readers)
             .await
             .map_err(failed("reading the job"))
+    }
+
+    async fn read_record(&self, slot: &str) -> Result<Option<SlotRecord>, StoreError> {
+        let row: Option<String> = sqlx::query_scalar("SELECT body FROM slot_record WHERE slot = ?1")
+            .bind(slot)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(failed("reading the slot record"))?;
+        row.map(|body| from_json(format_args!("record of slot {slot}"), &body)).transpose()
+    }
+
+    async fn write_record(&self, slot: &str, record: &SlotRecord) -> Result<(), StoreError> {
+        let statement = "INSERT INTO slot_record (slot, body) VALUES (?1, ?2)
+                         ON CONFLICT (slot) DO UPDATE SET body = excluded.body";
+        let body = to_json(format_args!("record of slot {slot}"), record)?;
+        let done = sqlx::query(statement).bind(slot).bind(body).execute(&self.writer).await;
+        done.map(drop).map_err(failed("saving the slot record"))
     }
 
     async fn count_up(&self, counter: &str) -> Result<i64, sqlx::Error> {
@@ -169,20 +186,19 @@ impl Store for SqliteStore {
     }
 
     async fn slot_record(&self, slot: SlotId) -> Result<Option<SlotRecord>, StoreError> {
-        let row: Option<String> = sqlx::query_scalar("SELECT body FROM slot_record WHERE slot = ?1")
-            .bind(slot.as_str())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(failed("reading the slot record"))?;
-        row.map(|body| from_json(format_args!("record of slot {slot}"), &body)).transpose()
+        self.read_record(slot.as_str()).await
     }
 
     async fn put_slot_record(&self, slot: SlotId, record: &SlotRecord) -> Result<(), StoreError> {
-        let statement = "INSERT INTO slot_record (slot, body) VALUES (?1, ?2)
-                         ON CONFLICT (slot) DO UPDATE SET body = excluded.body";
-        let body = to_json(format_args!("record of slot {slot}"), record)?;
-        let done = sqlx::query(statement).bind(slot.as_str()).bind(body).execute(&self.writer).await;
-        done.map(drop).map_err(failed("saving the slot record"))
+        self.write_record(slot.as_str(), record).await
+    }
+
+    async fn recovery_record(&self) -> Result<Option<SlotRecord>, StoreError> {
+        self.read_record(Running::RECOVERY).await
+    }
+
+    async fn put_recovery_record(&self, record: &SlotRecord) -> Result<(), StoreError> {
+        self.write_record(Running::RECOVERY, record).await
     }
 
     async fn catalog(&self) -> Result<Option<Catalog>, StoreError> {

@@ -76,8 +76,11 @@ async fn a_new_database_begins_with_the_job_and_the_slots() {
         good: true,
     };
     let slots = BySlot { a: Some(record.clone()), b: None };
-    store.begin_anew(&job(), &slots, Timestamp::UNIX_EPOCH, &entry()).await.unwrap();
+    let recovery = SlotRecord { version: "v4.9.0".into(), ..record.clone() };
+    let kept = (&slots, Some(&recovery));
+    store.begin_anew(&job(), kept, Timestamp::UNIX_EPOCH, &entry()).await.unwrap();
     assert_eq!(store.slot_record(SlotId::A).await.unwrap(), Some(record));
+    assert_eq!(store.recovery_record().await.unwrap(), Some(recovery));
     assert_eq!(store.slot_record(SlotId::B).await.unwrap(), None);
     assert_eq!(store.open_jobs().await.unwrap(), [job()]);
     assert_eq!(

@@ -158,6 +158,9 @@ async fn single_values_survive_and_are_replaced() {
     store.put_slot_record(SlotId::B, &record).await.unwrap();
     record.good = true;
     store.put_slot_record(SlotId::B, &record).await.unwrap();
+    let recovery = SlotRecord { version: "v4.9.0".to_owned(), ..record.clone() };
+    assert_eq!(store.recovery_record().await.unwrap(), None);
+    store.put_recovery_record(&recovery).await.unwrap();
     let mut catalog = Catalog { releases: vec![], checked_at: at("2026-11-24T12:00:00Z") };
     store.put_catalog(&catalog).await.unwrap();
     catalog = Catalog { releases: vec![release()], checked_at: at("2026-11-24T20:00:00.000000001Z") };
@@ -174,6 +177,7 @@ async fn single_values_survive_and_are_replaced() {
 
     let store = place.open().await;
     assert_eq!(store.slot_record(SlotId::B).await.unwrap(), Some(record));
+    assert_eq!(store.recovery_record().await.unwrap(), Some(recovery));
     assert_eq!(store.slot_record(SlotId::A).await.unwrap(), None);
     assert_eq!(store.catalog().await.unwrap(), Some(catalog));
     assert_eq!(store.settings().await.unwrap(), settings);

@@ -6,7 +6,8 @@ use serde_json::json;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::{path::Path, sync::atomic::Ordering};
 
-const FOREIGN: &str = r#"{"id":"TELEPORT-001","target":"A","teleport":{"to":"the moon"},"state":{"state":"trial"}}"#;
+const FOREIGN: &str =
+    r#"{"id":"TELEPORT-001","target":"A","teleport":{"to":"the moon"},"state":{"state":"trial"}}"#;
 
 async fn connect(database: &Path) -> SqliteConnection {
     SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(database)).await.unwrap()
@@ -47,13 +48,14 @@ async fn the_gateway_starts_says_what_it_passes_over_and_works() {
     assert!(log.iter().any(|line| line.message == "Hello"));
     // It is nobody's job here: not shown, not found, not in the way.
     let admin = gateway.token("admin").await;
-    let read = async |path: &str| gateway.get(path).bearer(&admin).gateway(crate::support::GATEWAY).send().await;
+    let read =
+        async |path: &str| gateway.get(path).bearer(&admin).gateway(crate::support::GATEWAY).send().await;
     let monitor = read("/api/v1/ota/monitor").await.data("Monitor status retrieved successfully");
     assert_eq!(monitor["current_operation"], "none", "{monitor}");
     let refused = json!({ "username": "viewer", "password": crate::support::PASSWORD });
     assert_eq!(gateway.post("/api/v1/auth/login").json(&refused).send().await.status, 401);
     let order = json!({ "update_id": "update-001", "install_after": true });
-    gateway.order("/api/v1/ota/download", &order).await.data("Download started successfully");
+    gateway.order("/api/v1/ota/download", &order).await.data("Update download started");
     gateway.until_job_is("awaiting_reboot").await;
     assert_eq!(planted(&gateway).await, FOREIGN);
 }
@@ -68,7 +70,15 @@ async fn what_may_be_on_trial_keeps_its_tries_only_when_it_is_well() {
     };
     let gateway = Gateway::ready().await.restarted_over(started(true), plant).await;
     let said = async |words: &str| {
-        while !gateway.store.logs(50, None).await.unwrap().entries.iter().any(|line| line.message.contains(words)) {
+        while !gateway
+            .store
+            .logs(50, None)
+            .await
+            .unwrap()
+            .entries
+            .iter()
+            .any(|line| line.message.contains(words))
+        {
             tokio::task::yield_now().await;
         }
     };

@@ -136,6 +136,11 @@ pub trait Store: Send + Sync {
 
     async fn put_slot_record(&self, slot: SlotId, record: &SlotRecord) -> Result<(), StoreError>;
 
+    /// What was last written into the recovery slot.
+    async fn recovery_record(&self) -> Result<Option<SlotRecord>, StoreError>;
+
+    async fn put_recovery_record(&self, record: &SlotRecord) -> Result<(), StoreError>;
+
     async fn catalog(&self) -> Result<Option<Catalog>, StoreError>;
 
     async fn put_catalog(&self, catalog: &Catalog) -> Result<(), StoreError>;

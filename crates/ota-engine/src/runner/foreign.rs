@@ -43,7 +43,8 @@ impl Ota {
         let (level, text) = match proven {
             Ok(()) => (LogLevel::Info, format!("The system in slot {slot} is well and keeps its tries")),
             Err(reason) => {
-                let text = format!("The system in slot {slot} may be on trial and is not confirmed: {reason}");
+                let text =
+                    format!("The system in slot {slot} may be on trial and is not confirmed: {reason}");
                 (LogLevel::Error, text)
             }
         };

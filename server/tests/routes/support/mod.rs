@@ -103,11 +103,7 @@ impl Gateway {
     }
 
     /// The same, and something is done to the database meanwhile.
-    pub async fn restarted_over(
-        self,
-        prepare: impl FnOnce(&World),
-        change: impl AsyncFnOnce(&Path),
-    ) -> Self {
+    pub async fn restarted_over(self, prepare: impl FnOnce(&World), change: impl AsyncFnOnce(&Path)) -> Self {
         let Self { directory, store, state, ota, router, .. } = self;
         state.close().await;
         ota.shutdown().await;

@@ -6,8 +6,8 @@ use ota_core::{
     RebootGate, Release, Running, Severity, SlotId, TargetFile, UpdateKind, WriteGate,
 };
 use ota_engine::ports::{
-    BootEnvironment, Bundles, Clock, Fetcher, HealthCheck, ImageSource, Meter, PermittedChange, ReadBack, Reboot,
-    Repository, RepositoryError, ResourceUse, Sensors, SlotUsage, Slots, StepError, Telemetry,
+    BootEnvironment, Bundles, Clock, Fetcher, HealthCheck, ImageSource, Meter, PermittedChange, ReadBack,
+    Reboot, Repository, RepositoryError, ResourceUse, Sensors, SlotUsage, Slots, StepError, Telemetry,
 };
 use std::{
     path::{Path, PathBuf},
