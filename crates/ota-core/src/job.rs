@@ -465,10 +465,11 @@ impl Job {
     }
 
     /// What makes the running slot next again. A slot that was written may not be what it should be and can no longer be started;
-    /// any other one was proven before and stays what it is.
+    /// any other one was proven before and stays what it is, unless the running system is none that a slot can hold and gets no
+    /// `tries`: then it would be next all the same.
     #[must_use]
     pub const fn stand_down(&self, booted: SlotId, tries: u8) -> BootChange {
-        if self.work.writes_slot() {
+        if self.work.writes_slot() || tries == 0 {
             BootChange::Disarm { slot: self.target, booted, tries }
         } else {
             BootChange::Commit { booted, tries }
