@@ -25,7 +25,7 @@ const DATABASE: [&str; 3] = ["-wal", "-shm", ""];
 pub enum Outcome {
     /// There was none.
     Nothing,
-    /// Its job has ended, or the service has run since without it.
+    /// Its job has ended or is being cancelled, or the service has run since without it.
     Dropped(JobId),
     /// The gateway has not restarted since.
     NotYet(JobId),
@@ -110,7 +110,11 @@ impl Plan {
         let is_foreign = ended.is_some() && stored.is_none();
         let plan = if store.is_reset_by(&order.job.id).await? {
             Self::Finish
-        } else if ended == Some(true) || is_foreign || was_passed_over(order, &store).await? {
+        } else if ended == Some(true)
+            || is_foreign
+            || stored.as_ref().is_some_and(|job| job.withdrawn().is_some())
+            || was_passed_over(order, &store).await?
+        {
             Self::Drop
         } else if !restarted {
             Self::Wait

@@ -1,7 +1,7 @@
 //! Random lives of a job in a model of a gateway: ports that fail, gates that close, people who cancel, processes that are
 //! killed and power that goes away between any two steps.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says why")]
 use jiff::Timestamp;
 use ota_core::{
     Actor, BootChange, BootSelection, Booted, Bundle, Effect, FactoryReset, Failure, FailureCode,
@@ -50,7 +50,7 @@ fn work(kind: JobKind) -> Work {
 
 fn reset(image: Option<RecoveryImage>) -> Work {
     let (version, reason) = ("v5.0.5".to_owned(), "decommissioned".to_owned());
-    Work::Reset(FactoryReset { wipe_data: true, reason, version, image, carried_out: false })
+    Work::Reset(FactoryReset { wipe_data: true, reason, version, image, carried_out: false, withdrawn: None })
 }
 
 fn order(reboot_after: bool) -> InstallOrder {
@@ -161,8 +161,9 @@ impl World {
             if starts {
                 self.running = next;
                 self.rebooted = true;
-                // An order whose job has ended is dropped.
-                if std::mem::take(&mut self.reset_ordered) && !self.saved.state.is_ended() {
+                // An order whose job has ended or is being cancelled is dropped.
+                let stands = !self.saved.state.is_ended() && self.saved.withdrawn().is_none();
+                if std::mem::take(&mut self.reset_ordered) && stands {
                     self.saved.carry_out_reset(now());
                     self.data_reset = true;
                 }
@@ -294,7 +295,8 @@ impl World {
     }
 
     fn order_reset(&mut self) {
-        self.reset_ordered = matches!(&self.job.work, Work::Reset(reset) if !reset.carried_out);
+        let stands = matches!(&self.job.work, Work::Reset(reset) if !reset.carried_out);
+        self.reset_ordered = stands && self.job.withdrawn().is_none();
     }
 }
 
@@ -327,6 +329,12 @@ fn check(world: &mut World) {
         let done = matches!(world.job.state, JobState::Committed | JobState::Completed);
         assert!(world.data_reset || !done, "a reset is not over before the data are reset");
         assert_eq!(reset.carried_out, world.data_reset, "what was carried out is known");
+        let cancelled = matches!(world.job.state, JobState::Cancelled { .. });
+        assert!(
+            reset.withdrawn.is_none() || cancelled || !world.job.state.is_ended(),
+            "{:?}",
+            world.job.state
+        );
     }
 }
 
@@ -496,6 +504,51 @@ fn a_cancelled_reset_leaves_the_data_alone() {
         world.boot();
         assert!(matches!(world.job.state, JobState::Cancelled { .. }) && !world.data_reset);
     }
+}
+
+#[test]
+fn a_cancel_that_the_power_cuts_off_ends_cancelled() {
+    for (image, starts_well, order_is_gone) in [
+        (None, true, true),
+        (None, true, false),
+        (Some(()), true, true),
+        (Some(()), true, false),
+        (Some(()), false, true),
+    ] {
+        let image = image.map(|()| RecoveryImage { length: 1, sha256: "00".into() });
+        let mut world = World::of(reset(image), Some(order(false)), starts_well);
+        while world.pending != Some(Effect::AwaitOrder) {
+            world.step(50);
+        }
+        world.tell(JobEvent::Cancel { percentage: 90.0, reason: "not today".into() });
+        assert!(matches!(world.pending, Some(Effect::Disarm { .. })), "{:?}", world.pending);
+        // Before the order is taken back, or between that and the commit.
+        world.reset_ordered &= !order_is_gone;
+        world.boot();
+        world.start_service();
+        for _ in 0..5 {
+            world.step(50);
+        }
+        match &world.job.state {
+            JobState::Cancelled { reason, .. } => assert_eq!(reason, "not today"),
+            state => panic!("{state:?}"),
+        }
+        assert_eq!((world.running, world.data_reset), (Running::Slot(SlotId::A), false));
+        assert_eq!(world.env.next_boot(), Some(SlotId::A));
+    }
+}
+
+#[test]
+fn a_cancel_that_the_service_did_not_finish_goes_on() {
+    let mut world = World::with(JobKind::Reset, Some(order(false)), true);
+    while world.pending != Some(Effect::AwaitOrder) {
+        world.step(50);
+    }
+    world.tell(JobEvent::Cancel { percentage: 90.0, reason: "not today".into() });
+    world.start_service();
+    assert!(matches!(world.pending, Some(Effect::Disarm { .. })), "{:?}", world.pending);
+    world.step(50);
+    assert!(matches!(world.job.state, JobState::Cancelled { .. }), "{:?}", world.job.state);
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn job() -> Job {
         version: "v5.0.4".into(),
         image: None,
         carried_out: false,
+        withdrawn: None,
     };
     let id = JobId::numbered(JobKind::Reset, 7);
     Job::new(id, Work::Reset(reset), SlotId::B, "v5.0.4".into(), Actor::local("admin"), Timestamp::UNIX_EPOCH)

@@ -101,6 +101,7 @@ mod tests {
             version: "v1".into(),
             image: None,
             carried_out: false,
+            withdrawn: None,
         };
         for (work, member) in [(Work::Rollback(former), "rollback"), (Work::Reset(reset), "reset")] {
             assert!(serde_json::to_value(work).unwrap().get(member).is_some());
