@@ -107,6 +107,7 @@ async fn a_repair_that_fails_its_trial_leads_back_to_the_recovery_system() {
     assert_eq!(end["status"], "rolled_back", "{end}");
     assert!(end["outcome"]["message"].as_str().unwrap().contains("health"), "{end}");
     in_recovery(&gateway).await;
+    gateway.ready().await;
     let shown = Gateway::data(gateway.get("status").await);
     assert_eq!(shown["gateway"]["os_version"], "v4.9.0");
     assert_eq!(shown["partitions"]["inactive"]["status"], "bad");
