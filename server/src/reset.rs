@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 /// What there is beside the database, and goes with it. What was seen of the repository stays: without it, an older state of
 /// the repository could be passed off as the newest. So does the recovery image.
-const DIRECTORIES: [&str; 5] = ["staging", "uploads", "bundles", "snapshots", "debug"];
+const DIRECTORIES: [&str; 6] = ["staging", "uploads", "bundles", "snapshots", "debug", "log"];
 /// Suffixes of the database's files. The journal goes first: it would be replayed into a new database.
 const DATABASE: [&str; 3] = ["-wal", "-shm", ""];
 

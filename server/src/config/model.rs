@@ -541,11 +541,13 @@ pub struct Log {
     /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,ota_engine=debug`.
     pub level: String,
     pub format: LogFormat,
+    /// Of each of the two files in which the service keeps what it writes, for debug bundles; 0: none.
+    pub file_megabytes: u32,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".into(), format: LogFormat::Text }
+        Self { level: "info".into(), format: LogFormat::Text, file_megabytes: 4 }
     }
 }
 

@@ -289,6 +289,7 @@ fn debug_shelf(store: &SqliteStore, directory: &Path) -> DebugShelf {
             scheme: FlagScheme::Counter,
             lock_file: directory.join("fw_printenv.lock"),
         },
+        service_log: Some(server::service_log::ServiceLog::within(directory.join("log"), 1_000_000)),
         metrics: metrics(),
     }
 }
