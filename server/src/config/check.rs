@@ -161,7 +161,7 @@ fn trust_and_repository(checker: &mut Checker, config: &Config) {
 fn storage(checker: &mut Checker, config: &Config) {
     /// Megabytes of a petabyte: nobody has more, and bytes of it are no overflow.
     const MOST: u64 = 1_000_000_000;
-    let crate::config::model::Uploads {
+    let crate::config::storage::Uploads {
         keep_hours,
         longest_megabytes,
         quota_megabytes,
