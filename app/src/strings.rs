@@ -78,6 +78,7 @@ pub mod status {
     pub const USED: &str = "Used";
     pub const TRIES: &str = "Boots left to try";
     pub const INSTALLED: &str = "Installed";
+    pub const NO_SNAPSHOT: &str = "The recovery system runs, and no snapshot is taken of it.";
     pub const RUNNING: &str = "running now";
     pub const NEXT_BOOT: &str = "starts next";
     pub const ROLLBACK: &str = "Automatic rollback";

@@ -16,6 +16,7 @@ mod recorded;
 pub mod reset;
 pub mod serve;
 pub mod service;
+pub mod service_log;
 pub mod setup;
 pub mod tls;
 pub mod wiring;

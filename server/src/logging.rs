@@ -1,6 +1,7 @@
-//! The service's own log, on its error output.
+//! The service's own log: on its error output, and in files where it keeps some.
 
 use crate::config::{Log, LogFormat};
+use crate::service_log::ServiceLog;
 use std::io::{self, Write};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -23,15 +24,26 @@ impl Write for Stderr {
     }
 }
 
-/// Sends everything that is traced to the error output, as configured. Later calls change nothing.
-pub fn start(log: &Log) {
+/// Sends everything that is traced to the error output and into the files, as configured. Later calls change nothing.
+pub fn start(log: &Log, files: Option<ServiceLog>) {
     let filter = EnvFilter::builder().parse(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
     let lines = fmt::layer().with_writer(|| Stderr).log_internal_errors(false);
+    // Without a thread for them there are no files; the error output has everything.
+    let kept = files.and_then(|files| files.start().ok());
     let started = match log.format {
-        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
-        // systemd's journal keeps the time by itself, and colours only disturb there.
-        LogFormat::Text => registry.with(lines.with_ansi(false)).try_init(),
+        LogFormat::Json => {
+            let kept =
+                kept.map(|kept| fmt::layer().json().flatten_event(true).with_writer(move || kept.clone()));
+            let kept = kept.map(|kept| kept.log_internal_errors(false));
+            registry.with(lines.json().flatten_event(true)).with(kept).try_init()
+        }
+        // Colours only disturb, in files as in systemd's journal.
+        LogFormat::Text => {
+            let kept = kept.map(|kept| fmt::layer().with_ansi(false).with_writer(move || kept.clone()));
+            let kept = kept.map(|kept| kept.log_internal_errors(false));
+            registry.with(lines.with_ansi(false)).with(kept).try_init()
+        }
     };
     // Refused only when the process has a subscriber already, as a test may.
     _ = started;

@@ -8,8 +8,7 @@ use crate::recorded::recorded;
 use crate::wiring::{self, WiringError};
 use jiff::Timestamp;
 use ota_core::{
-    Actor, AuditAction, AuditEntry, BootSelection, Bundle, BySlot, Clearance, ROOT_CLASS, Running, SlotId,
-    SlotRecord,
+    Actor, AuditAction, AuditEntry, BootSelection, Bundle, BySlot, Clearance, Running, SlotId, SlotRecord,
 };
 use ota_engine::ports::{Bundles, Fact, ImageSource, Meter, Slots, StepError, Store, StoreError};
 use ota_platform::{CommissionError, DeviceSlots, RaucBundles, commission, power_on};
@@ -18,9 +17,6 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
-
-/// Of a record whose bundle does not name a kernel.
-const UNKNOWN: &str = "unknown";
 
 /// What is to be done.
 #[derive(Debug)]
@@ -109,7 +105,7 @@ async fn perform(config: &Config, order: &Order, store: &SqliteStore) -> Result<
         done.push(fill(config, &bundles, *slot, path, bundle).await?);
         // Before the record: what is recorded is not looked at again.
         keep(config, *slot, path, bundle).await?;
-        store.put_slot_record(*slot, &record(bundle)?).await?;
+        store.put_slot_record(*slot, &SlotRecord::proven(bundle, None, now())).await?;
     }
     done.extend(prepare_environment(config, order)?);
     if config.boot.reboot == RebootBy::Model && !config.boot.cmdline.exists() {
@@ -205,21 +201,6 @@ async fn fill(
         .map_err(failed)?;
     slots.read_back(slot, bundle, &meter, &cancel).await.map_err(failed)?;
     Ok(Done::Written { slot, version })
-}
-
-fn record(bundle: &Bundle) -> Result<SlotRecord, ProvisionError> {
-    let root = bundle.images.iter().find(|image| image.class == ROOT_CLASS);
-    // The slots have refused a bundle without one before.
-    let root = root.ok_or(ProvisionError::Interrupted)?;
-    Ok(SlotRecord {
-        version: bundle.version.clone(),
-        kernel: bundle.kernel.clone().unwrap_or_else(|| UNKNOWN.to_owned()),
-        image_bytes: bundle.images.iter().fold(0, |sum, image| sum.saturating_add(image.size)),
-        sha256: root.sha256.clone(),
-        installed_at: now(),
-        bundle: Some(bundle.clone()),
-        good: true,
-    })
 }
 
 /// What the factory installed can be restored.

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 /// What there is beside the database, and goes with it. What was seen of the repository stays: without it, an older state of
 /// the repository could be passed off as the newest. So does the recovery image.
-const DIRECTORIES: [&str; 5] = ["staging", "uploads", "bundles", "snapshots", "debug"];
+const DIRECTORIES: [&str; 6] = ["staging", "uploads", "bundles", "snapshots", "debug", "log"];
 /// Suffixes of the database's files. The journal goes first: it would be replayed into a new database.
 const DATABASE: [&str; 3] = ["-wal", "-shm", ""];
 
@@ -25,7 +25,7 @@ const DATABASE: [&str; 3] = ["-wal", "-shm", ""];
 pub enum Outcome {
     /// There was none.
     Nothing,
-    /// Its job has ended, or the service has run since without it.
+    /// Its job has ended or is being cancelled, or the service has run since without it.
     Dropped(JobId),
     /// The gateway has not restarted since.
     NotYet(JobId),
@@ -105,9 +105,14 @@ impl Plan {
         // It says whether the job has ended. Without that nothing is removed.
         let store = SqliteStore::open(database).await?;
         let stored = store.job(&order.job.id).await?;
+        let ended = store.has_ended(&order.job.id).await?;
+        // A newer release went on with it, in a way that this one does not understand.
+        let is_foreign = ended.is_some() && stored.is_none();
         let plan = if store.is_reset_by(&order.job.id).await? {
             Self::Finish
-        } else if stored.as_ref().is_some_and(|job| job.state.is_ended())
+        } else if ended == Some(true)
+            || is_foreign
+            || stored.as_ref().is_some_and(|job| job.withdrawn().is_some())
             || was_passed_over(order, &store).await?
         {
             Self::Drop
@@ -185,7 +190,8 @@ async fn begin_anew(database: &Path, order: &ResetOrder, job: &Job) -> Result<()
         before.seq, before.hash
     );
     let store = SqliteStore::open(database).await?;
-    store.begin_anew(&job, &order.slots, now, &entry(&job, &detail)).await?;
+    let kept = (&order.slots, order.recovery.as_ref());
+    store.begin_anew(&job, kept, now, &entry(&job, &detail)).await?;
     store.close().await;
     Ok(())
 }

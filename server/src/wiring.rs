@@ -7,6 +7,7 @@ use crate::database_check::DatabaseCheck;
 use crate::debug_bundle::{DebugShelf, shown_configuration};
 use crate::metrics::Metrics;
 use crate::password::Argon2Check;
+use crate::service_log::ServiceLog;
 use ota_core::{BySlot, ConstraintId, OverridePolicy, Running};
 use ota_engine::ports::{Clock, HealthCheck, Reboot, RecoverySlot, Store};
 use ota_engine::{Parts, Site};
@@ -236,9 +237,17 @@ fn debug(
         store: database.clone(),
         configuration: shown_configuration(config).map_err(failed("cannot show the configuration"))?,
         environment: environment(config),
+        service_log: service_log(config),
         metrics,
     };
     shelf.open().map_err(failed("cannot keep debug bundles"))
+}
+
+/// The files in which the service keeps its log; none where they are switched off.
+#[must_use]
+pub fn service_log(config: &Config) -> Option<ServiceLog> {
+    let most = u64::from(config.log.file_megabytes) * MEGABYTE;
+    (most > 0).then(|| ServiceLog::within(config.data_dir.join("log"), most))
 }
 
 /// The bundles that are kept for a restore.

@@ -11,6 +11,7 @@ use ota_platform::ResetOrderFile;
 use ota_store::{SqliteStore, User};
 use server::config::Config;
 use server::reset::{Outcome, carry_out};
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::fs;
 use tempfile::TempDir;
 
@@ -33,6 +34,7 @@ impl Gateway {
             version: "v5.0.4".into(),
             image: None,
             carried_out: false,
+            withdrawn: None,
         };
         let id = JobId::numbered(JobKind::Reset, 1);
         let actor = Actor::local("admin");
@@ -49,8 +51,13 @@ impl Gateway {
         store.save_jobs(&[&gateway.job], created_at, &[started]).await.unwrap();
         let audit = store.audit_head().await.unwrap();
         store.close().await;
-        let order =
-            ResetOrder { job: gateway.job.clone(), boot_id: "first".into(), audit, slots: BySlot::default() };
+        let order = ResetOrder {
+            job: gateway.job.clone(),
+            boot_id: "first".into(),
+            audit,
+            slots: BySlot::default(),
+            recovery: None,
+        };
         ResetOrderFile::within(gateway.directory.path()).place(&order).await.unwrap();
         gateway
     }
@@ -89,6 +96,35 @@ async fn the_order_of_a_job_that_has_ended_is_dropped() {
     let store = gateway.store().await;
     store.save_jobs(&[&gateway.job], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
     store.close().await;
+    assert_eq!(carry_out(&gateway.config).await.unwrap(), Outcome::Dropped(gateway.job.id.clone()));
+    assert_eq!(gateway.users().await, 1);
+}
+
+#[tokio::test]
+async fn the_order_of_a_job_that_is_being_cancelled_is_dropped() {
+    let mut gateway = Gateway::with_order(true).await;
+    for event in [JobEvent::Cleared, JobEvent::Armed] {
+        gateway.job.apply(event, Timestamp::UNIX_EPOCH).unwrap();
+    }
+    let cancel = JobEvent::Cancel { percentage: 0.0, reason: "not today".into() };
+    gateway.job.apply(cancel, Timestamp::UNIX_EPOCH).unwrap();
+    assert!(!gateway.job.state.is_ended(), "the power goes before it is disarmed");
+    let store = gateway.store().await;
+    store.save_jobs(&[&gateway.job], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
+    store.close().await;
+    assert_eq!(carry_out(&gateway.config).await.unwrap(), Outcome::Dropped(gateway.job.id.clone()));
+    assert_eq!(gateway.users().await, 1);
+}
+
+#[tokio::test]
+async fn the_order_of_a_job_that_a_newer_release_went_on_with_is_dropped() {
+    let gateway = Gateway::with_order(true).await;
+    let options = SqliteConnectOptions::new().filename(gateway.directory.path().join("gateway.db"));
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    let change =
+        "UPDATE operation SET state = 'entangled', body = json_set(body, '$.state.state', 'entangled')";
+    sqlx::query(change).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
     assert_eq!(carry_out(&gateway.config).await.unwrap(), Outcome::Dropped(gateway.job.id.clone()));
     assert_eq!(gateway.users().await, 1);
 }

@@ -6,6 +6,7 @@ mod support;
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -94,6 +95,11 @@ async fn it_serves_ends_on_both_signals_and_starts_again() {
         service.signal(signal);
         assert!(service.ended().await.success());
     }
+    // It keeps what it says, over both starts, for its owner alone.
+    let kept = std::fs::read_to_string(site.path("log/service.log")).unwrap();
+    assert_eq!(kept.matches("the service listens").count(), 2, "{kept}");
+    let mode = std::fs::metadata(site.path("log/service.log")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
     assert_eq!(
         support::read(&site.path("run/boot_id")),
         before,

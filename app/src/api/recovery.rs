@@ -25,7 +25,7 @@ pub async fn rollback(#[server(flatten)] request: RollbackRequest) -> ApiResult<
     let super::RequestContext { ota, actor, .. } = super::context::request()?;
     let order = super::convert::rollback_order(&request)?;
     let job = ota.rollback(&order, &actor).await.map_err(super::convert::refusal)?;
-    let data = super::convert::rollback_started(&job, &request);
+    let data = super::convert::rollback_started(&job, ota.snapshot().running, &request);
     let message = if data.status == "completed" {
         "Rollback executed successfully"
     } else {

@@ -18,12 +18,15 @@ use crate::{
 #[component]
 pub fn StatusSection(live: Live) -> impl IntoView {
     let of = move |read: fn(&Status) -> String| text(move || live.system.with(read));
-    let reason = move || rules::take_snapshot(&live.facts());
+    let in_recovery = move || live.system.with(|s| s.gateway.in_recovery);
+    let reason = move || {
+        rules::take_snapshot(&live.facts()).or_else(|| in_recovery().then(|| t::NO_SNAPSHOT.to_owned()))
+    };
     let making = move || live.debug.with(|debug| debug.bundles.iter().any(|b| b.status == "creating"));
     let debug = move || rules::debug_bundle(making(), &live.facts());
     view! {
         <Section index=0>
-            <p class="alert" data-tone="bad" role="alert" hidden=flag(move || !live.system.with(|s| s.gateway.in_recovery))>
+            <p class="alert" data-tone="bad" role="alert" hidden=flag(move || !in_recovery())>
                 {of(words::in_recovery)}
             </p>
             <dl class="cards facts">

@@ -38,6 +38,18 @@ fn nothing_in_the_document_needs_inline_styles_or_handlers() {
 }
 
 #[test]
+fn the_recovery_system_is_called_by_its_name_and_no_snapshot_is_taken_of_it() {
+    let mut data = page("idle");
+    data.system.gateway.in_recovery = true;
+    data.system.gateway.os_version = "v4.9.0".into();
+    let back = app::strings::words::returned(&data.system);
+    assert_eq!(back, "The gateway is back: running its recovery system v4.9.0.");
+    assert!(!html("idle").contains(app::strings::status::NO_SNAPSHOT));
+    let html = render_page(data, assets(), "n".into()).unwrap();
+    assert!(html.contains(app::strings::status::NO_SNAPSHOT));
+}
+
+#[test]
 fn texts_from_outside_are_escaped() {
     let mut data = page("idle");
     data.updates[0].description = "</div><script>alert(1)</script>".into();

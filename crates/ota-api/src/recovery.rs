@@ -71,7 +71,8 @@ pub struct RollbackStarted {
     pub action: String,
     /// `completed`: the other slot starts next. `checking`: its content is still being compared; see `progress_url`.
     pub status: String,
-    pub from_partition: SlotId,
+    /// What runs; `R` where that is the recovery system.
+    pub from_partition: String,
     pub to_partition: SlotId,
     pub from_version: String,
     pub to_version: String,

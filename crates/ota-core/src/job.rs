@@ -17,6 +17,7 @@
 //! orders the restart.
 
 mod apply;
+mod foreign;
 mod reconcile;
 mod reset;
 mod work;
@@ -25,6 +26,7 @@ use crate::{Actor, BootChange, JobId, Phase, SlotId, overall_percentage};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use foreign::ForeignJob;
 pub use work::{
     FactoryReset, FormerSystem, JobKind, RecoveryImage, RestoreSource, RestoredVersion, SnapshotOrder,
     UploadedImage, Work,
@@ -484,10 +486,11 @@ impl Job {
     }
 
     /// What makes the running slot next again. A slot that was written may not be what it should be and can no longer be started;
-    /// any other one was proven before and stays what it is.
+    /// any other one was proven before and stays what it is, unless the running system is none that a slot can hold and gets no
+    /// `tries`: then it would be next all the same.
     #[must_use]
     pub const fn stand_down(&self, booted: SlotId, tries: u8) -> BootChange {
-        if self.work.writes_slot() {
+        if self.work.writes_slot() || tries == 0 {
             BootChange::Disarm { slot: self.target, booted, tries }
         } else {
             BootChange::Commit { booted, tries }

@@ -177,6 +177,22 @@ pub struct SlotRecord {
 }
 
 impl SlotRecord {
+    /// The record of a slot that was compared with `bundle`. `kernel`: where something other than the signed manifest names it.
+    #[must_use]
+    pub fn proven(bundle: &Bundle, kernel: Option<&str>, at: Timestamp) -> Self {
+        let kernel = kernel.or(bundle.kernel.as_deref()).unwrap_or("unknown");
+        let root = bundle.images.iter().find(|image| image.class == ROOT_CLASS).or(bundle.images.first());
+        Self {
+            version: bundle.version.clone(),
+            kernel: kernel.to_owned(),
+            image_bytes: bundle.image_bytes(),
+            sha256: root.map(|image| image.sha256.clone()).unwrap_or_default(),
+            installed_at: at,
+            bundle: Some(bundle.clone()),
+            good: true,
+        }
+    }
+
     /// What the slot holds.
     #[must_use]
     pub fn content(&self) -> Bundle {

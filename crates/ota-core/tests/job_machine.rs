@@ -1,13 +1,13 @@
 //! Random lives of a job in a model of a gateway: ports that fail, gates that close, people who cancel, processes that are
 //! killed and power that goes away between any two steps.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says why")]
 use jiff::Timestamp;
 use ota_core::{
     Actor, BootChange, BootSelection, Booted, Bundle, Effect, FactoryReset, Failure, FailureCode,
     FormerSystem, InstallOrder, Job, JobEvent, JobId, JobKind, JobState, RecoveryImage, Release,
-    RestoreSource, RestoredVersion, Severity, SlotId, SnapshotOrder, TargetFile, UpdateKind, UploadedImage,
-    Work,
+    RestoreSource, RestoredVersion, Running, Severity, SlotId, SnapshotOrder, TargetFile, UpdateKind,
+    UploadedImage, Work,
 };
 use proptest::prelude::*;
 
@@ -50,7 +50,7 @@ fn work(kind: JobKind) -> Work {
 
 fn reset(image: Option<RecoveryImage>) -> Work {
     let (version, reason) = ("v5.0.5".to_owned(), "decommissioned".to_owned());
-    Work::Reset(FactoryReset { wipe_data: true, reason, version, image, carried_out: false })
+    Work::Reset(FactoryReset { wipe_data: true, reason, version, image, carried_out: false, withdrawn: None })
 }
 
 fn order(reboot_after: bool) -> InstallOrder {
@@ -73,7 +73,9 @@ struct World {
     /// What survives a kill: the job as it was last saved.
     saved: Job,
     env: BootSelection,
-    booted: SlotId,
+    running: Running,
+    /// Neither slot starts any more but with what the job brings: the life began in the recovery slot.
+    rescued: bool,
     rebooted: bool,
     /// The target holds exactly the signed bytes, proven since the last write.
     proven: bool,
@@ -101,6 +103,11 @@ impl World {
     }
 
     fn of(work: Work, order: Option<InstallOrder>, starts_well: bool) -> Self {
+        Self::from(Running::Slot(SlotId::A), work, order, starts_well)
+    }
+
+    /// A life that begins in `running`.
+    fn from(running: Running, work: Work, order: Option<InstallOrder>, starts_well: bool) -> Self {
         let kind = work.kind();
         let mut job = Job::new(
             JobId::numbered(kind, 1),
@@ -111,13 +118,18 @@ impl World {
             now(),
         );
         job.order = order;
-        let env = BootSelection::from_variables(Some("A B"), Some("3"), Some("3"));
+        let env = match running {
+            Running::Slot(_) => BootSelection::from_variables(Some("A B"), Some("3"), Some("3")),
+            Running::Recovery => BootSelection::from_variables(Some("A B R"), Some("0"), Some("0"))
+                .with_recovery(Some("A B R"), Some("3")),
+        };
         let saved = job.clone();
         let mut world = World {
             job,
             saved,
             env,
-            booted: SlotId::A,
+            running,
+            rescued: running == Running::Recovery,
             rebooted: false,
             proven: false,
             starts_well,
@@ -140,12 +152,18 @@ impl World {
     /// The power comes back: the boot loader picks a slot; one that does not start burns its tries.
     fn boot(&mut self) {
         loop {
-            let slot = self.env.take_try(TRIES).and_then(ota_core::Running::slot).expect("a slot");
-            if slot == SlotId::A || (self.starts_well && self.proven) {
-                self.booted = slot;
+            let next = self.env.take_try(TRIES).expect("a slot");
+            let starts = match next {
+                Running::Recovery => true,
+                Running::Slot(SlotId::A) => !self.rescued,
+                Running::Slot(SlotId::B) => self.starts_well && self.proven,
+            };
+            if starts {
+                self.running = next;
                 self.rebooted = true;
-                // An order whose job has ended is dropped.
-                if std::mem::take(&mut self.reset_ordered) && !self.saved.state.is_ended() {
+                // An order whose job has ended or is being cancelled is dropped.
+                let stands = !self.saved.state.is_ended() && self.saved.withdrawn().is_none();
+                if std::mem::take(&mut self.reset_ordered) && stands {
                     self.saved.carry_out_reset(now());
                     self.data_reset = true;
                 }
@@ -157,12 +175,16 @@ impl World {
     fn start_service(&mut self) {
         self.job = self.saved.clone();
         self.pending = None;
-        let proven_before = self.booted == SlotId::A || self.saved.state == JobState::Committed;
-        if proven_before {
-            self.commit(BootChange::MarkGood { slot: self.booted, tries: TRIES });
+        let is_committed = self.saved.state == JobState::Committed;
+        match self.running {
+            Running::Recovery => self.commit(BootChange::Recovery { tries: TRIES }),
+            Running::Slot(slot) if slot == SlotId::A || is_committed => {
+                self.commit(BootChange::MarkGood { slot, tries: TRIES });
+            }
+            Running::Slot(_) => {}
         }
-        let booted =
-            Booted { slot: Some(self.booted), next_boot: self.env.next_boot(), rebooted: self.rebooted };
+        let (slot, next_boot) = (self.running.slot(), self.env.next_boot());
+        let booted = Booted { slot, next_boot, rebooted: self.rebooted };
         self.rebooted = false;
         if !self.job.state.is_ended() {
             self.tell(JobEvent::Booted(booted));
@@ -194,12 +216,12 @@ impl World {
                     !self.job.order.is_some_and(|order| order.create_snapshot) || self.job.snapshot.is_some(),
                     "the slot is not touched before the snapshot is taken"
                 );
-                assert_ne!(self.booted, target, "the booted slot is never marked bad by a write");
+                assert!(!self.runs(target), "the booted slot is never marked bad by a write");
                 self.commit(BootChange::MarkBad { slot: target });
                 self.tell(JobEvent::MarkedBad);
             }
             Effect::WriteSlot => {
-                assert_ne!(self.booted, target, "the booted slot is never written");
+                assert!(!self.runs(target), "the booted slot is never written");
                 assert_ne!(self.env.next_boot(), Some(target), "a slot is never written while it is next");
                 self.proven = false;
                 self.tell(if fails { failure } else { JobEvent::Written });
@@ -240,11 +262,16 @@ impl World {
             Effect::RunHealthChecks => self.tell(JobEvent::HealthPassed),
             Effect::CommitBoot if fails => self.tell(failure),
             Effect::CommitBoot => {
-                self.commit(BootChange::Commit { booted: self.booted, tries: TRIES });
+                assert!(self.runs(target), "only what runs is confirmed");
+                self.commit(BootChange::Commit { booted: target, tries: TRIES });
                 self.tell(JobEvent::BootCommitted);
             }
             Effect::GoBack => {
-                self.commit(BootChange::Disarm { slot: target, booted: target.other(), tries: TRIES });
+                let dead = *self.env.left.get(target.other()) == 0 && self.env.recovery.is_some();
+                self.commit(match dead {
+                    true => BootChange::MarkBad { slot: target },
+                    false => BootChange::Disarm { slot: target, booted: target.other(), tries: TRIES },
+                });
                 self.boot();
                 self.start_service();
             }
@@ -255,7 +282,11 @@ impl World {
                     self.boot();
                     return self.start_service();
                 }
-                self.commit(self.job.stand_down(self.booted, TRIES));
+                let (booted, tries) = match self.running {
+                    Running::Slot(slot) => (slot, TRIES),
+                    Running::Recovery => (self.running.target().other(), 0),
+                };
+                self.commit(self.job.stand_down(booted, tries));
                 self.tell(JobEvent::Disarmed { percentage, reason });
             }
         }
@@ -263,8 +294,13 @@ impl World {
 }
 
 impl World {
+    fn runs(&self, slot: SlotId) -> bool {
+        self.running == Running::Slot(slot)
+    }
+
     fn order_reset(&mut self) {
-        self.reset_ordered = matches!(&self.job.work, Work::Reset(reset) if !reset.carried_out);
+        let stands = matches!(&self.job.work, Work::Reset(reset) if !reset.carried_out);
+        self.reset_ordered = stands && self.job.withdrawn().is_none();
     }
 }
 
@@ -273,12 +309,20 @@ fn check(world: &mut World) {
     assert!(world.seen >= before, "progress went from {before} back to {}", world.seen);
     let done = matches!(world.job.state, JobState::Committed | JobState::Completed);
     assert_eq!(world.seen >= 100.0, done, "{:?}", world.job);
-    assert!(world.env.next_boot().is_some() || world.booted == SlotId::B, "there is always a slot to boot");
+    let rescued = world.env.recovery.is_some_and(|tries| tries > 0);
+    assert!(
+        world.env.next_boot().is_some() || rescued || world.runs(SlotId::B),
+        "there is always a slot to boot"
+    );
+    let runs_target = world.runs(world.job.target);
     match &world.job.state {
-        JobState::Committed => assert_eq!(world.booted, world.job.target),
-        JobState::RolledBack { .. } => assert_eq!(world.booted, world.job.target.other()),
+        JobState::Committed => assert!(runs_target),
+        JobState::RolledBack { .. } => {
+            assert!(!runs_target);
+            assert_eq!(world.running == Running::Recovery, world.rescued, "back to where it came from");
+        }
         JobState::Failed { .. } if world.job.work.kind() != JobKind::Snapshot => {
-            assert_ne!(world.booted, world.job.target, "what failed does not run");
+            assert!(!runs_target, "what failed does not run");
         }
         JobState::Cancelled { .. } if world.job.work.kind() != JobKind::Snapshot => {
             assert_ne!(world.env.next_boot(), Some(world.job.target));
@@ -289,6 +333,12 @@ fn check(world: &mut World) {
         let done = matches!(world.job.state, JobState::Committed | JobState::Completed);
         assert!(world.data_reset || !done, "a reset is not over before the data are reset");
         assert_eq!(reset.carried_out, world.data_reset, "what was carried out is known");
+        let cancelled = matches!(world.job.state, JobState::Cancelled { .. });
+        assert!(
+            reset.withdrawn.is_none() || cancelled || !world.job.state.is_ended(),
+            "{:?}",
+            world.job.state
+        );
     }
 }
 
@@ -302,13 +352,15 @@ proptest! {
         starts_well in any::<bool>(),
         with_image in any::<bool>(),
         in_window in any::<bool>(),
+        rescued in any::<bool>(),
         chaos in prop::collection::vec((0u8..100, 0u8..100), 0..80),
     ) {
         // Only a download may wait for its installation to be ordered.
         let reboot_after = reboot_after.or((kind != JobKind::Update).then_some(false));
         let order = reboot_after.map(|reboot_after| InstallOrder { reboot_after, create_snapshot });
         let work = if kind == JobKind::Reset && !with_image { reset(None) } else { work(kind) };
-        let mut world = World::of(work, order, starts_well);
+        let running = if rescued { Running::Recovery } else { Running::Slot(SlotId::A) };
+        let mut world = World::from(running, work, order, starts_well);
         if in_window { (world.job.restart_until, world.saved.restart_until) = (Some(now()), Some(now())); }
         for (kind, luck) in chaos {
             match kind {
@@ -343,8 +395,26 @@ fn the_straight_way_ends_committed_on_the_other_slot() {
     for _ in 0..20 {
         world.step(50);
     }
-    assert_eq!((&world.job.state, world.booted), (&JobState::Committed, SlotId::B));
+    assert_eq!((&world.job.state, world.running), (&JobState::Committed, Running::Slot(SlotId::B)));
     assert_eq!(world.env.next_boot(), Some(SlotId::B));
+}
+
+#[test]
+fn a_repair_from_the_recovery_slot_ends_there_again_when_it_is_not_well() {
+    for starts_well in [true, false] {
+        let mut world = World::from(Running::Recovery, work(JobKind::Update), Some(order(true)), starts_well);
+        while !matches!(world.job.state, JobState::Trial { .. }) && !world.job.state.is_ended() {
+            world.step(50);
+        }
+        // Where it starts, its checks fail.
+        world.tell(JobEvent::HealthFailed { reason: "unwell".into() });
+        for _ in 0..5 {
+            world.step(50);
+        }
+        assert!(matches!(world.job.state, JobState::RolledBack { .. }), "{:?}", world.job.state);
+        assert_eq!((world.running, world.env.next_boot()), (Running::Recovery, None));
+        assert_eq!(world.env.recovery, Some(TRIES), "nothing is left bad");
+    }
 }
 
 #[test]
@@ -354,7 +424,7 @@ fn a_slot_that_never_starts_ends_rolled_back_after_its_tries() {
         world.step(50);
     }
     assert!(matches!(world.job.state, JobState::RolledBack { .. }), "{:?}", world.job.state);
-    assert_eq!((world.booted, world.env.left.b), (SlotId::A, 0));
+    assert_eq!((world.running, world.env.left.b), (Running::Slot(SlotId::A), 0));
 }
 
 #[test]
@@ -363,7 +433,7 @@ fn without_reboot_after_the_slot_is_armed_and_waits_for_a_person() {
     while world.pending != Some(Effect::AwaitOrder) {
         world.step(50);
     }
-    assert_eq!((world.booted, world.env.next_boot()), (SlotId::A, Some(SlotId::B)));
+    assert_eq!((world.running, world.env.next_boot()), (Running::Slot(SlotId::A), Some(SlotId::B)));
     world.tell(JobEvent::Cancel { percentage: 90.0, reason: "not today".into() });
     world.step(50);
     assert!(matches!(world.job.state, JobState::Cancelled { .. }));
@@ -428,7 +498,10 @@ fn a_reset_without_an_image_ends_at_the_restart() {
         assert_eq!(world.env.next_boot(), Some(SlotId::A), "no slot is armed");
         world.step(50);
     }
-    assert_eq!((&world.job.state, world.booted, world.data_reset), (&JobState::Completed, SlotId::A, true));
+    assert_eq!(
+        (&world.job.state, world.running, world.data_reset),
+        (&JobState::Completed, Running::Slot(SlotId::A), true)
+    );
 }
 
 #[test]
@@ -447,13 +520,58 @@ fn a_cancelled_reset_leaves_the_data_alone() {
 }
 
 #[test]
+fn a_cancel_that_the_power_cuts_off_ends_cancelled() {
+    for (image, starts_well, order_is_gone) in [
+        (None, true, true),
+        (None, true, false),
+        (Some(()), true, true),
+        (Some(()), true, false),
+        (Some(()), false, true),
+    ] {
+        let image = image.map(|()| RecoveryImage { length: 1, sha256: "00".into() });
+        let mut world = World::of(reset(image), Some(order(false)), starts_well);
+        while world.pending != Some(Effect::AwaitOrder) {
+            world.step(50);
+        }
+        world.tell(JobEvent::Cancel { percentage: 90.0, reason: "not today".into() });
+        assert!(matches!(world.pending, Some(Effect::Disarm { .. })), "{:?}", world.pending);
+        // Before the order is taken back, or between that and the commit.
+        world.reset_ordered &= !order_is_gone;
+        world.boot();
+        world.start_service();
+        for _ in 0..5 {
+            world.step(50);
+        }
+        match &world.job.state {
+            JobState::Cancelled { reason, .. } => assert_eq!(reason, "not today"),
+            state => panic!("{state:?}"),
+        }
+        assert_eq!((world.running, world.data_reset), (Running::Slot(SlotId::A), false));
+        assert_eq!(world.env.next_boot(), Some(SlotId::A));
+    }
+}
+
+#[test]
+fn a_cancel_that_the_service_did_not_finish_goes_on() {
+    let mut world = World::with(JobKind::Reset, Some(order(false)), true);
+    while world.pending != Some(Effect::AwaitOrder) {
+        world.step(50);
+    }
+    world.tell(JobEvent::Cancel { percentage: 90.0, reason: "not today".into() });
+    world.start_service();
+    assert!(matches!(world.pending, Some(Effect::Disarm { .. })), "{:?}", world.pending);
+    world.step(50);
+    assert!(matches!(world.job.state, JobState::Cancelled { .. }), "{:?}", world.job.state);
+}
+
+#[test]
 fn a_recovery_image_that_does_not_start_leaves_the_running_system_with_its_data_reset() {
     let mut world = World::with(JobKind::Reset, Some(order(true)), false);
     for _ in 0..20 {
         world.step(50);
     }
     assert!(matches!(world.job.state, JobState::RolledBack { .. }), "{:?}", world.job.state);
-    assert_eq!((world.booted, world.data_reset), (SlotId::A, true));
+    assert_eq!((world.running, world.data_reset), (Running::Slot(SlotId::A), true));
 }
 
 #[test]

@@ -43,6 +43,10 @@ pub enum OtaError {
     /// It is there, and cannot be kept or restored.
     #[error("{reason}")]
     Unrestorable { reason: String, state: &'static str },
+    #[error(
+        "The recovery system runs from slot R, which cannot be written meanwhile. Repair slot A or B, and start from it first."
+    )]
+    RecoveryRuns,
     #[error("{reason}")]
     NoWayBack { reason: String, state: &'static str },
     /// The release cannot be installed on this gateway.
@@ -99,6 +103,7 @@ impl OtaError {
             | Self::TargetRuns { .. }
             | Self::TooLateToCancel { .. }
             | Self::Unrestorable { .. }
+            | Self::RecoveryRuns
             | Self::NoWayBack { .. } => "conflict",
             Self::Upload(_) => "not_received",
             Self::Unfit(_) => "invalid_image",

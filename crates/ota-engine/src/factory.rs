@@ -58,7 +58,14 @@ impl Ota {
             let takes = self.estimate(image.as_ref());
             let FactoryOrder { wipe_data, reason, .. } = order;
             let new = NewJob {
-                work: Work::Reset(FactoryReset { wipe_data, reason, version, image, carried_out: false }),
+                work: Work::Reset(FactoryReset {
+                    wipe_data,
+                    reason,
+                    version,
+                    image,
+                    carried_out: false,
+                    withdrawn: None,
+                }),
                 target: self.parts.slots.running().target(),
                 bundle: None,
                 order: Some(InstallOrder { reboot_after: true, create_snapshot: false }),
@@ -96,9 +103,10 @@ impl Ota {
         Ok(JobEvent::Armed)
     }
 
-    /// Makes the order of a factory reset durable. Any other job has none, nor has one whose data are reset already.
+    /// Makes the order of a factory reset durable. Any other job has none, nor has one that was cancelled or whose data are reset
+    /// already.
     pub(crate) async fn place_reset(&self, job: &Job) -> Result<(), StepError> {
-        if !awaits_reset(job) {
+        if !awaits_reset(job) || job.withdrawn().is_some() {
             return Ok(());
         }
         let record = async |slot| self.parts.store.slot_record(slot).await.map_err(|e| store_failure(&e));
@@ -107,7 +115,9 @@ impl Ota {
             *slots.get_mut(slot) = record(slot).await?;
         }
         let audit = self.parts.store.audit_head().await.map_err(|error| store_failure(&error))?;
-        let order = ResetOrder { job: job.clone(), boot_id: self.parts.reboot.boot_id(), audit, slots };
+        let recovery = self.parts.store.recovery_record().await.map_err(|error| store_failure(&error))?;
+        let boot_id = self.parts.reboot.boot_id();
+        let order = ResetOrder { job: job.clone(), boot_id, audit, slots, recovery };
         self.parts.resets.place(&order).await
     }
 

@@ -2,7 +2,7 @@
 
 use ota_core::{
     Actor, AuditAction, AuditEntry, Bundle, FormerSystem, InstallOrder, Job, JobId, JobState, Operation,
-    Phase, RestoreSource, RestoredVersion, Running, SlotHealth, SlotId, Work, check_floor,
+    Phase, RestoreSource, RestoredVersion, Running, SlotHealth, SlotId, SlotRecord, Work, check_floor,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast::error::RecvError;
@@ -11,6 +11,7 @@ use crate::{
     Change, Event, JobView, Ota, OtaError, Snapshot,
     new_job::NewJob,
     ports::{KeptBundle, LogLevel, SnapshotFacts},
+    slot_view::store_failure,
 };
 
 /// How long the answer to a rollback waits for the comparison of the slot. After that it says that it goes on.
@@ -27,6 +28,8 @@ pub struct RecoveryView {
     pub image: Option<KeptBundle>,
     /// The gateway has a slot for a recovery system.
     pub has_slot: bool,
+    /// What this gateway has written there last.
+    pub slot_record: Option<SlotRecord>,
 }
 
 /// Which version is to come back.
@@ -182,6 +185,7 @@ impl Ota {
                 bundles: self.parts.kept.list().await?,
                 image: self.parts.recovery.list().await?.into_iter().next(),
                 has_slot: self.parts.recovery_slot.is_some(),
+                slot_record: self.parts.store.recovery_record().await.map_err(|e| store_failure(&e))?,
             })
         };
         match read.await {

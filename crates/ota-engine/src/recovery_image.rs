@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use ota_core::{
-    Actor, AuditAction, AuditEntry, AuditOutcome, Bundle, FactoryReset, Operation, Phase, Work, WriteGate,
-    file_label,
+    Actor, AuditAction, AuditEntry, AuditOutcome, Bundle, FactoryReset, Operation, Phase, Running,
+    SlotRecord, Work, WriteGate, file_label,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +20,8 @@ impl Ota {
     /// Verifies a file that has come in and keeps it as the recovery image, in the place of the former one.
     ///
     /// # Errors
-    /// What the verifier finds, and [`OtaError::Unfit`] for an image of another gateway; then the former one stays.
+    /// What the verifier finds, [`OtaError::Unfit`] for an image of another gateway, and [`OtaError::RecoveryRuns`] where the recovery
+    /// slot would have to be written and runs; then the former one stays.
     pub async fn keep_recovery_image(
         &self,
         file: ReceivedFile,
@@ -48,11 +49,15 @@ impl Ota {
         file: ReceivedFile,
         entry: &AuditEntry,
     ) -> Result<KeptBundle, OtaError> {
+        let written = self.parts.recovery_slot.is_some();
+        if written && self.parts.slots.running() == Running::Recovery {
+            return Err(OtaError::RecoveryRuns);
+        }
         let _lane = self.verify_lane.lock().await;
         let detail = format!("sha256:{}, {} bytes", file.sha256, file.size);
         self.audit(&entry.clone().saying(detail)).await?;
         let (meter, cancel) = (Meter::default(), self.stop.child_token());
-        if self.parts.recovery_slot.is_some() {
+        if written {
             self.permit_recovery_write(entry).await?;
         }
         let (bundle, unfit) = self.examine(&file, &meter, &cancel).await?;
@@ -107,7 +112,12 @@ impl Ota {
         let clearance = self.clearance::<WriteGate>(starter(&entry.actor, None));
         let clearance = clearance.map_err(|blocked| OtaError::Blocked(blocked.0))?;
         self.parts.boot.commit(PermittedChange::without_recovery()).await?;
+        if let Some(former) = self.parts.store.recovery_record().await? {
+            self.parts.store.put_recovery_record(&SlotRecord { good: false, ..former }).await?;
+        }
         slot.write(file.path.clone(), bundle, clearance, cancel).await?;
+        let record = SlotRecord::proven(bundle, None, self.parts.clock.now());
+        self.parts.store.put_recovery_record(&record).await?;
         let tries = self.parts.site.rollback_retries;
         self.parts.boot.commit(PermittedChange::with_recovery(tries)).await?;
         let text = format!("the recovery slot holds {}, proven", bundle.version);

@@ -83,11 +83,16 @@ impl Snapshot {
     /// The version of the running system, `unknown` when it was not installed by this service.
     #[must_use]
     pub fn running_version(&self) -> &str {
-        let version = match self.running {
-            Running::Slot(slot) => self.slots.get(slot).record.as_ref().map(|record| &record.version),
-            Running::Recovery => self.recovery.image.as_ref().map(|image| &image.bundle.version),
-        };
-        version.map_or("unknown", String::as_str)
+        self.running_record().map_or("unknown", |record| &record.version)
+    }
+
+    /// What was written where the running system is.
+    #[must_use]
+    pub fn running_record(&self) -> Option<&SlotRecord> {
+        match self.running {
+            Running::Slot(slot) => self.slots.get(slot).record.as_ref(),
+            Running::Recovery => self.recovery.slot_record.as_ref(),
+        }
     }
 
     /// The job that has not ended, if there is one.

@@ -49,7 +49,7 @@ impl Ota {
         let name = shown("name", &command.name, 1, LONGEST_NAME)?;
         let description = shown("description", &command.description, 0, LONGEST_DESCRIPTION)?;
         let slot = match &command.slot {
-            None => self.parts.slots.booted(),
+            None => self.parts.slots.running().slot().ok_or_else(no_slot_runs)?,
             Some(name) => name
                 .parse::<SlotId>()
                 .map_err(|error| OtaError::BadRequest(format!("partition: {error}.")))?,
@@ -161,4 +161,9 @@ fn shown(field: &str, text: &str, least: usize, most: usize) -> Result<String, O
         return Err(OtaError::BadRequest(message));
     }
     Ok(text.to_owned())
+}
+
+fn no_slot_runs() -> OtaError {
+    let reason = "The recovery system runs, and no snapshot is taken of it. Name slot A or B.".to_owned();
+    OtaError::Unrestorable { reason, state: "in_recovery" }
 }

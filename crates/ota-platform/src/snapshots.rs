@@ -49,7 +49,8 @@ struct Facts {
     at: Timestamp,
     slot: SlotId,
     content: Bundle,
-    settings: Settings,
+    /// In their saved form: a newer release may have settings that this one does not understand, and the snapshot is whole all the same.
+    settings: Value,
 }
 
 /// The store's progress as ours.
@@ -99,6 +100,7 @@ impl SlotSnapshots {
             images.push(ImageSource { name: image.class.clone(), path: place.clone(), length: image.size });
         }
         let NewSnapshot { id, name, description, at, slot, settings, .. } = order.clone();
+        let settings = serde_json::to_value(settings).unwrap_or_default();
         let facts = Facts { name, description, at, slot, content: content.clone(), settings };
         let metadata = match serde_json::to_value(facts) {
             Ok(Value::Object(metadata)) => metadata,
@@ -241,7 +243,7 @@ fn of_summary(summary: Summary) -> SnapshotFacts {
             at,
             slot,
             content,
-            settings,
+            settings: serde_json::from_value(settings).unwrap_or_default(),
             own_bytes: summary.own_bytes,
             damaged: None,
         },

@@ -7,6 +7,7 @@ use ota_core::{Bundle, BySlot, FailureCode, ImageFacts, JobId, JobKind, ROOT_CLA
 use ota_engine::ports::{Meter, NewSnapshot, Snapshots, StepError};
 use ota_platform::{SlotSnapshots, SnapshotsConfig};
 use sha2::{Digest, Sha256};
+use snapstore::{Entry, ImageSource, Request, Summary};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -95,6 +96,27 @@ async fn only_the_same_snapshot_counts_as_taken_already() {
     fs::write(&pack, bytes).unwrap();
     assert_eq!(code(gateway.create(&order).await), FailureCode::RecoveryFailed);
     assert!(gateway.ids().await.is_empty());
+}
+
+#[tokio::test]
+async fn settings_of_a_newer_release_do_not_make_a_snapshot_a_damaged_one() {
+    let gateway = Gateway::new();
+    gateway.create(&gateway.order(1, "first")).await.unwrap();
+    let store = gateway.snapshots.store();
+    let Entry::Whole(Summary { mut metadata, .. }) = store.list().unwrap().remove(0) else {
+        panic!("damaged")
+    };
+    metadata["settings"]["update_strategy"] = "teleport".into();
+    let image = ImageSource { name: ROOT_CLASS.into(), path: gateway.slot(), length: LENGTH as u64 };
+    let request = Request { id: "snap-002".into(), metadata, images: vec![image], keep_free: 0 };
+    store.create(&request, &()).unwrap();
+    let newest = gateway.snapshots.list().await.unwrap().remove(0);
+    assert_eq!(
+        (newest.id.as_str(), newest.damaged, newest.settings),
+        ("snap-002", None, Settings::default())
+    );
+    let cancel = CancellationToken::new();
+    gateway.snapshots.verify("snap-002", &Meter::default(), &cancel).await.unwrap();
 }
 
 #[tokio::test]

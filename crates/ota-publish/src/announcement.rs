@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::waves::{self, InvalidWaves, Wave};
+
 /// What an update is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -43,6 +45,9 @@ pub struct Announcement {
     pub compatible: Vec<String>,
     /// Kernel release of the root image.
     pub kernel: String,
+    /// Rollout waves; none: it is for every gateway at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waves: Vec<Wave>,
     /// Whatever else is there.
     #[serde(flatten)]
     pub more: Map<String, Value>,
@@ -57,6 +62,9 @@ pub enum InvalidAnnouncement {
     /// A text or list that must say something is empty.
     #[error("\"{key}\" must not be empty")]
     Empty { key: &'static str },
+    /// No gateway would accept the waves.
+    #[error("the waves make no sense")]
+    Waves(#[from] InvalidWaves),
     /// The bundle says something else than the announcement.
     #[error("the bundle's {what} is {bundle}, and the custom object says {custom}")]
     Contradiction { what: &'static str, bundle: String, custom: String },
@@ -81,14 +89,16 @@ impl Announcement {
         if this.compatible.is_empty() {
             return Err(InvalidAnnouncement::Empty { key: "compatible" });
         }
+        waves::check(&this.waves)?;
         Ok(this)
     }
 
     /// The `custom` object.
     ///
     /// # Errors
-    /// [`InvalidAnnouncement::Shape`] never happens for a value of this type.
+    /// [`InvalidAnnouncement::Waves`]. [`InvalidAnnouncement::Shape`] never happens for a value of this type.
     pub fn to_custom(&self) -> Result<Map<String, Value>, InvalidAnnouncement> {
+        waves::check(&self.waves)?;
         let value = serde_json::to_value(self).map_err(InvalidAnnouncement::Shape)?;
         serde_json::from_value(value).map_err(InvalidAnnouncement::Shape)
     }
@@ -140,6 +150,18 @@ mod tests {
         assert_eq!(announcement.kind, Kind::Security);
         assert_eq!(announcement.severity, Severity::Critical);
         assert_eq!(announcement.to_custom().unwrap(), example());
+        let mut custom = example();
+        custom.insert(
+            "waves".to_owned(),
+            json!([{ "name": "canaries", "percent": 5, "starts_at": "2025-03-15T00:00:00Z" }]),
+        );
+        let mut announcement = Announcement::parse(custom.clone()).unwrap();
+        assert_eq!(announcement.to_custom().unwrap(), custom);
+        announcement.waves.push(announcement.waves[0].clone());
+        assert!(
+            matches!(announcement.to_custom(), Err(InvalidAnnouncement::Waves(_))),
+            "it is not written either"
+        );
     }
 
     #[test]
@@ -164,11 +186,16 @@ mod tests {
             ("severity", json!(1)),
             ("released", json!("soon")),
             ("changelog", json!("One.")),
+            ("waves", json!([{ "percent": 300, "starts_at": "2025-03-15T00:00:00Z" }])),
+            ("waves", json!([{ "percent": 10, "starts_at": "soon" }])),
         ] {
             let mut custom = example();
             custom.insert(key.to_owned(), value);
             assert!(matches!(Announcement::parse(custom), Err(InvalidAnnouncement::Shape(_))), "{key}");
         }
+        let mut custom = example();
+        custom.insert("waves".to_owned(), json!([{ "percent": 101, "starts_at": "2025-03-15T00:00:00Z" }]));
+        assert!(matches!(Announcement::parse(custom), Err(InvalidAnnouncement::Waves(_))));
         for (key, value) in [("id", json!(" ")), ("compatible", json!([]))] {
             let mut custom = example();
             custom.insert(key.to_owned(), value);

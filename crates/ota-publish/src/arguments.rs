@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ota_publish::announcement::{Kind, Severity};
+use ota_publish::waves::Wave;
 use serde::de::DeserializeOwned;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -129,6 +130,10 @@ pub struct ReleaseArguments {
     /// One change; give it again for each.
     #[arg(long = "change")]
     pub changelog: Vec<String>,
+    /// From START on the release is for the first PERCENT of all gateways, for example canaries=5@2026-03-15T06:00:00Z; give it again
+    /// for each wave, the smallest and earliest first. Without it the release is for every gateway at once.
+    #[arg(long = "wave", value_name = "[NAME=]PERCENT@START")]
+    pub waves: Vec<Wave>,
 }
 
 #[derive(Debug, Args)]

@@ -107,6 +107,7 @@ async fn publish(arguments: ReleaseArguments) -> Outcome {
         kernel: kernel.ok_or("the bundle's manifest has no [meta.gateway-ota] kernel")?.to_owned(),
         version: manifest.version,
         compatible: vec![manifest.compatible],
+        waves: arguments.waves,
         more: serde_json::Map::new(),
     };
     let published =

@@ -30,3 +30,4 @@ pub mod release;
 pub mod repository;
 pub mod serve;
 mod tool;
+pub mod waves;

@@ -5,6 +5,7 @@ use crate::bundle::{self, BundleError};
 use crate::image::{self, Content, ImageError, ImageSpec};
 use crate::keys::Keys;
 use crate::repository::{Expiry, Published, Repository, RepositoryError};
+use crate::waves::Wave;
 use raucb::{BundleSpec, Compression, ImageSource, Manifest};
 use serde_json::Map;
 use std::collections::BTreeMap;
@@ -73,6 +74,7 @@ impl Release {
                 changelog: Vec::new(),
                 compatible: vec![MODEL.to_owned()],
                 kernel: kernel.to_owned(),
+                waves: Vec::new(),
                 more: Map::new(),
             },
             image: ImageSpec::new(version, kernel),
@@ -116,6 +118,13 @@ impl Release {
     #[must_use]
     pub fn compatible(mut self, models: &[&str]) -> Self {
         self.announcement.compatible = models.iter().map(|&model| model.to_owned()).collect();
+        self
+    }
+
+    /// Whom it reaches first.
+    #[must_use]
+    pub fn waves(mut self, waves: Vec<Wave>) -> Self {
+        self.announcement.waves = waves;
         self
     }
 

@@ -3,7 +3,7 @@
 use crate::{
     SqliteStore,
     error::failed,
-    row::{parse, time_text},
+    row::{known_role, parse, time_text},
 };
 use jiff::Timestamp;
 use ota_core::Role;
@@ -95,7 +95,7 @@ impl SqliteStore {
         if done.rows_affected() == 0 { Err(AccountError::Unknown(name.to_owned())) } else { Ok(()) }
     }
 
-    /// All users, by name.
+    /// All users, by name, without those whose role only a newer release has.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -105,10 +105,10 @@ impl SqliteStore {
                 .fetch_all(&self.readers)
                 .await
                 .map_err(failed("reading the users"))?;
-        rows.into_iter().map(user_of).collect()
+        rows.into_iter().filter_map(|row| user_of(row).transpose()).collect()
     }
 
-    /// The user of this name.
+    /// The user of this name. One whose role only a newer release has is not there.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -119,12 +119,12 @@ impl SqliteStore {
                 .fetch_optional(&self.readers)
                 .await
                 .map_err(failed("reading the user"))?;
-        row.map(user_of).transpose()
+        Ok(row.map(user_of).transpose()?.flatten())
     }
 }
 
-fn user_of((name, role, password_hash, created_at): UserRow) -> Result<User, StoreError> {
+fn user_of((name, role, password_hash, created_at): UserRow) -> Result<Option<User>, StoreError> {
     let row = || format!("user {name}");
-    let (role, created_at) = (parse(row(), &role)?, parse(row(), &created_at)?);
-    Ok(User { name, role, password_hash, created_at })
+    let (role, created_at) = (known_role(row(), &role), parse(row(), &created_at)?);
+    Ok(role.map(|role| User { name, role, password_hash, created_at }))
 }

@@ -1,13 +1,15 @@
-//! Jobs as rows. Older releases read the table `job`, so what they cannot read is in another one.
+//! Jobs as rows. The first releases fail on a row that they cannot read, and they read the table `job`: what they do not know is in
+//! another one. This release passes over what a newer one has saved.
 
 use crate::{
     SqliteStore, audit,
     error::failed,
-    row::{from_json, time_text, to_json},
+    row::{damaged, is_of_newer_release, time_text, to_json},
 };
 use jiff::Timestamp;
-use ota_core::{AuditEntry, InstallStep, Job, JobState, Work};
+use ota_core::{AuditEntry, ForeignJob, InstallStep, Job, JobState, Work};
 use ota_engine::ports::StoreError;
+use serde_json::{Map, Value};
 use sqlx::{Sqlite, Transaction};
 
 /// A job in its saved form.
@@ -91,6 +93,44 @@ const fn is_known_to_older_releases(job: &Job) -> bool {
     matches!(job.work, Work::Release(_)) && !new_state
 }
 
-pub(crate) fn jobs_of(rows: Vec<(String, String)>) -> Result<Vec<Job>, StoreError> {
-    rows.into_iter().map(|(id, body)| from_json(format_args!("job {id}"), &body)).collect()
+/// A saved job, as far as this release understands it.
+pub(crate) enum Saved {
+    Known(Box<Job>),
+    Foreign(ForeignJob),
+}
+
+impl Saved {
+    pub(crate) fn known(self) -> Option<Job> {
+        match self {
+            Self::Known(job) => Some(*job),
+            Self::Foreign(_) => None,
+        }
+    }
+}
+
+/// Id, word of the state, and saved form.
+pub(crate) type JobRow = (String, String, String);
+
+/// Reads a row. One that is neither understood nor of a newer release is damaged.
+pub(crate) fn read_row(row: &JobRow) -> Result<Saved, StoreError> {
+    let (id, _, body) = row;
+    serde_json::from_str(body).map(|job| Saved::Known(Box::new(job))).or_else(|error| {
+        match foreign(row, &error) {
+            Some(foreign) => Ok(Saved::Foreign(foreign)),
+            None => Err(damaged(format_args!("job {id}"), error)),
+        }
+    })
+}
+
+/// A job that is whole, and of a kind, in a state or with another name that this release does not know.
+fn foreign((id, state, body): &JobRow, error: &serde_json::Error) -> Option<ForeignJob> {
+    let body: Map<String, Value> = serde_json::from_str(body).ok()?;
+    let text = |member: &str| body.get(member).and_then(Value::as_str);
+    if text("id") != Some(id) {
+        return None;
+    }
+    let new_kind = !Work::MEMBERS.iter().any(|member| body.contains_key(*member));
+    let new = new_kind || !JobState::NAMES.contains(&state.as_str()) || is_of_newer_release(error);
+    let target = text("target").and_then(|slot| slot.parse().ok());
+    new.then(|| ForeignJob { id: id.clone(), state: state.clone(), target })
 }

@@ -6,7 +6,8 @@
 //! One connection writes, a few others read; readers never wait for the writer. Other processes may use the database at
 //! the same time ([`SqliteStore::open`]), but only one may serve from it ([`SqliteStore::open_for_service`]).
 //!
-//! A row that cannot be understood is an error that names the row, never a panic and never a default.
+//! A damaged row is an error that names the row, never a panic and never a default. A row of a newer release, with a name in it that
+//! this one does not know, is passed over and stays: after a rollback the gateway starts.
 
 mod accounts;
 mod audit;

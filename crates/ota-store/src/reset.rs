@@ -7,7 +7,7 @@ use crate::{
     row::to_json,
 };
 use jiff::Timestamp;
-use ota_core::{AuditEntry, BySlot, Job, JobId, SlotId, SlotRecord};
+use ota_core::{AuditEntry, BySlot, Job, JobId, Running, SlotId, SlotRecord};
 use ota_engine::ports::StoreError;
 use sqlx::{Sqlite, Transaction};
 
@@ -59,21 +59,22 @@ impl SqliteStore {
         forgotten.await.map_err(failed("resetting users and settings"))
     }
 
-    /// Fills a new database with what outlives a complete reset: the job, and what is in the slots.
+    /// Fills a new database with what outlives a complete reset: the job, and what is in the slots and in the recovery slot.
     ///
     /// # Errors
     /// When it cannot be made durable; then nothing has changed.
     pub async fn begin_anew(
         &self,
         job: &Job,
-        slots: &BySlot<Option<SlotRecord>>,
+        (slots, recovery): (&BySlot<Option<SlotRecord>>, Option<&SlotRecord>),
         at: Timestamp,
         entry: &AuditEntry,
     ) -> Result<(), StoreError> {
         let row = row_of(job)?;
+        let two = SlotId::ALL.map(|slot| (slot.as_str(), slots.get(slot).as_ref()));
         let mut records = Vec::new();
-        for slot in SlotId::ALL {
-            if let Some(record) = slots.get(slot) {
+        for (slot, record) in two.into_iter().chain([(Running::RECOVERY, recovery)]) {
+            if let Some(record) = record {
                 records.push((slot, to_json(format_args!("record of slot {slot}"), record)?));
             }
         }
@@ -82,7 +83,7 @@ impl SqliteStore {
             write_row(&mut transaction, &row).await?;
             for (slot, body) in records {
                 sqlx::query("INSERT INTO slot_record (slot, body) VALUES (?1, ?2)")
-                    .bind(slot.as_str())
+                    .bind(slot)
                     .bind(body)
                     .execute(&mut *transaction)
                     .await?;

@@ -3,7 +3,7 @@
 use crate::{
     AccountError, SqliteStore,
     error::failed,
-    row::{parse, time_text},
+    row::{known_role, parse, time_text},
 };
 use jiff::Timestamp;
 use ota_core::Role;
@@ -62,7 +62,8 @@ impl SqliteStore {
         }
     }
 
-    /// The session of this token, `None` when there is none or it has expired at `now`. One read by key.
+    /// The session of this token, `None` when there is none, it has expired at `now`, or its user has a role that only a newer
+    /// release has. One read by key.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -81,7 +82,7 @@ impl SqliteStore {
             .fetch_optional(&self.readers)
             .await
             .map_err(failed("reading the session"))?;
-        row.map(session_of).transpose()
+        Ok(row.map(session_of).transpose()?.flatten())
     }
 
     /// Records that a live session was used at `now` and may idle until `idle_expires_at`. False when it has ended or
@@ -147,11 +148,11 @@ impl SqliteStore {
     }
 }
 
-fn session_of(row: SessionRow) -> Result<Session, StoreError> {
+fn session_of(row: SessionRow) -> Result<Option<Session>, StoreError> {
     let (user, role, created_at, last_seen, idle_expires_at, expires_at) = row;
     let row = || format!("session of user {user}");
-    let (role, created_at) = (parse(row(), &role)?, parse(row(), &created_at)?);
+    let (role, created_at) = (known_role(row(), &role), parse(row(), &created_at)?);
     let (last_seen, expires_at) = (parse(row(), &last_seen)?, parse(row(), &expires_at)?);
     let idle_expires_at = parse(row(), &idle_expires_at)?;
-    Ok(Session { user, role, created_at, last_seen, idle_expires_at, expires_at })
+    Ok(role.map(|role| Session { user, role, created_at, last_seen, idle_expires_at, expires_at }))
 }

@@ -7,7 +7,7 @@ use ota_engine::ports::StoreError;
 use crate::{
     SqliteStore, audit,
     error::failed,
-    row::{from_json, to_json},
+    row::{damaged, is_of_newer_release, to_json},
 };
 
 impl SqliteStore {
@@ -16,7 +16,7 @@ impl SqliteStore {
             .fetch_optional(&self.readers)
             .await
             .map_err(failed("reading the settings"))?;
-        row.map_or_else(|| Ok(Settings::default()), |body| from_json("settings", &body))
+        row.map_or_else(|| Ok(Settings::default()), |body| settings_of(&body))
     }
 
     /// Settings and record are there together or not at all.
@@ -40,4 +40,16 @@ impl SqliteStore {
         audit::tell(&records);
         Ok(())
     }
+}
+
+/// Settings that a newer release saved and that say what this one does not know are as good as none: nothing happens by itself.
+/// They stay until somebody sets others.
+fn settings_of(body: &str) -> Result<Settings, StoreError> {
+    serde_json::from_str(body).or_else(|error| match is_of_newer_release(&error) {
+        true => {
+            tracing::warn!(detail = %error, "the settings are of a newer release; the defaults hold");
+            Ok(Settings::default())
+        }
+        false => Err(damaged("settings", error)),
+    })
 }

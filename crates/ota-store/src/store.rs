@@ -3,17 +3,24 @@
 use crate::{
     SqliteStore,
     error::failed,
-    job_rows::jobs_of,
-    row::{from_json, parse, time_text, to_json},
+    job_rows::{JobRow, Saved, read_row},
+    row::{damaged, from_json, is_of_newer_release, parse, time_text, to_json},
 };
 use async_trait::async_trait;
+use futures::TryStreamExt;
 use jiff::Timestamp;
-use ota_core::{AuditEntry, AuditHead, AuditRecord, Job, JobId, JobKind, Settings, SlotId, SlotRecord};
+use ota_core::{
+    AuditEntry, AuditHead, AuditRecord, ForeignJob, Job, JobId, JobKind, Release, Running, Settings, SlotId,
+    SlotRecord,
+};
 use ota_engine::ports::{
     AuditPage, AuditQuery, Catalog, Fact, LogEntry, LogLevel, LogPage, Store, StoreError,
 };
+use serde_json::Value;
 use sqlx::{Sqlite, Transaction};
 
+/// The row with what the repository offers, as it is called where it is damaged.
+const LIST: &str = "list of updates";
 /// Entries that the activity log keeps.
 const LOG_CAPACITY: i64 = 10_000;
 
@@ -23,6 +30,45 @@ impl SqliteStore {
     /// Takes the write lock at once: a transaction that starts to write only later could find it taken.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// The jobs that have not ended, oldest first.
+    async fn read_open(&self) -> Result<Vec<Saved>, StoreError> {
+        let rows: Vec<JobRow> =
+            sqlx::query_as("SELECT id, state, body FROM any_job WHERE ended = 0 ORDER BY ordinal")
+                .fetch_all(&self.readers)
+                .await
+                .map_err(failed("reading the open jobs"))?;
+        rows.iter().map(read_row).collect()
+    }
+
+    /// Whether the job has ended, also where nothing else of it is understood; `None` where it is not there.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn has_ended(&self, id: &JobId) -> Result<Option<bool>, StoreError> {
+        sqlx::query_scalar("SELECT ended FROM any_job WHERE id = ?1")
+            .bind(id.as_str())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(failed("reading the job"))
+    }
+
+    async fn read_record(&self, slot: &str) -> Result<Option<SlotRecord>, StoreError> {
+        let row: Option<String> = sqlx::query_scalar("SELECT body FROM slot_record WHERE slot = ?1")
+            .bind(slot)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(failed("reading the slot record"))?;
+        row.map(|body| from_json(format_args!("record of slot {slot}"), &body)).transpose()
+    }
+
+    async fn write_record(&self, slot: &str, record: &SlotRecord) -> Result<(), StoreError> {
+        let statement = "INSERT INTO slot_record (slot, body) VALUES (?1, ?2)
+                         ON CONFLICT (slot) DO UPDATE SET body = excluded.body";
+        let body = to_json(format_args!("record of slot {slot}"), record)?;
+        let done = sqlx::query(statement).bind(slot).bind(body).execute(&self.writer).await;
+        done.map(drop).map_err(failed("saving the slot record"))
     }
 
     async fn count_up(&self, counter: &str) -> Result<i64, sqlx::Error> {
@@ -93,46 +139,54 @@ impl Store for SqliteStore {
     }
 
     async fn job(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
-        let row: Option<String> = sqlx::query_scalar("SELECT body FROM any_job WHERE id = ?1")
+        let row: Option<JobRow> = sqlx::query_as("SELECT id, state, body FROM any_job WHERE id = ?1")
             .bind(id.as_str())
             .fetch_optional(&self.readers)
             .await
             .map_err(failed("reading the job"))?;
-        row.map(|body| from_json(format_args!("job {id}"), &body)).transpose()
+        Ok(row.map(|row| read_row(&row)).transpose()?.and_then(Saved::known))
     }
 
     async fn open_jobs(&self) -> Result<Vec<Job>, StoreError> {
-        let rows = sqlx::query_as("SELECT id, body FROM any_job WHERE ended = 0 ORDER BY ordinal")
-            .fetch_all(&self.readers)
-            .await
-            .map_err(failed("reading the open jobs"))?;
-        jobs_of(rows)
+        Ok(self.read_open().await?.into_iter().filter_map(Saved::known).collect())
+    }
+
+    async fn foreign_jobs(&self) -> Result<Vec<ForeignJob>, StoreError> {
+        let foreign = |saved| match saved {
+            Saved::Foreign(job) => Some(job),
+            Saved::Known(_) => None,
+        };
+        Ok(self.read_open().await?.into_iter().filter_map(foreign).collect())
     }
 
     async fn recent_jobs(&self, limit: u32) -> Result<Vec<Job>, StoreError> {
-        let rows = sqlx::query_as("SELECT id, body FROM any_job ORDER BY ordinal DESC LIMIT ?1")
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(failed("reading the recent jobs"))?;
-        jobs_of(rows)
+        let mut rows =
+            sqlx::query_as("SELECT id, state, body FROM any_job ORDER BY ordinal DESC").fetch(&self.readers);
+        let mut recent = Vec::new();
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        // Those that are passed over do not count.
+        while recent.len() < wanted {
+            let row: Option<JobRow> = rows.try_next().await.map_err(failed("reading the recent jobs"))?;
+            let Some(row) = row else { break };
+            recent.extend(read_row(&row)?.known());
+        }
+        Ok(recent)
     }
 
     async fn slot_record(&self, slot: SlotId) -> Result<Option<SlotRecord>, StoreError> {
-        let row: Option<String> = sqlx::query_scalar("SELECT body FROM slot_record WHERE slot = ?1")
-            .bind(slot.as_str())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(failed("reading the slot record"))?;
-        row.map(|body| from_json(format_args!("record of slot {slot}"), &body)).transpose()
+        self.read_record(slot.as_str()).await
     }
 
     async fn put_slot_record(&self, slot: SlotId, record: &SlotRecord) -> Result<(), StoreError> {
-        let statement = "INSERT INTO slot_record (slot, body) VALUES (?1, ?2)
-                         ON CONFLICT (slot) DO UPDATE SET body = excluded.body";
-        let body = to_json(format_args!("record of slot {slot}"), record)?;
-        let done = sqlx::query(statement).bind(slot.as_str()).bind(body).execute(&self.writer).await;
-        done.map(drop).map_err(failed("saving the slot record"))
+        self.write_record(slot.as_str(), record).await
+    }
+
+    async fn recovery_record(&self) -> Result<Option<SlotRecord>, StoreError> {
+        self.read_record(Running::RECOVERY).await
+    }
+
+    async fn put_recovery_record(&self, record: &SlotRecord) -> Result<(), StoreError> {
+        self.write_record(Running::RECOVERY, record).await
     }
 
     async fn catalog(&self) -> Result<Option<Catalog>, StoreError> {
@@ -141,15 +195,15 @@ impl Store for SqliteStore {
             .await
             .map_err(failed("reading the list of updates"))?;
         let Some((releases, checked_at)) = row else { return Ok(None) };
-        let releases = from_json("list of updates", &releases)?;
-        Ok(Some(Catalog { releases, checked_at: parse("list of updates", &checked_at)? }))
+        let releases = known_releases(&releases)?;
+        Ok(Some(Catalog { releases, checked_at: parse(LIST, &checked_at)? }))
     }
 
     async fn put_catalog(&self, catalog: &Catalog) -> Result<(), StoreError> {
         let statement = "INSERT INTO catalog (only, releases, checked_at) VALUES (1, ?1, ?2)
                          ON CONFLICT (only) DO UPDATE SET releases = excluded.releases,
                                                           checked_at = excluded.checked_at";
-        let releases = to_json("list of updates", &catalog.releases)?;
+        let releases = to_json(LIST, &catalog.releases)?;
         let checked_at = time_text(catalog.checked_at);
         let done = sqlx::query(statement).bind(releases).bind(checked_at).execute(&self.writer).await;
         done.map(drop).map_err(failed("saving the list of updates"))
@@ -225,9 +279,24 @@ impl Store for SqliteStore {
     }
 }
 
+/// A level that only a newer release has is shown as one that nobody misses.
 fn log_entry((id, at, level, source, message): LogRow) -> Result<LogEntry, StoreError> {
-    let row = format_args!("entry {id} of the activity log");
-    Ok(LogEntry { at: parse(row, &at)?, level: parse(row, &level)?, source, message })
+    let at = parse(format_args!("entry {id} of the activity log"), &at)?;
+    Ok(LogEntry { at, level: level.parse().unwrap_or(LogLevel::Warning), source, message })
+}
+
+/// The releases of the list, without those that only a newer release of this software understands.
+fn known_releases(list: &str) -> Result<Vec<Release>, StoreError> {
+    let saved: Vec<Value> = from_json(LIST, list)?;
+    let known = saved.into_iter().map(|release| match serde_json::from_value(release) {
+        Ok(release) => Ok(Some(release)),
+        Err(error) if is_of_newer_release(&error) => {
+            tracing::warn!(detail = %error, "a release in the list of updates is passed over");
+            Ok(None)
+        }
+        Err(error) => Err(damaged(LIST, error)),
+    });
+    known.filter_map(Result::transpose).collect()
 }
 
 #[cfg(test)]

@@ -119,15 +119,21 @@ async fn sessions_end_with_the_password_and_with_the_user() {
 }
 
 #[tokio::test]
-async fn an_unknown_role_is_no_role() {
+async fn whoever_has_a_role_of_a_newer_release_is_nobody_here() {
     let (dir, store) = with_user().await;
     store.create_session(&TOKEN, session("olga")).await.unwrap();
     let options = SqliteConnectOptions::new().filename(dir.path().join("gateway.db"));
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::query("UPDATE account SET role = 'root'").execute(&mut connection).await.unwrap();
+    sqlx::query("UPDATE account SET role = 'auditor'").execute(&mut connection).await.unwrap();
+    store.add_user(&user("boris", Role::Admin)).await.unwrap();
+    assert_eq!(store.user("olga").await.unwrap(), None);
+    assert_eq!(store.users().await.unwrap(), [user("boris", Role::Admin)]);
+    assert_eq!(store.find_session(&TOKEN, minute(1)).await.unwrap(), None);
+    let taken = store.add_user(&user("olga", Role::Admin)).await.unwrap_err();
+    assert_eq!(taken, AccountError::Exists("olga".to_owned()), "she is still there for the newer one");
+    sqlx::query("UPDATE account SET role = 'viewer'").execute(&mut connection).await.unwrap();
+    assert!(store.find_session(&TOKEN, minute(1)).await.unwrap().is_some());
+    sqlx::query("UPDATE account SET created_at = 'once'").execute(&mut connection).await.unwrap();
     assert!(store.user("olga").await.unwrap_err().to_string().contains("user olga"));
-    assert!(store.users().await.unwrap_err().to_string().contains("user olga"));
-    assert!(
-        store.find_session(&TOKEN, minute(1)).await.unwrap_err().to_string().contains("session of user olga")
-    );
+    assert!(store.users().await.unwrap_err().to_string().contains("user boris"));
 }

@@ -32,6 +32,7 @@ fn job() -> Job {
         version: "v5.0.4".into(),
         image: None,
         carried_out: false,
+        withdrawn: None,
     };
     let id = JobId::numbered(JobKind::Reset, 7);
     Job::new(id, Work::Reset(reset), SlotId::B, "v5.0.4".into(), Actor::local("admin"), Timestamp::UNIX_EPOCH)
@@ -76,8 +77,11 @@ async fn a_new_database_begins_with_the_job_and_the_slots() {
         good: true,
     };
     let slots = BySlot { a: Some(record.clone()), b: None };
-    store.begin_anew(&job(), &slots, Timestamp::UNIX_EPOCH, &entry()).await.unwrap();
+    let recovery = SlotRecord { version: "v4.9.0".into(), ..record.clone() };
+    let kept = (&slots, Some(&recovery));
+    store.begin_anew(&job(), kept, Timestamp::UNIX_EPOCH, &entry()).await.unwrap();
     assert_eq!(store.slot_record(SlotId::A).await.unwrap(), Some(record));
+    assert_eq!(store.recovery_record().await.unwrap(), Some(recovery));
     assert_eq!(store.slot_record(SlotId::B).await.unwrap(), None);
     assert_eq!(store.open_jobs().await.unwrap(), [job()]);
     assert_eq!(

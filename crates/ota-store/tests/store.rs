@@ -39,10 +39,10 @@ impl Place {
     }
 
     /// Changes the database behind the store's back.
-    async fn tamper(&self, statement: &'static str) {
+    async fn tamper(&self, statement: &str) {
         let options = SqliteConnectOptions::new().filename(&self.path);
         let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
     }
 }
@@ -158,6 +158,9 @@ async fn single_values_survive_and_are_replaced() {
     store.put_slot_record(SlotId::B, &record).await.unwrap();
     record.good = true;
     store.put_slot_record(SlotId::B, &record).await.unwrap();
+    let recovery = SlotRecord { version: "v4.9.0".to_owned(), ..record.clone() };
+    assert_eq!(store.recovery_record().await.unwrap(), None);
+    store.put_recovery_record(&recovery).await.unwrap();
     let mut catalog = Catalog { releases: vec![], checked_at: at("2026-11-24T12:00:00Z") };
     store.put_catalog(&catalog).await.unwrap();
     catalog = Catalog { releases: vec![release()], checked_at: at("2026-11-24T20:00:00.000000001Z") };
@@ -174,6 +177,7 @@ async fn single_values_survive_and_are_replaced() {
 
     let store = place.open().await;
     assert_eq!(store.slot_record(SlotId::B).await.unwrap(), Some(record));
+    assert_eq!(store.recovery_record().await.unwrap(), Some(recovery));
     assert_eq!(store.slot_record(SlotId::A).await.unwrap(), None);
     assert_eq!(store.catalog().await.unwrap(), Some(catalog));
     assert_eq!(store.settings().await.unwrap(), settings);
@@ -249,7 +253,7 @@ async fn a_damaged_row_is_named() {
     store.put_settings(&Settings::default(), Timestamp::UNIX_EPOCH, &changed()).await.unwrap();
     store.put_catalog(&Catalog { releases: vec![], checked_at: Timestamp::UNIX_EPOCH }).await.unwrap();
     place.tamper("UPDATE job SET body = substr(body, 1, 40)").await;
-    place.tamper("UPDATE activity SET level = 'loud'").await;
+    place.tamper("UPDATE activity SET at = 'now'").await;
     place.tamper("UPDATE settings SET body = '{}'").await;
     place.tamper("UPDATE catalog SET checked_at = 'yesterday'").await;
     place.tamper("INSERT INTO slot_record VALUES ('A', '')").await;
@@ -271,6 +275,97 @@ async fn a_damaged_row_is_named() {
     store.ping().await.unwrap();
     store.save_jobs(&[&job], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
     assert_eq!(store.job(&job.id).await.unwrap(), Some(job));
+}
+
+/// What a newer release would leave: its names where this one has others. The rows stay as they are.
+#[tokio::test]
+async fn rows_of_a_newer_release_are_passed_over_and_stay() {
+    let place = Place::new();
+    let store = place.open().await;
+    let mut jobs = Vec::new();
+    for second in 0..6 {
+        jobs.push(new_job(&store, &format!("2026-11-24T12:00:0{second}Z")).await);
+    }
+    let all: Vec<_> = jobs.iter().collect();
+    store.save_jobs(&all, Timestamp::UNIX_EPOCH, &[]).await.unwrap();
+    let update = "UPDATE job SET body = json_set(body, ";
+    for (change, number) in [
+        ("'$.state.state', 'entangled'), state = 'entangled'", 2),
+        ("'$.state.state', 'installing', '$.state.step', 'entangle'), state = 'installing'", 3),
+        ("'$.origin', 'moon')", 4),
+        ("'$.release.severity', 'cosmic'), ended = 1", 6),
+    ] {
+        place.tamper(&format!("{update}{change} WHERE ordinal = {number}")).await;
+    }
+    // Another kind has another form altogether.
+    place
+        .tamper(
+            "UPDATE job SET state = 'trial', body = json_object('id', id, 'state', 'trial', 'target', 'A', 'teleport', 7) WHERE ordinal = 5",
+        )
+        .await;
+    let saved = place.bodies("SELECT id || body FROM any_job ORDER BY ordinal").await;
+    store.append_log(&entry(LogLevel::Info, "one")).await.unwrap();
+    place.tamper("UPDATE activity SET level = 'notice'").await;
+    store.put_settings(&Settings::default(), Timestamp::UNIX_EPOCH, &changed()).await.unwrap();
+    place.tamper("UPDATE settings SET body = json_set(body, '$.update_strategy', 'teleport', '$.auto_update.enabled', json('true'))").await;
+    let mut other = release();
+    other.id = "update-002".to_owned();
+    let catalog = Catalog { releases: vec![release(), other.clone()], checked_at: Timestamp::UNIX_EPOCH };
+    store.put_catalog(&catalog).await.unwrap();
+    place.tamper("UPDATE catalog SET releases = json_set(releases, '$[0].kind', 'prophecy')").await;
+    place.tamper("INSERT INTO slot_record VALUES ('Q', 'not even JSON')").await;
+    place.tamper("INSERT INTO pin VALUES ('teleport', '$argon2id$x', 3)").await;
+    place.tamper("INSERT INTO fact VALUES ('teleport', 'x')").await;
+    store.close().await;
+
+    let store = place.open().await;
+    assert_eq!(store.open_jobs().await.unwrap(), std::slice::from_ref(&jobs[0]));
+    assert_eq!(store.recent_jobs(1).await.unwrap(), std::slice::from_ref(&jobs[0]), "they do not count");
+    let foreign = store.foreign_jobs().await.unwrap();
+    let found: Vec<_> = foreign.iter().map(|job| (job.id.as_str(), job.state.as_str(), job.target)).collect();
+    let expected: Vec<_> = [
+        (1, "entangled", SlotId::B),
+        (2, "installing", SlotId::B),
+        (3, "queued", SlotId::B),
+        (4, "trial", SlotId::A),
+    ]
+    .map(|(index, state, target): (usize, _, _)| (jobs[index].id.as_str(), state, Some(target)))
+    .into();
+    assert_eq!(found, expected);
+    assert_eq!(store.job(&jobs[4].id).await.unwrap(), None);
+    assert_eq!(store.has_ended(&jobs[4].id).await.unwrap(), Some(false));
+    assert_eq!(store.has_ended(&jobs[5].id).await.unwrap(), Some(true));
+    let page = store.logs(1, None).await.unwrap();
+    assert_eq!((page.total, page.entries[0].level), (1, LogLevel::Warning));
+    assert_eq!(store.settings().await.unwrap(), Settings::default(), "nothing happens by itself");
+    assert_eq!(store.catalog().await.unwrap().unwrap().releases, [other]);
+    // What is understood goes on, and the other rows are what they were.
+    jobs[0].state = JobState::Committed;
+    store.save_jobs(&[&jobs[0]], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
+    let now = place.bodies("SELECT id || body FROM any_job ORDER BY ordinal").await;
+    assert_eq!(now[1..], saved[1..]);
+    assert!(place.bodies("SELECT body FROM settings").await[0].contains("teleport"));
+}
+
+#[tokio::test]
+async fn a_row_that_is_not_what_its_key_says_is_damaged() {
+    let place = Place::new();
+    let store = place.open().await;
+    let job = new_job(&store, "2026-11-24T12:00:00Z").await;
+    for damage in [
+        "json_set(body, '$.id', 'OTA-JOB-9999X', '$.state', 'entangled')",
+        "json_remove(body, '$.state')",
+        "json_remove(body, '$.from_version')",
+        "json_set(body, '$.state', 7)",
+        "'[]'",
+        "''",
+    ] {
+        store.save_jobs(&[&job], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
+        place.tamper(&format!("UPDATE job SET body = {damage}")).await;
+        for error in [store.open_jobs().await.unwrap_err(), store.foreign_jobs().await.unwrap_err()] {
+            assert!(error.to_string().contains(job.id.as_str()), "{damage}: {error}");
+        }
+    }
 }
 
 #[tokio::test]

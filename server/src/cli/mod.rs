@@ -178,18 +178,18 @@ async fn perform_with(command: Command, loaded: Loaded) -> Result<(), Failure> {
     let config = loaded.checked().map_err(Failure::usage)?;
     match command {
         Command::Serve { .. } => {
-            logging::start(&config.log);
+            logging::start(&config.log, wiring::service_log(&config));
             service::serve(config).await.map_err(Failure::failed)
         }
         Command::BootApply => {
-            logging::start(&config.log);
+            logging::start(&config.log, None);
             boot_apply::run(&config).await
         }
         Command::Status { json } => status::run(&config, json).await,
         Command::Verify { file, json } => verify::run(&config, file, json).await,
         Command::Env { json } => env::run(&config, json).await,
         Command::Provision { slots, active, slot_mib } => {
-            logging::start(&config.log);
+            logging::start(&config.log, None);
             provision::run(&config, slots, active, slot_mib << 20).await
         }
         Command::CheckConfig { .. } | Command::User(_) | Command::Pin(_) | Command::Audit(_) => Ok(()),

@@ -161,7 +161,7 @@ fn trust_and_repository(checker: &mut Checker, config: &Config) {
 fn storage(checker: &mut Checker, config: &Config) {
     /// Megabytes of a petabyte: nobody has more, and bytes of it are no overflow.
     const MOST: u64 = 1_000_000_000;
-    let crate::config::model::Uploads {
+    let crate::config::storage::Uploads {
         keep_hours,
         longest_megabytes,
         quota_megabytes,
@@ -180,6 +180,7 @@ fn storage(checker: &mut Checker, config: &Config) {
     checker.within("bundles.keep", config.bundles.keep.into(), 0, 100);
     checker.within("debug.keep_hours", config.debug.keep_hours.into(), 1, 24 * 366);
     checker.within("debug.keep", config.debug.keep.into(), 1, 100);
+    checker.within("log.file_megabytes", config.log.file_megabytes.into(), 0, 1000);
     checker.within("slots.scrub_hours", config.slots.scrub_hours.into(), 1, 24 * 366);
 }
 

@@ -7,15 +7,18 @@ mod check;
 mod effective;
 mod layers;
 mod model;
+mod safety;
 mod sources;
+mod storage;
 
 pub use check::Problem;
 pub use effective::Effective;
 pub use layers::Origin;
 pub use model::{
-    Boot, Check, Config, Gateway, Health, LONGEST_OVERRIDE, LevelSource, LoadLimit, Log, LogFormat, Override,
-    Purpose, RebootBy, Repository, Safety, Scheme, Server, Slot, Slots, StateSource, Switch, Trust,
+    Boot, Check, Config, Gateway, Health, Log, LogFormat, Purpose, RebootBy, Repository, Scheme, Server,
+    Slot, Slots, Trust,
 };
+pub use safety::{LONGEST_OVERRIDE, LevelSource, LoadLimit, Override, Safety, StateSource, Switch};
 pub use sources::{HttpSource, ModbusSource, MqttSource, NutSource};
 
 use layers::Layers;

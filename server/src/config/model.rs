@@ -1,9 +1,8 @@
 //! The keys, their kinds and their defaults. What is empty by default must be set; the checks say which.
 
-use super::sources::{HttpSource, ModbusSource, MqttSource, NutSource};
-use ota_core::ConstraintId;
+use super::safety::Safety;
+use super::storage::{Bundles, Debug, Snapshots, Uploads};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// All of it.
@@ -110,82 +109,6 @@ impl Default for Server {
 fn default_site() -> PathBuf {
     let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("site")));
     beside.filter(|path| path.is_dir()).unwrap_or_else(|| "/usr/share/gateway-ota/site".into())
-}
-
-/// Images that people bring.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Uploads {
-    /// How long a verified image is kept.
-    pub keep_hours: u32,
-    /// Of one image.
-    pub longest_megabytes: u64,
-    /// Of all images together.
-    pub quota_megabytes: u64,
-    /// A sender that is silent for so long has gone away.
-    pub idle_seconds: u64,
-    /// How long an interrupted upload waits for its rest.
-    pub unfinished_hours: u32,
-}
-
-impl Default for Uploads {
-    fn default() -> Self {
-        Self {
-            keep_hours: 72,
-            longest_megabytes: 8_000,
-            quota_megabytes: 16_000,
-            idle_seconds: 60,
-            unfinished_hours: 24,
-        }
-    }
-}
-
-/// Debug bundles.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Debug {
-    /// How long one is kept.
-    pub keep_hours: u32,
-    /// Bundles that stay; older ones go when a new one has been made.
-    pub keep: u32,
-}
-
-impl Default for Debug {
-    fn default() -> Self {
-        Self { keep_hours: 24, keep: 3 }
-    }
-}
-
-/// Snapshots of slots.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Snapshots {
-    /// Snapshots that stay; older ones go when a new one has been taken.
-    pub keep: u32,
-    /// Bytes of the disk that they may take together.
-    pub most_megabytes: u64,
-    /// Bytes of the disk that no snapshot may use.
-    pub keep_free_megabytes: u64,
-}
-
-impl Default for Snapshots {
-    fn default() -> Self {
-        Self { keep: 8, most_megabytes: 16_000, keep_free_megabytes: 64 }
-    }
-}
-
-/// Bundles that were installed, kept for a restore.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Bundles {
-    /// Bundles that stay.
-    pub keep: u32,
-}
-
-impl Default for Bundles {
-    fn default() -> Self {
-        Self { keep: 3 }
-    }
 }
 
 /// The two slot groups.
@@ -360,181 +283,6 @@ const fn twenty() -> u64 {
     20
 }
 
-/// The interlocks and their sources.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Safety {
-    /// How long the machine must have been still before a slot is armed or the gateway restarts.
-    pub clear_for_seconds: u64,
-    /// What may be overridden, and how.
-    #[serde(rename = "override")]
-    pub overrides: Override,
-    pub http: Vec<HttpSource>,
-    pub mqtt: Vec<MqttSource>,
-    pub modbus: Vec<ModbusSource>,
-    pub nut: Vec<NutSource>,
-    pub crane_motion: StateSource,
-    pub acs_collision: StateSource,
-    pub ups_battery: LevelSource,
-    pub network: Switch,
-    pub system_load: LoadLimit,
-}
-
-impl Default for Safety {
-    fn default() -> Self {
-        Self {
-            clear_for_seconds: 30,
-            overrides: Override::default(),
-            http: Vec::new(),
-            mqtt: Vec::new(),
-            modbus: Vec::new(),
-            nut: Vec::new(),
-            crane_motion: StateSource::reading("/crane_motion", "idle"),
-            acs_collision: StateSource::reading("/acs_collision", "clear"),
-            ups_battery: LevelSource::default(),
-            network: Switch::default(),
-            system_load: LoadLimit::default(),
-        }
-    }
-}
-
-/// Overriding constraints for one operation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Override {
-    /// How long it lasts at most; not more than 15 minutes.
-    pub seconds: u64,
-    /// Two administrators have to ask for the same.
-    pub second_person: bool,
-    /// Constraints that nobody may override.
-    pub never: Vec<ConstraintId>,
-}
-
-impl Default for Override {
-    fn default() -> Self {
-        Self { seconds: LONGEST_OVERRIDE, second_person: false, never: Vec::new() }
-    }
-}
-
-/// In seconds, as the interface promises.
-pub const LONGEST_OVERRIDE: u64 = 15 * 60;
-
-/// A constraint that is a word of a source.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct StateSource {
-    pub enabled: bool,
-    /// Name of a source.
-    pub source: String,
-    /// Of an MQTT source.
-    pub topic: Option<String>,
-    /// JSON pointer (RFC 6901) into an HTTP source's document or an MQTT message.
-    pub pointer: String,
-    /// Where it says in how many seconds it clears.
-    pub clears_in_pointer: Option<String>,
-    /// Of a Modbus source.
-    pub register: Option<String>,
-    /// What values are called; where there are any, every other value is unknown.
-    pub words: BTreeMap<String, String>,
-    /// Words that mean clear; every other one blocks.
-    pub clear_values: Vec<String>,
-}
-
-impl StateSource {
-    fn reading(pointer: &str, clear: &str) -> Self {
-        Self { pointer: pointer.to_owned(), clear_values: vec![clear.to_owned()], ..Self::default() }
-    }
-}
-
-impl Default for StateSource {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            source: String::new(),
-            topic: None,
-            pointer: String::new(),
-            clears_in_pointer: None,
-            register: None,
-            words: BTreeMap::new(),
-            clear_values: Vec::new(),
-        }
-    }
-}
-
-/// A constraint that is a number of a source.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LevelSource {
-    pub enabled: bool,
-    pub source: String,
-    /// Of an MQTT source.
-    pub topic: Option<String>,
-    pub pointer: String,
-    /// Where the document says whether mains power is there.
-    pub online_pointer: Option<String>,
-    /// Where it says how many seconds the battery would last.
-    pub runtime_pointer: Option<String>,
-    /// Of a Modbus source; so are the two below.
-    pub register: Option<String>,
-    pub online_register: Option<String>,
-    pub runtime_register: Option<String>,
-    /// Factor from a register's value to percent.
-    pub scale: f64,
-    /// In percent; below it the constraint blocks.
-    pub minimum: f64,
-    /// Blocks when the battery would not last this long; 0 asks for nothing.
-    pub minimum_runtime_seconds: u64,
-}
-
-impl Default for LevelSource {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            source: String::new(),
-            topic: None,
-            pointer: "/ups_battery".into(),
-            online_pointer: None,
-            runtime_pointer: None,
-            register: None,
-            online_register: None,
-            runtime_register: None,
-            scale: 1.0,
-            minimum: 30.0,
-            minimum_runtime_seconds: 0,
-        }
-    }
-}
-
-/// A constraint without a source of its own.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Switch {
-    pub enabled: bool,
-}
-
-impl Default for Switch {
-    fn default() -> Self {
-        Self { enabled: true }
-    }
-}
-
-/// How busy the gateway may be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LoadLimit {
-    pub enabled: bool,
-    /// Load average of a minute, divided by the number of cores.
-    pub maximum_per_core: f64,
-    /// Share of the last ten seconds in which a task waited for a processor, in percent.
-    pub maximum_pressure: f64,
-}
-
-impl Default for LoadLimit {
-    fn default() -> Self {
-        Self { enabled: true, maximum_per_core: 2.0, maximum_pressure: 90.0 }
-    }
-}
-
 /// What the service writes to its error output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -542,11 +290,13 @@ pub struct Log {
     /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,ota_engine=debug`.
     pub level: String,
     pub format: LogFormat,
+    /// Of each of the two files in which the service keeps what it writes, for debug bundles; 0: none.
+    pub file_megabytes: u32,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".into(), format: LogFormat::Text }
+        Self { level: "info".into(), format: LogFormat::Text, file_megabytes: 4 }
     }
 }
 

@@ -3,7 +3,7 @@
 use flate2::{Compression, write::GzEncoder};
 use jiff::Timestamp;
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use tar::{Builder, Header};
 use tokio_util::sync::CancellationToken;
@@ -16,17 +16,15 @@ const LOOK: usize = 1 << 20;
 const FRAME: u64 = 1024;
 
 /// One file of a bundle.
-#[derive(Debug)]
 pub(super) struct Entry {
     pub(super) name: &'static str,
     pub(super) content: Content,
 }
 
-#[derive(Debug)]
 pub(super) enum Content {
     Text(String),
-    /// What is too long for memory.
-    File(File),
+    /// What is too long for memory, and how long it is.
+    Stream(u64, Box<dyn Read + Send>),
 }
 
 impl Entry {
@@ -47,21 +45,36 @@ pub(super) fn write(
     let file = Watched { file: File::create(path)?, since: 0, cancel, room };
     let mut archive = Builder::new(GzEncoder::new(file, Compression::default()));
     for Entry { name, content } in entries {
-        let (size, reader): (u64, Box<dyn Read>) = match content {
+        let (size, reader): (u64, Box<dyn Read + Send>) = match content {
             Content::Text(text) => (text.len() as u64, Box::new(io::Cursor::new(text))),
-            Content::File(mut file) => {
-                let size = file.seek(io::SeekFrom::End(0))?;
-                file.rewind()?;
-                (size, Box::new(file))
-            }
+            Content::Stream(size, reader) => (size, reader),
         };
         let mut header = Header::new_gnu();
         header.set_size(size);
         header.set_mode(0o640);
         header.set_mtime(u64::try_from(at.as_second()).unwrap_or_default());
-        archive.append_data(&mut header, format!("{id}/{name}"), reader)?;
+        let mut reader = Exactly { reader, left: size };
+        archive.append_data(&mut header, format!("{id}/{name}"), &mut reader)?;
     }
     archive.into_inner()?.finish()?.file.sync_all()
+}
+
+/// A reader of as many bytes as were announced: everything after them would be read as something else.
+struct Exactly<'a> {
+    reader: Box<dyn Read + 'a>,
+    left: u64,
+}
+
+impl Read for Exactly<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.reader.read(buffer.get_mut(..most).unwrap_or_default())?;
+        if read == 0 && most > 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.left -= read as u64;
+        Ok(read)
+    }
 }
 
 /// The file, looked at from time to time: is there room for more, and does anybody still want it.
@@ -97,7 +110,7 @@ pub(super) fn estimate(entries: &[Entry], more: u64) -> io::Result<u64> {
     let texts = || {
         entries.iter().filter_map(|entry| match &entry.content {
             Content::Text(text) => Some(text.as_bytes()),
-            Content::File(_) => None,
+            Content::Stream(..) => None,
         })
     };
     let total = texts().fold(more, |sum, text| sum + text.len() as u64 + FRAME);

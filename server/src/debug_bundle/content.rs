@@ -2,14 +2,15 @@
 
 use super::archive::{Content, Entry};
 use super::redact::{named, redacted, tree};
-use super::{DebugShelf, blocking, failed};
+use super::{DebugShelf, blocking, failed, stream};
 use app::api::convert;
 use ota_core::Job;
 use ota_engine::ports::{AuditQuery, DebugContent, LogEntry, Scene, StepError, Store, StoreError};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// Jobs, the newest.
@@ -20,7 +21,7 @@ const LINES: u32 = 10_000;
 const RECORDS: u32 = 500;
 
 impl DebugShelf {
-    /// Everything but the audit log, which may be long.
+    /// Everything but the audit log and the service's own, which may be long.
     pub(super) async fn texts(&self, content: DebugContent, scene: &Scene) -> Result<Vec<Entry>, StepError> {
         let jobs = self.store.recent_jobs(JOBS).await.map_err(|error| unread(&error))?;
         let log = match content.logs {
@@ -61,38 +62,69 @@ impl DebugShelf {
         entries
     }
 
-    /// Bytes of the audit log.
-    pub(super) async fn audit_size(&self) -> Result<u64, StepError> {
+    /// Bytes of what is not among the texts: the audit log and the service's own.
+    pub(super) async fn stream_size(&self) -> Result<u64, StepError> {
         let query = AuditQuery { limit: 1, ..AuditQuery::default() };
-        Ok(self.store.audit(&query).await.map_err(|error| unread(&error))?.size)
+        let audit = self.store.audit(&query).await.map_err(|error| unread(&error))?.size;
+        let log = self.service_log.clone();
+        let log = blocking(move || log.map_or_else(|| Ok(Vec::new()), |log| log.written())).await?;
+        Ok(log.iter().fold(audit, |sum, part| sum.saturating_add(part.limit())))
     }
 
-    /// The audit log in a file without a name, which goes with its handle.
-    pub(super) async fn audit_log(&self, cancel: &CancellationToken) -> Result<Entry, StepError> {
-        let mut file = tempfile::tempfile_in(&self.directory).map_err(|error| failed(&error))?;
-        let mut last = 0;
+    /// What the service has written to its error output, as far as it is kept.
+    pub(super) async fn service_log(&self) -> Result<Option<Entry>, StepError> {
+        let Some(log) = self.service_log.clone() else { return Ok(None) };
+        let (size, reader) = blocking(move || stream::service_log(&log)).await?;
+        Ok(Some(Entry { name: "service.log", content: Content::Stream(size, reader) }))
+    }
+
+    /// The audit log of this moment: its last record, and its length. Records do not change, so that it is read again while the archive
+    /// is written, and never held as a whole.
+    pub(super) async fn measure_audit_log(
+        &self,
+        cancel: &CancellationToken,
+    ) -> Result<(u64, u64), StepError> {
+        let (mut last, mut size) = (0, 0);
         loop {
-            let records = self.store.audit_after(last, RECORDS).await.map_err(|error| unread(&error))?;
-            let Some(newest) = records.last() else { break };
-            last = newest.seq;
+            let records = self.audit_records(last, u64::MAX).await.map_err(|error| failed(&error))?;
+            let Some((newest, text)) = records else { return Ok((last, size)) };
+            (last, size) = (newest, size + text.len() as u64);
             if cancel.is_cancelled() {
                 return Err(StepError::Cancelled);
             }
-            let this = self.clone();
-            file = blocking(move || {
-                this.require_reserve()?;
-                let mut text = String::new();
-                for record in &records {
-                    // As it is: a record without one of its letters could not be verified any more. No secret goes into it.
-                    text.push_str(&serde_json::to_string(record)?);
-                    text.push('\n');
-                }
-                file.write_all(text.as_bytes())?;
-                Ok(file)
-            })
-            .await?;
         }
-        Ok(Entry { name: "audit.jsonl", content: Content::File(file) })
+    }
+
+    /// Sends the audit log up to record `end`; whoever takes it may go away.
+    pub(super) async fn send_audit_log(&self, end: u64, pieces: mpsc::Sender<io::Result<Vec<u8>>>) {
+        let mut last = 0;
+        while last < end {
+            let piece = match self.audit_records(last, end).await {
+                Ok(Some((newest, text))) => {
+                    last = newest;
+                    Ok(text)
+                }
+                Ok(None) => return,
+                Err(error) => Err(error),
+            };
+            let failed = piece.is_err();
+            if pieces.send(piece).await.is_err() || failed {
+                return;
+            }
+        }
+    }
+
+    /// Lines of the records after `after` and up to `end`, with the number of the last one.
+    async fn audit_records(&self, after: u64, end: u64) -> io::Result<Option<(u64, Vec<u8>)>> {
+        let records = self.store.audit_after(after, RECORDS).await.map_err(io::Error::other)?;
+        let (mut last, mut text) = (None, Vec::new());
+        for record in records.iter().filter(|record| record.seq <= end) {
+            // As it is: a record without one of its letters could not be verified any more. No secret goes into it.
+            serde_json::to_writer(&mut text, record)?;
+            text.push(b'\n');
+            last = Some(record.seq);
+        }
+        Ok(last.map(|last| (last, text)))
     }
 
     /// As `fw_printenv` shows it; why not, where it cannot be read: then that is what somebody looks for.

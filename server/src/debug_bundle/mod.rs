@@ -3,10 +3,13 @@
 mod archive;
 mod content;
 mod redact;
+mod stream;
 
 pub use redact::shown_configuration;
 
 use crate::metrics::Metrics;
+use crate::service_log::ServiceLog;
+use archive::{Content, Entry};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ota_core::FailureCode;
@@ -17,6 +20,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use stream::Pieces;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +39,8 @@ pub struct DebugShelf {
     /// The configuration in force, from [`shown_configuration`].
     pub configuration: String,
     pub environment: UbootConfig,
+    /// Where the service keeps its own log.
+    pub service_log: Option<ServiceLog>,
     pub metrics: Option<Metrics>,
 }
 
@@ -87,7 +93,7 @@ impl DebugShelf {
         &self,
         id: &str,
         at: Timestamp,
-        entries: Vec<archive::Entry>,
+        entries: Vec<Entry>,
         cancel: &CancellationToken,
     ) -> io::Result<()> {
         let unfinished = self.directory.join(format!("{id}{UNFINISHED}"));
@@ -108,7 +114,7 @@ impl DebugShelf {
 impl DebugBundles for DebugShelf {
     async fn estimate(&self, content: DebugContent, scene: &Scene) -> Result<u64, StepError> {
         let entries = self.texts(content, scene).await?;
-        let more = if content.logs { self.audit_size().await? } else { 0 };
+        let more = if content.logs { self.stream_size().await? } else { 0 };
         blocking(move || archive::estimate(&entries, more)).await
     }
 
@@ -120,12 +126,19 @@ impl DebugBundles for DebugShelf {
         cancel: &CancellationToken,
     ) -> Result<(), StepError> {
         let mut entries = self.texts(content, scene).await?;
+        let (pieces, reader) = Pieces::channel();
+        let mut end = 0;
         if content.logs {
-            entries.push(self.audit_log(cancel).await?);
+            entries.extend(self.service_log().await?);
+            let (last, size) = self.measure_audit_log(cancel).await?;
+            let content = Content::Stream(size, Box::new(reader));
+            entries.push(Entry { name: "audit.jsonl", content });
+            end = last;
         }
         let (this, id, at, cancel) = (self.clone(), id.to_owned(), scene.at, cancel.clone());
         let told = cancel.clone();
-        let written = blocking(move || this.write(&id, at, entries, &cancel)).await;
+        let written = blocking(move || this.write(&id, at, entries, &cancel));
+        let (written, ()) = tokio::join!(written, self.send_audit_log(end, pieces));
         if told.is_cancelled() && written.is_err() { Err(StepError::Cancelled) } else { written }
     }
 

@@ -29,6 +29,24 @@ async fn upload(gateway: &Gateway) -> Value {
     )
 }
 
+/// Neither slot starts any more, and the gateway is restarted.
+async fn into_recovery(gateway: &Gateway) {
+    ruin(gateway, "A");
+    ruin(gateway, "B");
+    Gateway::data(gateway.post("reboot", json!({ "reason": "a test" })).await);
+    in_recovery(gateway).await;
+    gateway.ready().await;
+}
+
+async fn in_recovery(gateway: &Gateway) {
+    let status = async || gateway.call(reqwest::Method::GET, "status", None).await;
+    gateway
+        .wait_for("the recovery system", async || {
+            status().await.is_some_and(|(_, body)| body["data"]["gateway"]["in_recovery"] == true)
+        })
+        .await;
+}
+
 #[tokio::test]
 async fn a_gateway_with_two_dead_slots_starts_from_it_and_is_repaired() {
     let gateway = Gateway::start().await;
@@ -43,16 +61,11 @@ async fn a_gateway_with_two_dead_slots_starts_from_it_and_is_repaired() {
     assert_eq!((&environment["BOOT_ORDER"][..], &environment["BOOT_R_LEFT"][..]), ("A B R", "3"));
     assert_eq!(Gateway::data(gateway.get("recovery").await)["recovery_slot"]["ready"], true);
 
-    ruin(&gateway, "A");
-    ruin(&gateway, "B");
-    Gateway::data(gateway.post("reboot", json!({ "reason": "a test" })).await);
-    let status = async || gateway.call(reqwest::Method::GET, "status", None).await;
-    gateway
-        .wait_for("the recovery system", async || {
-            status().await.is_some_and(|(_, body)| body["data"]["gateway"]["in_recovery"] == true)
-        })
-        .await;
-    gateway.ready().await;
+    // What runs is what was written there, whatever is on the shelf.
+    for file in fs::read_dir(gateway.site.path("recovery")).unwrap() {
+        fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    into_recovery(&gateway).await;
     let shown = Gateway::data(gateway.get("status").await);
     assert_eq!(
         (&shown["gateway"]["os_version"], &shown["partitions"]["active"]["booted"]),
@@ -61,7 +74,14 @@ async fn a_gateway_with_two_dead_slots_starts_from_it_and_is_repaired() {
     assert_eq!(gateway.boot_environment()["BOOT_R_LEFT"], "3", "it has its tries back");
     let (code, answer) =
         gateway.upload_to("recovery/upload", "r.img", recovery_image(&gateway, 8 << 20)).await;
-    assert_eq!((code.as_u16(), &answer["error"]["code"]), (500, &json!("OTA_RECOVERY_FAILED")), "{answer}");
+    assert_eq!((code.as_u16(), &answer["error"]["code"]), (409, &json!("OTA_RECOVERY_FAILED")), "{answer}");
+    assert_eq!(answer["error"]["details"]["conflict"], "recovery_slot_running");
+    let (code, answer) = gateway.post("snapshot", json!({ "name": "of what runs" })).await;
+    assert_eq!(
+        (code.as_u16(), &answer["error"]["details"]["conflict"]),
+        (409, &json!("in_recovery")),
+        "{answer}"
+    );
 
     // As the page orders it: there is no running slot of which a snapshot could be taken.
     let order = json!({ "update_id": "update-001", "install_after": true, "reboot_after": true, "create_snapshot": true });
@@ -74,6 +94,36 @@ async fn a_gateway_with_two_dead_slots_starts_from_it_and_is_repaired() {
         (&json!(false), &json!("B"))
     );
     assert_eq!(shown["gateway"]["os_version"], "v5.0.5");
+}
+
+#[tokio::test]
+async fn a_repair_that_fails_its_trial_leads_back_to_the_recovery_system() {
+    let gateway = Gateway::start_with(&[("HEALTH__DEADLINE_SECONDS", "3")]).await;
+    upload(&gateway).await;
+    into_recovery(&gateway).await;
+    gateway.publish(&Release::new("bad-health", "v6.6.6").image_size(8 << 20).unhealthy()).await;
+    let job = gateway.start_update("bad-health", true).await;
+    let end = gateway.ended(&job).await;
+    assert_eq!(end["status"], "rolled_back", "{end}");
+    assert!(end["outcome"]["message"].as_str().unwrap().contains("health"), "{end}");
+    in_recovery(&gateway).await;
+    gateway.ready().await;
+    let shown = Gateway::data(gateway.get("status").await);
+    assert_eq!(shown["gateway"]["os_version"], "v4.9.0");
+    assert_eq!(shown["partitions"]["inactive"]["status"], "bad");
+    let environment = gateway.boot_environment();
+    let left = ["BOOT_A_LEFT", "BOOT_B_LEFT", "BOOT_R_LEFT"].map(|name| environment[name].as_str());
+    assert_eq!((environment["BOOT_ORDER"].as_str(), left), ("A B R", ["0", "0", "3"]));
+    assert!(gateway.log().contains("restarting into the proven system on slot R"));
+
+    // Nothing of it stands in the way of the next one.
+    let job = gateway.start_update("update-001", true).await;
+    assert_eq!(gateway.ended(&job).await["status"], "committed");
+    let shown = Gateway::data(gateway.get("status").await);
+    assert_eq!(
+        (&shown["gateway"]["in_recovery"], &shown["partitions"]["active"]["id"]),
+        (&json!(false), &json!("B"))
+    );
 }
 
 #[tokio::test]

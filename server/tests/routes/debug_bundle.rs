@@ -60,6 +60,10 @@ async fn a_bundle_has_what_was_chosen_and_no_secret() {
         message: "sent Authorization: Bearer planted-in-the-log and pin=planted-as-a-pin".into(),
     };
     ota_engine::ports::Store::append_log(&gateway.store, &entry).await.unwrap();
+    let log = gateway.directory.path().join("log");
+    std::fs::create_dir(&log).unwrap();
+    std::fs::write(log.join("service.log.1"), "the older lines\n").unwrap();
+    std::fs::write(log.join("service.log"), "https://name:planted-in-the-log@host/ was asked\n").unwrap();
     let started = made(&gateway, &everything()).await;
     let id = started["bundle_id"].as_str().unwrap();
     assert!(id.starts_with("debug-2") && id.ends_with("-001"), "{id}");
@@ -74,6 +78,7 @@ async fn a_bundle_has_what_was_chosen_and_no_secret() {
         "slots.json",
         "jobs.json",
         "activity.log",
+        "service.log",
         "audit.jsonl",
         "configuration.toml",
         "boot-environment.txt",

@@ -72,6 +72,33 @@ async fn it_waits_for_the_crane_and_can_be_cancelled_until_the_restart() {
 }
 
 #[tokio::test]
+async fn a_cancel_that_the_power_cuts_off_ends_cancelled_wherever_the_gateway_starts() {
+    for starts_from_b in [false, true] {
+        let gateway = with_pin().await;
+        super::recovery_upload::upload(&gateway, "recovery_v1.2.img", "v6.0.0\n").await;
+        gateway.world.crane_starts_when_armed.store(true, Ordering::Relaxed);
+        gateway.command(PATH, &body(PIN, true)).await.data("Factory reset started");
+        gateway.until_job_is("held").await;
+        // The order is taken back, and the slot is not disarmed: as after a power cut between the two.
+        gateway.world.boot_read_only.store(true, Ordering::Relaxed);
+        let cancel = json!({ "job_id": "RESET-001", "reason": "not today" });
+        gateway.order("/api/v1/ota/cancel", &cancel).await.failure(500, "OTA_INSTALL_FAILED");
+        assert_eq!(order(&gateway), None, "nothing is reset any more");
+        let from_b =
+            |world: &crate::support::World| world.runs_from_b.store(starts_from_b, Ordering::Relaxed);
+        let mut gateway = gateway.restarted_into(from_b).await;
+        if starts_from_b {
+            gateway.until("the way back", || gateway.world.reboots.load(Ordering::Relaxed) > 0).await;
+            gateway = gateway.restarted().await;
+        }
+        gateway.until_job_is("cancelled").await;
+        let job = gateway.ota.snapshot().job.clone().expect("the job").job.clone();
+        assert!(format!("{:?}", job.state).contains("not today"), "{job:?}");
+        assert_eq!(order(&gateway), None);
+    }
+}
+
+#[tokio::test]
 async fn only_an_administrator_with_the_pin_a_reason_and_a_confirmation() {
     let gateway = Gateway::ready().await;
     gateway.command(PATH, &body(PIN, false)).await.failure(403, "OTA_INVALID_PIN");

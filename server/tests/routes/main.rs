@@ -18,6 +18,7 @@ mod install;
 mod login;
 mod logs;
 mod monitor;
+mod newer_release;
 mod page;
 mod panics;
 mod progress;

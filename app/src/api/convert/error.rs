@@ -32,6 +32,9 @@ pub fn refusal(error: OtaError) -> ApiError {
         OtaError::Unrestorable { state, .. } => {
             ApiError::conflict(ErrorCode::OtaRecoveryFailed, message, state)
         }
+        OtaError::RecoveryRuns => {
+            ApiError::conflict(ErrorCode::OtaRecoveryFailed, message, "recovery_slot_running")
+        }
         OtaError::NoWayBack { state, .. } => ApiError::conflict(ErrorCode::OtaRollbackFailed, message, state),
         OtaError::Starting => ApiError::new(ErrorCode::OtaOperationInProgress, message).with_details(
             json!({ "job_id": null, "state": "starting", "retry_after_seconds": STARTING_RETRY }),

@@ -6,7 +6,7 @@ use ota_api::{
     },
     routes,
 };
-use ota_core::{JobState, RestoreSource, SlotId, Work, file_label};
+use ota_core::{JobState, RestoreSource, Running, SlotId, Work, file_label};
 use ota_engine::{FactoryOrder, JobView, RestoreOrder, RollbackOrder, Snapshot};
 use std::time::Duration;
 
@@ -70,13 +70,13 @@ pub fn rollback_order(request: &RollbackRequest) -> Result<RollbackOrder, ApiErr
 
 /// The answer of `POST recovery/rollback`.
 #[must_use]
-pub fn rollback_started(view: &JobView, request: &RollbackRequest) -> RollbackStarted {
+pub fn rollback_started(view: &JobView, running: Running, request: &RollbackRequest) -> RollbackStarted {
     let job = &view.job;
     let is_next = job.state.is_next() || matches!(job.state, JobState::Trial { .. } | JobState::Committed);
     RollbackStarted {
         action: request.action.clone(),
         status: if is_next { "completed" } else { job.status() }.to_owned(),
-        from_partition: job.target.other(),
+        from_partition: running.to_string(),
         to_partition: job.target,
         from_version: job.from_version.clone(),
         to_version: job.work.version().to_owned(),

@@ -34,8 +34,8 @@ pub fn status(snapshot: &Snapshot) -> Status {
 
 /// The kernel that the running image was published with; what runs calls itself something only where nobody said so.
 fn kernel(snapshot: &Snapshot) -> String {
-    let record = snapshot.running.slot().and_then(|slot| snapshot.slots.get(slot).record.as_ref());
-    let published = record.map(|record| record.kernel.as_str()).filter(|kernel| *kernel != "unknown");
+    let published =
+        snapshot.running_record().map(|record| record.kernel.as_str()).filter(|kernel| *kernel != "unknown");
     published.unwrap_or(&snapshot.kernel).to_owned()
 }
 

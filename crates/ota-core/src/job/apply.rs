@@ -177,11 +177,14 @@ impl Job {
     }
 
     /// Until arming a cancel leaves the slot bad; an armed slot is disarmed by one commit first; later it is refused.
-    fn cancel(&self, percentage: f64, reason: String) -> Result<(JobState, Option<Effect>), Denied> {
+    fn cancel(&mut self, percentage: f64, reason: String) -> Result<(JobState, Option<Effect>), Denied> {
         if !self.state.can_cancel() {
             return Err(Denied::TooLateToCancel);
         }
         if self.state.is_armed() {
+            if let Work::Reset(reset) = &mut self.work {
+                reset.withdrawn = Some(reason.clone());
+            }
             return Ok((self.state.clone(), Some(Effect::Disarm { percentage, reason })));
         }
         Ok((JobState::Cancelled { percentage, reason }, None))

@@ -78,6 +78,7 @@ impl Job {
             (true, Some(reason)) => {
                 (JobState::Trial { failed: Some(reason.clone()) }, Some(Effect::AwaitClear(Phase::Reboot)))
             }
+            (false, _) if let Some(reason) = self.withdrawn() => (self.as_withdrawn(reason), None),
             (false, Some(reason)) => (JobState::RolledBack { reason: reason.clone() }, None),
             (false, None) => {
                 let reason = format!(

@@ -8,9 +8,23 @@ use crate::{Phase, percentage};
 use jiff::Timestamp;
 
 /// Why a reset without an order ends.
-const WITHDRAWN: &str = "the factory reset was cancelled";
+const LOST: &str = "the gateway was not reset: its start found no order that it could carry out";
 
 impl Job {
+    /// Why somebody cancelled the factory reset; none where nobody did.
+    #[must_use]
+    pub fn withdrawn(&self) -> Option<&str> {
+        match &self.work {
+            Work::Reset(reset) => reset.withdrawn.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// How a reset ends that was cancelled.
+    pub(super) fn as_withdrawn(&self, reason: &str) -> JobState {
+        JobState::Cancelled { percentage: percentage(self, 0.0), reason: reason.to_owned() }
+    }
+
     /// Takes note that the data are reset. A reset that installs nothing is over then.
     pub fn carry_out_reset(&mut self, now: Timestamp) {
         let Work::Reset(reset) = &mut self.work else { return };
@@ -28,17 +42,20 @@ impl Job {
         booted: Booted,
     ) -> Option<(JobState, Option<Effect>)> {
         let on_target = booted.slot == Some(self.target);
+        let is_over = reset.image.is_none() && reset.carried_out;
+        if let Some(reason) = reset.withdrawn.as_ref().filter(|_| !is_over) {
+            return Some(self.goes_on_being_cancelled(reason, booted));
+        }
         match (reset.image.is_some(), reset.carried_out) {
             (false, true) => Some((JobState::Completed, None)),
             (false, false) if booted.rebooted && armed == Arming::Yes => {
-                let (percentage, reason) = (percentage(self, 0.0), WITHDRAWN.to_owned());
-                Some((JobState::Cancelled { percentage, reason }, None))
+                Some((self.as_withdrawn(LOST), None))
             }
             (false, false) => {
                 Some((JobState::AwaitingReboot { armed: Arming::No }, Some(Effect::AwaitClear(Phase::Arm))))
             }
             (true, false) if on_target => Some((
-                JobState::Trial { failed: Some(WITHDRAWN.to_owned()) },
+                JobState::Trial { failed: Some(LOST.to_owned()) },
                 Some(Effect::AwaitClear(Phase::Reboot)),
             )),
             // The power went between the order and the commit: the data are reset, and the image is still to be started.
@@ -47,5 +64,18 @@ impl Job {
             }
             _ => None,
         }
+    }
+
+    /// The power went after somebody had cancelled: the slot may still be next, or run already.
+    fn goes_on_being_cancelled(&self, reason: &str, booted: Booted) -> (JobState, Option<Effect>) {
+        let reason = reason.to_owned();
+        if booted.slot == Some(self.target) {
+            return (JobState::Trial { failed: Some(reason) }, Some(Effect::AwaitClear(Phase::Reboot)));
+        }
+        if booted.next_boot == Some(self.target) {
+            let percentage = percentage(self, 0.0);
+            return (self.state.clone(), Some(Effect::Disarm { percentage, reason }));
+        }
+        (self.as_withdrawn(&reason), None)
     }
 }

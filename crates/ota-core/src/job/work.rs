@@ -92,6 +92,9 @@ pub struct FactoryReset {
     /// The data are reset. What is left is the new system.
     #[serde(default)]
     pub carried_out: bool,
+    /// Why somebody cancelled it. Durable before the order is taken back: whatever comes in between, it ends as cancelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<String>,
 }
 
 /// A recovery image that was verified when it came.

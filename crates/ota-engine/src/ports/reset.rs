@@ -15,6 +15,9 @@ pub struct ResetOrder {
     pub audit: AuditHead,
     /// What is in the slots.
     pub slots: BySlot<Option<SlotRecord>>,
+    /// What is in the recovery slot. An older release does not know it.
+    #[serde(default)]
+    pub recovery: Option<SlotRecord>,
 }
 
 /// Where the order waits for the next start.

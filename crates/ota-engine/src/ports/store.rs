@@ -1,7 +1,8 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ota_core::{
-    AuditEntry, AuditHead, AuditRecord, Job, JobId, JobKind, Release, Settings, SlotId, SlotRecord,
+    AuditEntry, AuditHead, AuditRecord, ForeignJob, Job, JobId, JobKind, Release, Settings, SlotId,
+    SlotRecord,
 };
 use std::{fmt, str::FromStr};
 
@@ -125,17 +126,26 @@ pub trait Store: Send + Sync {
     /// Inserts or replaces jobs and appends to the audit log what that means, all in one transaction.
     async fn save_jobs(&self, jobs: &[&Job], at: Timestamp, audit: &[AuditEntry]) -> Result<(), StoreError>;
 
+    /// `None` also for a job of a newer release that this one does not understand.
     async fn job(&self, id: &JobId) -> Result<Option<Job>, StoreError>;
 
-    /// Jobs that have not ended, oldest first.
+    /// Jobs that have not ended, oldest first, without those that [`foreign_jobs`](Self::foreign_jobs) has.
     async fn open_jobs(&self) -> Result<Vec<Job>, StoreError>;
 
-    /// The newest jobs, newest first.
+    /// Jobs of a newer release that have not ended and that this one does not understand, oldest first.
+    async fn foreign_jobs(&self) -> Result<Vec<ForeignJob>, StoreError>;
+
+    /// The newest jobs, newest first, of those that are understood.
     async fn recent_jobs(&self, limit: u32) -> Result<Vec<Job>, StoreError>;
 
     async fn slot_record(&self, slot: SlotId) -> Result<Option<SlotRecord>, StoreError>;
 
     async fn put_slot_record(&self, slot: SlotId, record: &SlotRecord) -> Result<(), StoreError>;
+
+    /// What was last written into the recovery slot.
+    async fn recovery_record(&self) -> Result<Option<SlotRecord>, StoreError>;
+
+    async fn put_recovery_record(&self, record: &SlotRecord) -> Result<(), StoreError>;
 
     async fn catalog(&self) -> Result<Option<Catalog>, StoreError>;
 

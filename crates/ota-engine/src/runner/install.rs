@@ -1,8 +1,8 @@
 //! From the bytes of a job into its slot: fetched, verified, written, compared.
 
 use ota_core::{
-    Bundle, FactoryReset, FailureCode, Job, JobEvent, ROOT_CLASS, RestoreSource, SlotRecord, UploadedImage,
-    Work, WriteGate, check_floor,
+    Bundle, FactoryReset, FailureCode, Job, JobEvent, RestoreSource, SlotRecord, UploadedImage, Work,
+    WriteGate, check_floor,
 };
 use std::path::PathBuf;
 
@@ -95,25 +95,10 @@ impl Ota {
         course.gauge.begin_step(bundle.image_bytes());
         let (meter, cancel) = (&course.gauge.meter, &course.cancel);
         course.proof = Some(self.parts.slots.read_back(job.target, bundle, meter, cancel).await?);
-        let record = self.record_of(job)?;
+        let record = SlotRecord::proven(bundle, job.work.kernel(), self.parts.clock.now());
         let saved = self.parts.store.put_slot_record(job.target, &record).await;
         saved.map_err(|error| store_failure(&error))?;
         Ok(JobEvent::ReadBackMatched)
-    }
-
-    fn record_of(&self, job: &Job) -> Result<SlotRecord, StepError> {
-        let bundle = verified(job)?;
-        let kernel = job.work.kernel().map(str::to_owned).or_else(|| bundle.kernel.clone());
-        let root = bundle.images.iter().find(|image| image.class == ROOT_CLASS).or(bundle.images.first());
-        Ok(SlotRecord {
-            version: bundle.version.clone(),
-            kernel: kernel.unwrap_or_else(|| "unknown".to_owned()),
-            image_bytes: bundle.image_bytes(),
-            sha256: root.map(|image| image.sha256.clone()).unwrap_or_default(),
-            installed_at: self.parts.clock.now(),
-            bundle: Some(bundle.clone()),
-            good: true,
-        })
     }
 
     /// The file of an uploaded image.

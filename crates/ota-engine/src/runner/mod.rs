@@ -1,6 +1,7 @@
 //! The job runner: applies an event, makes the state durable, performs the effect, and so on until the job rests.
 
 mod desk;
+mod foreign;
 mod install;
 mod perform;
 mod reconcile;

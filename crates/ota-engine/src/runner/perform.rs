@@ -2,7 +2,7 @@
 
 use ota_core::{
     Actor, ArmGate, AuditAction, AuditEntry, Effect, Failure, FailureCode, Job, JobEvent, Pass, RebootGate,
-    SlotId, Work,
+    Running, SlotId, Work,
 };
 use std::time::Duration;
 
@@ -156,11 +156,11 @@ impl Ota {
 
     /// The proven slot becomes next, this one can no longer be started, and the gateway restarts.
     async fn go_back(&self, course: &Course, job: &Job) -> Option<JobEvent> {
-        let text = format!("{}: restarting into the proven system on slot {}", job.id, job.target.other());
-        self.log(LogLevel::Warning, "boot", text).await;
         tokio::time::sleep(FAREWELL).await;
         let gone_back = async {
-            let change = self.away_from(job.target).await?;
+            let (change, place) = self.away_from(job.target).await?;
+            let text = format!("{}: restarting into the proven system on slot {place}", job.id);
+            self.log(LogLevel::Warning, "boot", text).await;
             self.parts.boot.commit(change).await?;
             self.mark_record(job.target, false).await?;
             // The proven system comes back also where that cannot be recorded.
@@ -191,13 +191,14 @@ impl Ota {
     }
 
     /// The other slot is next, if it is one that starts; else what the boot loader has after it, which is the recovery slot.
-    async fn away_from(&self, slot: SlotId) -> Result<PermittedChange, StepError> {
+    async fn away_from(&self, slot: SlotId) -> Result<(PermittedChange, Running), StepError> {
         let (boot, other) = (self.parts.boot.read().await?, slot.other());
         let rescued = boot.recovery.is_some_and(|tries| tries > 0);
         if *boot.left.get(other) == 0 && rescued {
-            return Ok(PermittedChange::mark_bad(slot));
+            return Ok((PermittedChange::mark_bad(slot), Running::Recovery));
         }
-        Ok(PermittedChange::disarm(slot, other, self.parts.site.rollback_retries))
+        let tries = self.parts.site.rollback_retries;
+        Ok((PermittedChange::disarm(slot, other, tries), Running::Slot(other)))
     }
 
     /// While the boot environment cannot be written, the slot stays armed, and the job says so.

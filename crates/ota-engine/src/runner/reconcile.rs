@@ -1,6 +1,6 @@
 //! The start of the service: boot environment, booted slot and jobs are brought together, and the boot environment wins.
 
-use ota_core::{Actor, AuditAction, AuditEntry, BootSelection, Booted, JobEvent, JobId, JobState, SlotId};
+use ota_core::{Actor, AuditAction, AuditEntry, BootSelection, Booted, ForeignJob, JobEvent, JobId, SlotId};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     Ota,
-    ports::{Fact, LogLevel, PermittedChange, StepError},
+    ports::{Fact, LogLevel, StepError},
     runner::ApplyError,
 };
 
@@ -18,19 +18,25 @@ const RETRY: Duration = Duration::from_secs(5);
 impl Ota {
     /// Tells every open job what the system says about itself and resumes it.
     pub(crate) async fn reconcile(self: Arc<Self>) {
-        while let Err(error) = self.try_reconcile().await {
+        let foreign = loop {
+            let error = match self.try_reconcile().await {
+                Ok(foreign) => break foreign,
+                Err(error) => error,
+            };
             let text = format!("The gateway cannot take up its work: {error}");
             self.log(LogLevel::Error, "boot", text).await;
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = tokio::time::sleep(RETRY) => {}
             }
-        }
+        };
+        self.pass_over(&foreign).await;
         self.refresh_slots(&self.desk.lock().await).await;
         self.reconciled.store(true, Ordering::Release);
     }
 
-    async fn try_reconcile(self: &Arc<Self>) -> Result<(), StepError> {
+    /// Says which jobs it has passed over.
+    async fn try_reconcile(self: &Arc<Self>) -> Result<Vec<ForeignJob>, StepError> {
         let selection = self.parts.boot.read().await?;
         let booted = self.what_booted(&selection).await?;
         if booted.rebooted {
@@ -46,7 +52,8 @@ impl Ota {
                 Err(ApplyError::Store(error)) => return Err(crate::slot_view::store_failure(&error)),
             }
         }
-        self.refill_tries().await?;
+        let foreign = self.foreign_jobs().await?;
+        self.refill_tries(&foreign).await?;
         self.sweep_staging(&self.desk.lock().await).await;
         if booted.rebooted {
             let entry = AuditEntry::success(&Actor::system(), AuditAction::Boot);
@@ -60,7 +67,7 @@ impl Ota {
         for (id, effect) in resumed {
             self.drive(id, effect);
         }
-        Ok(())
+        Ok(foreign)
     }
 
     /// Gives an open job a worker again, from what the system says about itself.
@@ -93,31 +100,6 @@ impl Ota {
             next_boot: selection.next_boot(),
             rebooted: seen.as_deref() != Some(self.parts.reboot.boot_id().as_str()),
         })
-    }
-
-    /// A slot that proved itself before has been started once more: it gets back the try that the boot loader took.
-    async fn refill_tries(&self) -> Result<(), StepError> {
-        let tries = self.parts.site.rollback_retries;
-        let selection = self.parts.boot.read().await?;
-        let Some(booted) = self.parts.slots.running().slot() else {
-            if selection.recovery.is_some_and(|left| left < tries) {
-                self.parts.boot.commit(PermittedChange::with_recovery(tries)).await?;
-            }
-            return Ok(());
-        };
-        let on_trial = |job: &ota_core::Job| {
-            job.target == booted && matches!(job.state, JobState::Trial { .. } | JobState::Held { .. })
-        };
-        if self.desk.lock().await.iter().any(on_trial) {
-            return Ok(());
-        }
-        let record = self.parts.store.slot_record(booted).await;
-        let record = record.map_err(|error| crate::slot_view::store_failure(&error))?;
-        let left = *selection.left.get(booted);
-        if left < tries && record.is_none_or(|record| record.good) {
-            self.parts.boot.commit(PermittedChange::mark_good(booted, tries)).await?;
-        }
-        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use ota_core::{Blocked, Job, JobEvent, JobState, Phase};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 use super::Course;
 use crate::{Ota, ports::LogLevel};
@@ -38,19 +39,31 @@ impl Ota {
     pub(super) async fn check_health(&self, course: &Course) -> Option<JobEvent> {
         let deadline = self.parts.clock.boot() + self.parts.site.health_deadline;
         course.gauge.begin_trial(deadline);
+        Some(match self.await_health(deadline, &course.cancel).await? {
+            Ok(()) => JobEvent::HealthPassed,
+            Err(reason) => JobEvent::HealthFailed { reason },
+        })
+    }
+
+    /// What the required checks complain of at `deadline`; all is well as soon as none complains. `None` when it is cancelled.
+    pub(super) async fn await_health(
+        &self,
+        deadline: Duration,
+        cancel: &CancellationToken,
+    ) -> Option<Result<(), String>> {
         loop {
             let (required, wanted) = self.ask_checks().await;
             if required.is_empty() {
                 for complaint in wanted {
                     self.log(LogLevel::Warning, "health", format!("Not required, but: {complaint}")).await;
                 }
-                return Some(JobEvent::HealthPassed);
+                return Some(Ok(()));
             }
             if self.parts.clock.boot() >= deadline {
-                return Some(JobEvent::HealthFailed { reason: required.join("; ") });
+                return Some(Err(required.join("; ")));
             }
             tokio::select! {
-                () = course.cancel.cancelled() => return None,
+                () = cancel.cancelled() => return None,
                 () = tokio::time::sleep(HEALTH_PAUSE) => {}
             }
         }

@@ -3,7 +3,9 @@
 use crate::site::{Site, custom, versions};
 use ota_core::{Severity, UpdateKind};
 use ota_engine::ports::Repository as _;
+use ota_publish::release::{Release, ReleaseError};
 use ota_publish::repository::{Expiry, RoleType};
+use ota_publish::waves::Wave;
 use serde_json::json;
 use url::Url;
 
@@ -36,6 +38,29 @@ async fn what_cannot_be_read_is_passed_over() {
     site.publish("urgent.raucb", urgent).await;
     site.publish_release("good", "v5.0.5").await;
     assert_eq!(versions(&site.check().await.unwrap()), ["v5.0.5"]);
+}
+
+#[tokio::test]
+async fn waves_are_what_the_publisher_said_and_both_refuse_the_same() {
+    let site = Site::new().await;
+    let wave = |text: &str| text.parse::<Wave>().unwrap();
+    let (first, last) = (wave("canaries=5@2026-03-15T06:00:00Z"), wave("100@2026-03-18T06:00:00Z"));
+    let release = Release::new("waves", "v5.0.5").image_size(1 << 20);
+    release.clone().waves(vec![first.clone(), last.clone()]).publish(&site.repository).await.unwrap();
+    let read = site.check().await.unwrap().remove(0);
+    assert_eq!(read.waves.len(), 2);
+    assert_eq!(serde_json::to_value(&read.waves).unwrap(), serde_json::to_value([&first, &last]).unwrap());
+    let none = Wave { percent: 0, ..first.clone() };
+    let most = Wave { percent: 101, ..last.clone() };
+    for waves in
+        [vec![last, first.clone()], vec![first.clone(), first.clone()], vec![none], vec![first, most]]
+    {
+        let here: Vec<ota_core::Wave> =
+            serde_json::from_value(serde_json::to_value(&waves).unwrap()).unwrap();
+        assert!(ota_core::check_waves(&here).is_err(), "{waves:?}");
+        let refused = release.clone().waves(waves.clone()).publish(&site.repository).await;
+        assert!(matches!(refused, Err(ReleaseError::Announcement(_))), "{waves:?}");
+    }
 }
 
 #[tokio::test]

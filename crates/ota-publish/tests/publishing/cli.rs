@@ -80,7 +80,31 @@ async fn from_keys_to_a_served_release() {
     run(here, "init --repository repository --keys keys").unwrap();
     let release = "release --repository repository --keys keys --bundle update.raucb --id update-001 --type security \
                    --severity critical --description Fixes. --change First. --change Second.";
-    run(here, release).unwrap();
+    let waves = "--wave canaries=5@2026-03-15T06:00:00Z --wave";
+    for (wave, said) in [
+        (
+            "101@2026-03-18T06:00:00Z",
+            "“101” is no share of the gateways: it must be a whole number from 1 to 100",
+        ),
+        (
+            "5@2026-03-18T06:00:00Z",
+            "wave 2 is for 5 % of the gateways, and the one before it for 5 %: waves must grow",
+        ),
+        (
+            "100@2026-03-15T06:00:00Z",
+            "wave 2 starts at 2026-03-15T06:00:00Z, which is not later than the one before it",
+        ),
+        ("100", "a wave is [NAME=]PERCENT@START"),
+    ] {
+        let refused = run(here, &format!("{release} {waves} {wave}")).unwrap_err();
+        assert!(refused.contains(said), "{refused}");
+    }
+    assert_eq!(
+        run(here, "list --repository repository --keys keys").unwrap(),
+        "",
+        "nothing of it was published"
+    );
+    run(here, &format!("{release} {waves} 100@2026-03-18T06:00:00Z")).unwrap();
     let again = run(here, release).unwrap_err();
     assert!(again.contains("already"), "{again}");
     run(here, "refresh --repository repository --keys keys").unwrap();
@@ -92,6 +116,12 @@ async fn from_keys_to_a_served_release() {
     let base = server.address("repository on ");
     let keys = ota_publish::keys::Keys::open(here.join("keys")).unwrap();
     let repository = ota_publish::repository::Repository::open(here.join("repository"), &keys).unwrap();
+    let published = repository.targets().await.unwrap();
+    let expected = serde_json::json!([
+        { "name": "canaries", "percent": 5, "starts_at": "2026-03-15T06:00:00Z" },
+        { "percent": 100, "starts_at": "2026-03-18T06:00:00Z" }
+    ]);
+    assert_eq!(published[0].custom["waves"], expected);
     let client = crate::support::Client::new(&repository);
     let seen = client.load(&base).await.unwrap();
     let bytes = crate::support::content(&seen, "update.raucb").await;

@@ -99,12 +99,19 @@ impl Gateway {
 
     /// The same gateway after a restart into a world that `prepare` has changed.
     pub async fn restarted_into(self, prepare: impl FnOnce(&World)) -> Self {
+        self.restarted_over(prepare, async |_| {}).await
+    }
+
+    /// The same, and something is done to the database meanwhile.
+    pub async fn restarted_over(self, prepare: impl FnOnce(&World), change: impl AsyncFnOnce(&Path)) -> Self {
         let Self { directory, store, state, ota, router, .. } = self;
         state.close().await;
         ota.shutdown().await;
         drop((router, state, ota));
         store.close().await;
-        let store = SqliteStore::open(directory.path().join("gateway.db")).await.unwrap();
+        let database = directory.path().join("gateway.db");
+        change(&database).await;
+        let store = SqliteStore::open(database).await.unwrap();
         let world = World::new(directory.path());
         prepare(&world);
         Self::on(directory, store, (world, site()), |_| {}).await
@@ -253,7 +260,7 @@ fn parts(world: &Arc<World>, store: &SqliteStore, site: Site, directory: &Path) 
         reboot: world.clone(),
         sensors: world.clone(),
         telemetry: world.clone(),
-        health: Vec::new(),
+        health: vec![world.clone()],
     }
 }
 
@@ -283,6 +290,7 @@ fn debug_shelf(store: &SqliteStore, directory: &Path) -> DebugShelf {
             scheme: FlagScheme::Counter,
             lock_file: directory.join("fw_printenv.lock"),
         },
+        service_log: Some(server::service_log::ServiceLog::within(directory.join("log"), 1_000_000)),
         metrics: metrics(),
     }
 }

@@ -6,8 +6,8 @@ use ota_core::{
     RebootGate, Release, Running, Severity, SlotId, TargetFile, UpdateKind, WriteGate,
 };
 use ota_engine::ports::{
-    BootEnvironment, Bundles, Clock, Fetcher, ImageSource, Meter, PermittedChange, ReadBack, Reboot,
-    Repository, RepositoryError, ResourceUse, Sensors, SlotUsage, Slots, StepError, Telemetry,
+    BootEnvironment, Bundles, Clock, Fetcher, HealthCheck, ImageSource, Meter, PermittedChange, ReadBack,
+    Reboot, Repository, RepositoryError, ResourceUse, Sensors, SlotUsage, Slots, StepError, Telemetry,
 };
 use std::{
     path::{Path, PathBuf},
@@ -38,6 +38,8 @@ pub struct World {
     pub boot_read_only: AtomicBool,
     /// The gateway has been started from slot B.
     pub runs_from_b: AtomicBool,
+    /// The system that runs is not well.
+    pub unwell: AtomicBool,
     pub repository_down: AtomicBool,
     /// A slot is not what was written to it.
     pub slots_differ: AtomicBool,
@@ -70,6 +72,7 @@ impl World {
             space_panics: AtomicBool::new(false),
             boot_read_only: AtomicBool::new(false),
             runs_from_b: AtomicBool::new(false),
+            unwell: AtomicBool::new(false),
             repository_down: AtomicBool::new(false),
             slots_differ: AtomicBool::new(false),
             slots_unreadable: AtomicBool::new(false),
@@ -82,6 +85,28 @@ impl World {
             wall_jump: AtomicI64::new(0),
             skipped: AtomicU64::new(0),
         }
+    }
+}
+
+impl World {
+    /// The boot loader took one try of slot A.
+    pub fn start_a_once_more(&self) {
+        self.boot.lock().unwrap().left.a -= 1;
+    }
+}
+
+#[async_trait]
+impl HealthCheck for World {
+    fn name(&self) -> &'static str {
+        "world"
+    }
+
+    fn required(&self) -> bool {
+        true
+    }
+
+    async fn run(&self, _: SlotId) -> Result<(), String> {
+        if self.unwell.load(Ordering::Relaxed) { Err("unwell, as ordered".to_owned()) } else { Ok(()) }
     }
 }
 
