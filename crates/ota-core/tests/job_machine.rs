@@ -596,7 +596,11 @@ fn a_window_that_is_over_leaves_the_restart_to_the_next_one() {
         world.step(50);
     }
     assert!(world.job.state.awaits_window(), "{:?}", world.job.state);
-    assert_eq!((world.booted, world.env.next_boot()), (SlotId::A, Some(SlotId::A)), "nothing is armed");
+    assert_eq!(
+        (world.running, world.env.next_boot()),
+        (Running::Slot(SlotId::A), Some(SlotId::A)),
+        "nothing is armed"
+    );
     // A restart of the service, for whatever reason, does not use the chance.
     world.start_service();
     for _ in 0..20 {
@@ -607,5 +611,5 @@ fn a_window_that_is_over_leaves_the_restart_to_the_next_one() {
     for _ in 0..20 {
         world.step(50);
     }
-    assert_eq!((&world.job.state, world.booted), (&JobState::Committed, SlotId::B));
+    assert_eq!((&world.job.state, world.running), (&JobState::Committed, Running::Slot(SlotId::B)));
 }
