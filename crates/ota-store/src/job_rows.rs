@@ -95,14 +95,14 @@ const fn is_known_to_older_releases(job: &Job) -> bool {
 
 /// A saved job, as far as this release understands it.
 pub(crate) enum Saved {
-    Known(Job),
+    Known(Box<Job>),
     Foreign(ForeignJob),
 }
 
 impl Saved {
     pub(crate) fn known(self) -> Option<Job> {
         match self {
-            Self::Known(job) => Some(job),
+            Self::Known(job) => Some(*job),
             Self::Foreign(_) => None,
         }
     }
@@ -114,9 +114,11 @@ pub(crate) type JobRow = (String, String, String);
 /// Reads a row. One that is neither understood nor of a newer release is damaged.
 pub(crate) fn read_row(row: &JobRow) -> Result<Saved, StoreError> {
     let (id, _, body) = row;
-    serde_json::from_str(body).map(Saved::Known).or_else(|error| match foreign(row, &error) {
-        Some(foreign) => Ok(Saved::Foreign(foreign)),
-        None => Err(damaged(format_args!("job {id}"), error)),
+    serde_json::from_str(body).map(|job| Saved::Known(Box::new(job))).or_else(|error| {
+        match foreign(row, &error) {
+            Some(foreign) => Ok(Saved::Foreign(foreign)),
+            None => Err(damaged(format_args!("job {id}"), error)),
+        }
     })
 }
 
