@@ -228,6 +228,11 @@ async fn a_full_disk_is_named_and_nothing_is_left() {
         // Past the harness, which shows nothing of a test that passes.
         return std::io::stderr().write_all(b"skipped: mounting a tmpfs is not permitted here\n").unwrap();
     };
+    // A bundle of little more than its texts would fit into the page.
+    let noise = |n: u64| format!("{:016x}\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29));
+    let log = gateway.directory.path().join("log");
+    std::fs::create_dir(&log).unwrap();
+    std::fs::write(log.join("service.log"), (1..4000).map(noise).collect::<String>()).unwrap();
     gateway.order(PATH, &everything()).await.data("Debug bundle creation started");
     let failure = || gateway.ota.snapshot().debug.unmade.as_ref().and_then(|unmade| unmade.failure.clone());
     gateway.until("it failed", || failure().is_some()).await;
