@@ -11,6 +11,9 @@ use ota_core::{
 };
 use proptest::prelude::*;
 
+#[path = "job_machine/in_place.rs"]
+mod in_place;
+
 const TRIES: u8 = 3;
 
 fn release() -> Release {
@@ -54,7 +57,7 @@ fn reset(image: Option<RecoveryImage>) -> Work {
 }
 
 fn order(reboot_after: bool) -> InstallOrder {
-    InstallOrder { reboot_after, create_snapshot: false }
+    InstallOrder { reboot_after, ..InstallOrder::default() }
 }
 
 fn bundle() -> Bundle {
@@ -85,6 +88,8 @@ struct World {
     reset_ordered: bool,
     /// The data are not what they were.
     data_reset: bool,
+    /// What an update in place has to do with.
+    running: in_place::RunningSlot,
 }
 
 fn now() -> Timestamp {
@@ -125,6 +130,7 @@ impl World {
             seen: 0.0,
             reset_ordered: false,
             data_reset: false,
+            running: in_place::RunningSlot::default(),
         };
         world.tell(JobEvent::Start);
         world
@@ -139,8 +145,15 @@ impl World {
 
     /// The power comes back: the boot loader picks a slot; one that does not start burns its tries.
     fn boot(&mut self) {
+        self.running.boots += 1;
         loop {
             let slot = self.env.take_try(TRIES).and_then(ota_core::Running::slot).expect("a slot");
+            if self.saved.is_in_place() {
+                if self.boots_in_place(slot) {
+                    return;
+                }
+                continue;
+            }
             if slot == SlotId::A || (self.starts_well && self.proven) {
                 self.booted = slot;
                 self.rebooted = true;
@@ -157,7 +170,11 @@ impl World {
     fn start_service(&mut self) {
         self.job = self.saved.clone();
         self.pending = None;
-        let proven_before = self.booted == SlotId::A || self.saved.state == JobState::Committed;
+        let proven_before = if self.saved.is_in_place() {
+            self.booted == SlotId::B || self.running.holds == in_place::Holds::Former
+        } else {
+            self.booted == SlotId::A
+        } || self.saved.state == JobState::Committed;
         if proven_before {
             self.commit(BootChange::MarkGood { slot: self.booted, tries: TRIES });
         }
@@ -180,6 +197,9 @@ impl World {
             self.saved = self.job.clone();
         }
         let fails = luck < 12;
+        if self.job.is_in_place() && self.step_in_place(&effect, luck) {
+            return;
+        }
         let failure = JobEvent::Failed(Failure { code: FailureCode::InstallFailed, message: "x".into() });
         let target = self.job.target;
         match effect {
@@ -270,6 +290,9 @@ fn check(world: &mut World) {
     let done = matches!(world.job.state, JobState::Committed | JobState::Completed);
     assert_eq!(world.seen >= 100.0, done, "{:?}", world.job);
     assert!(world.env.next_boot().is_some() || world.booted == SlotId::B, "there is always a slot to boot");
+    if world.job.is_in_place() {
+        return world.check_in_place();
+    }
     match &world.job.state {
         JobState::Committed => assert_eq!(world.booted, world.job.target),
         JobState::RolledBack { .. } => assert_eq!(world.booted, world.job.target.other()),
@@ -301,7 +324,7 @@ proptest! {
     ) {
         // Only a download may wait for its installation to be ordered.
         let reboot_after = reboot_after.or((kind != JobKind::Update).then_some(false));
-        let order = reboot_after.map(|reboot_after| InstallOrder { reboot_after, create_snapshot });
+        let order = reboot_after.map(|reboot_after| InstallOrder { reboot_after, create_snapshot, ..InstallOrder::default() });
         let work = if kind == JobKind::Reset && !with_image { reset(None) } else { work(kind) };
         let mut world = World::of(work, order, starts_well);
         for (kind, luck) in chaos {
@@ -309,7 +332,7 @@ proptest! {
                 0..4 => { world.boot(); world.start_service(); }
                 4..10 => world.start_service(),
                 10..13 => world.tell(JobEvent::Cancel { percentage: 1.0, reason: "x".into() }),
-                13..20 => world.tell(JobEvent::Install(InstallOrder { reboot_after: luck % 2 == 0, create_snapshot })),
+                13..20 => world.tell(JobEvent::Install(InstallOrder { reboot_after: luck % 2 == 0, create_snapshot, ..InstallOrder::default() })),
                 _ => world.step(luck),
             }
             check(&mut world);
@@ -386,7 +409,11 @@ fn a_snapshot_that_fails_leaves_the_slot_alone() {
     while !matches!(world.job.state, JobState::Downloaded) {
         world.step(50);
     }
-    world.tell(JobEvent::Install(InstallOrder { reboot_after: true, create_snapshot: true }));
+    world.tell(JobEvent::Install(InstallOrder {
+        reboot_after: true,
+        create_snapshot: true,
+        ..InstallOrder::default()
+    }));
     world.step(0);
     assert!(matches!(world.job.state, JobState::Failed { .. }), "{:?}", world.job.state);
     assert_eq!(world.env.left.b, 3, "the slot was not marked bad");
@@ -395,7 +422,7 @@ fn a_snapshot_that_fails_leaves_the_slot_alone() {
 #[test]
 fn each_kind_of_job_ends_by_itself() {
     for kind in JobKind::ALL {
-        let order = InstallOrder { reboot_after: true, create_snapshot: true };
+        let order = InstallOrder { reboot_after: true, create_snapshot: true, ..InstallOrder::default() };
         let mut world = World::with(kind, Some(order), true);
         for _ in 0..20 {
             world.step(50);
