@@ -8,7 +8,7 @@ use ota_api::{
     monitor::{LogLine, Monitor, Outcome, Progress, ProgressFigures, Resources, UpdateName},
     page::{LiveData, PageData},
     safety::{Constraint, Constraints, Force, Safety},
-    status::{Gateway, Partition, Partitions, Status},
+    status::{Gateway, Partition, Partitions, Status, StrategyOffer},
     updates::{CheckSummary, Update},
 };
 
@@ -115,6 +115,8 @@ fn job(status: &str, operation: &str, percentage: f64, overall: f64) -> Progress
         job_id: "OTA-JOB-8821X".into(),
         kind: "update".into(),
         snapshot_id: None,
+        strategy: Some(Strategy::Seamless),
+        back_to: None,
         progress: ProgressFigures {
             percentage,
             overall_percentage: overall,
@@ -243,6 +245,7 @@ fn system() -> Status {
             auto_rollback: true,
             rollback_retries: 3,
         },
+        strategies: vec![StrategyOffer { strategy: Strategy::Seamless, refused: None }],
     }
 }
 

@@ -143,6 +143,7 @@ impl Ota {
             debug: Arc::default(),
             last_failures: Arc::new(Self::failures(&store.recent_jobs(REMEMBERED_JOBS).await?)),
             resources: parts.telemetry.resources(),
+            in_place_bar: crate::in_place::bar(parts).await,
         })
     }
 

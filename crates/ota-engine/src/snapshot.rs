@@ -41,6 +41,8 @@ pub struct Snapshot {
     /// By version: how the last attempt here ended, when it did not end well.
     pub last_failures: Arc<BTreeMap<String, String>>,
     pub resources: ResourceUse,
+    /// Why nothing can be updated in place in this boot, whatever else changes.
+    pub in_place_bar: Option<&'static str>,
 }
 
 /// One slot.

@@ -2,7 +2,7 @@
 
 use ota_core::{
     Actor, Admission, AuditAction, AuditEntry, Effect, InstallOrder, Job, JobEvent, JobId, JobKind,
-    Operation, Phase, Refusal, Release, SlotId, Work,
+    Operation, Phase, Refusal, Release, SlotId, Strategy, Work,
 };
 use std::sync::{Arc, atomic::Ordering};
 
@@ -14,12 +14,14 @@ pub struct DownloadOrder {
     pub update_id: String,
     /// Must be the update's where given.
     pub version: Option<String>,
-    /// Must be the inactive slot where given.
+    /// Must be the slot that is written where given: the inactive one, or with [`Strategy::InPlace`] the running one.
     pub target: Option<String>,
     /// Only true is accepted.
     pub verify_signature: bool,
     /// Go on with the installation.
     pub install: Option<InstallOrder>,
+    /// That of the settings where none is given.
+    pub strategy: Option<Strategy>,
 }
 
 impl Ota {
@@ -48,20 +50,24 @@ impl Ota {
     ) -> Result<JobView, OtaError> {
         self.must_be_up()?;
         let release = self.offered(&order)?;
-        let target = self.inactive_slot(order.target.as_deref())?;
+        let install = order.install.map(|install| self.planned(install, order.strategy)).transpose()?;
+        let target = self.target_slot(order.target.as_deref(), install.as_ref())?;
+        if let Some(install) = &install {
+            self.require_way_back(install, release.target.length).await?;
+        }
         let mut desk = self.desk.lock().await;
         let operation =
-            Operation::Download { sha256: &release.target.sha256, writes_slot: order.install.is_some() };
+            Operation::Download { sha256: &release.target.sha256, writes_slot: install.is_some() };
         let superseded = match ota_core::admit(&operation, &desk).map_err(busy)? {
             Admission::Start { superseded } => superseded,
             Admission::AlreadyDone { job } => {
                 drop(desk);
-                return self.already_downloaded(job, order.install, actor).await;
+                return self.already_downloaded(job, install, actor).await;
             }
         };
         self.permit(Phase::Start, starter(actor, None))?;
         self.parts.fetcher.check_space(&release.target).await.map_err(no_room)?;
-        let (job, effect) = self.new_job(release, target, order.install, actor).await?;
+        let (job, effect) = self.new_job(release, target, install, actor).await?;
         let ended = self.supersede(&mut desk, &superseded, &job)?;
         self.audit_order(&job).await?;
         let now = self.parts.clock.now();
@@ -105,7 +111,7 @@ impl Ota {
         let from = self.snapshot().running_version().to_owned();
         let now = self.parts.clock.now();
         let mut job = Job::new(id, Work::Release(release), target, from, actor.clone(), now);
-        job.order = order.map(|order| self.possible(order));
+        job.order = order;
         let effect =
             job.apply(JobEvent::Start, now).map_err(|denied| OtaError::Internal(denied.to_string()))?;
         let effect = effect.ok_or_else(|| OtaError::Internal("a new job has nothing to do".to_owned()))?;
@@ -139,7 +145,10 @@ impl Ota {
                 self.audit_refusal(&entry.saying("it had been downloaded and verified before")).await;
                 self.progress(&job).await
             }
-            Some(order) => self.install(InstallCommand::seamless(job, order), actor).await,
+            Some(order) => {
+                let strategy = Some(order.strategy);
+                self.install(InstallCommand { job, strategy, order }, actor).await
+            }
         }
     }
 
@@ -179,7 +188,8 @@ impl Ota {
 pub(crate) fn install_detail(job: &Job, order: InstallOrder) -> String {
     let first = if order.create_snapshot { "snapshot, then " } else { "" };
     let then = if order.reboot_after { ", then restart" } else { "" };
-    format!("{first}{} into slot {}{then}", job.work.version(), job.target)
+    let place = if order.is_in_place() { ", which runs" } else { "" };
+    format!("{first}{} into slot {}{place}{then}", job.work.version(), job.target)
 }
 
 fn superseded_entry(ended: &Job, by: &Job) -> AuditEntry {
@@ -192,7 +202,7 @@ pub(crate) fn busy(refusal: Refusal) -> OtaError {
 }
 
 /// What is refused before anything is begun.
-fn no_room(error: StepError) -> OtaError {
+pub(crate) fn no_room(error: StepError) -> OtaError {
     match error.failure() {
         Some(failure) => OtaError::NoRoom(failure),
         None => error.into(),

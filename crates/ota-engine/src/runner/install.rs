@@ -1,5 +1,6 @@
 //! From the bytes of a job into its slot: fetched, verified, written, compared.
 
+use jiff::Timestamp;
 use ota_core::{
     Bundle, FactoryReset, FailureCode, Job, JobEvent, ROOT_CLASS, RestoreSource, SlotRecord, UploadedImage,
     Work, WriteGate, check_floor,
@@ -23,7 +24,7 @@ impl Ota {
     }
 
     /// Where the images of the job are. A download's length is not the running step's, so it has a meter of its own.
-    async fn source(&self, course: &Course, job: &Job) -> Result<ImageSource, StepError> {
+    pub(crate) async fn source(&self, course: &Course, job: &Job) -> Result<ImageSource, StepError> {
         Ok(match &job.work {
             Work::Release(release) => {
                 let (meter, cancel) = (Meter::default(), &course.cancel);
@@ -95,25 +96,10 @@ impl Ota {
         course.gauge.begin_step(bundle.image_bytes());
         let (meter, cancel) = (&course.gauge.meter, &course.cancel);
         course.proof = Some(self.parts.slots.read_back(job.target, bundle, meter, cancel).await?);
-        let record = self.record_of(job)?;
+        let record = record_of(job, self.parts.clock.now())?;
         let saved = self.parts.store.put_slot_record(job.target, &record).await;
         saved.map_err(|error| store_failure(&error))?;
         Ok(JobEvent::ReadBackMatched)
-    }
-
-    fn record_of(&self, job: &Job) -> Result<SlotRecord, StepError> {
-        let bundle = verified(job)?;
-        let kernel = job.work.kernel().map(str::to_owned).or_else(|| bundle.kernel.clone());
-        let root = bundle.images.iter().find(|image| image.class == ROOT_CLASS).or(bundle.images.first());
-        Ok(SlotRecord {
-            version: bundle.version.clone(),
-            kernel: kernel.unwrap_or_else(|| "unknown".to_owned()),
-            image_bytes: bundle.image_bytes(),
-            sha256: root.map(|image| image.sha256.clone()).unwrap_or_default(),
-            installed_at: self.parts.clock.now(),
-            bundle: Some(bundle.clone()),
-            good: true,
-        })
     }
 
     /// The file of an uploaded image.
@@ -126,6 +112,22 @@ impl Ota {
         let images = self.parts.uploads.images().await?;
         images.into_iter().find(|kept| kept.sha256 == image.sha256).map(|kept| kept.path).ok_or_else(gone)
     }
+}
+
+/// What a slot holds that was written with the job's images and compared `at` this time.
+pub(crate) fn record_of(job: &Job, at: Timestamp) -> Result<SlotRecord, StepError> {
+    let bundle = verified(job)?;
+    let kernel = job.work.kernel().map(str::to_owned).or_else(|| bundle.kernel.clone());
+    let root = bundle.images.iter().find(|image| image.class == ROOT_CLASS).or(bundle.images.first());
+    Ok(SlotRecord {
+        version: bundle.version.clone(),
+        kernel: kernel.unwrap_or_else(|| "unknown".to_owned()),
+        image_bytes: bundle.image_bytes(),
+        sha256: root.map(|image| image.sha256.clone()).unwrap_or_default(),
+        installed_at: at,
+        bundle: Some(bundle.clone()),
+        good: true,
+    })
 }
 
 /// The bundle that is kept under this hash.

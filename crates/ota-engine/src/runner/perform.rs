@@ -57,6 +57,9 @@ impl Ota {
         if job.work.resets_only() {
             return self.arm_reset(job).await;
         }
+        if job.is_in_place() {
+            return self.arm_in_place(course, job).await;
+        }
         self.refuse_booted(job.target)?;
         if course.proof.is_none() {
             self.read_back(course, job).await?;
@@ -69,7 +72,7 @@ impl Ota {
                 Ok(clearance) => clearance,
                 Err(blocked) => {
                     // Nothing is reset by a power cut while the machine moves and nothing is armed.
-                    self.withdraw_reset(job).await?;
+                    self.withdraw_order(job).await?;
                     return Ok(JobEvent::GateClosed { reasons: names(&blocked) });
                 }
             };
@@ -147,11 +150,20 @@ impl Ota {
 
     /// The proven slot becomes next, this one can no longer be started, and the gateway restarts.
     async fn go_back(&self, course: &Course, job: &Job) -> Option<JobEvent> {
-        let text = format!("{}: restarting into the proven system on slot {}", job.id, job.target.other());
+        let text = if job.is_in_place() {
+            format!("{}: restarting to put {} back into slot {}", job.id, job.from_version, job.target)
+        } else {
+            format!("{}: restarting into the proven system on slot {}", job.id, job.target.other())
+        };
         self.log(LogLevel::Warning, "boot", text).await;
         tokio::time::sleep(FAREWELL).await;
         let gone_back = async {
-            let change = self.away_from(job.target).await?;
+            let change = if job.is_in_place() {
+                self.order_way_back(job).await?
+            } else {
+                let (boot, tries) = (self.parts.boot.read().await?, self.parts.site.rollback_retries);
+                PermittedChange::away_from(job.target, &boot, tries)
+            };
             self.parts.boot.commit(change).await?;
             self.mark_record(job.target, false).await?;
             // The proven system comes back also where that cannot be recorded.
@@ -181,23 +193,13 @@ impl Ota {
         }
     }
 
-    /// The other slot is next, if it is one that starts; else what the boot loader has after it, which is the recovery slot.
-    async fn away_from(&self, slot: SlotId) -> Result<PermittedChange, StepError> {
-        let (boot, other) = (self.parts.boot.read().await?, slot.other());
-        let rescued = boot.recovery.is_some_and(|tries| tries > 0);
-        if *boot.left.get(other) == 0 && rescued {
-            return Ok(PermittedChange::mark_bad(slot));
-        }
-        Ok(PermittedChange::disarm(slot, other, self.parts.site.rollback_retries))
-    }
-
     /// While the boot environment cannot be written, the slot stays armed, and the job says so.
     async fn disarm(&self, job: &Job, percentage: f64, reason: String) -> Option<JobEvent> {
         let booted = self.parts.slots.booted();
         let change = PermittedChange::stand_down(job, booted, self.tries_of_running());
-        // First, so that nothing is reset any more, whatever comes in between.
+        // First, so that nothing is reset or written any more, whatever comes in between.
         let disarmed = async {
-            self.withdraw_reset(job).await?;
+            self.withdraw_order(job).await?;
             self.parts.boot.commit(change).await
         };
         match disarmed.await {
