@@ -29,9 +29,10 @@ pub fn ConfirmDialog(live: Live) -> impl IntoView {
     });
     let asked = move || {
         let facts = live.facts();
-        let strategy = live.strategy.get();
-        live.question
-            .with(|order| order.as_ref().and_then(|o| question(o, strategy, facts.target, &facts.running)))
+        let (strategy, order) = (live.strategy.get(), live.question.with(Clone::clone)?);
+        let about_job = matches!(order, Order::Cancel { .. } | Order::Restart { .. });
+        let of_job = live.job.with(|job| job.as_ref().filter(|_| about_job).map(|job| job.target_partition));
+        question(&order, strategy, of_job.unwrap_or(facts.target), &facts.running)
     };
     let part =
         move |read: fn(&Question) -> String| text(move || asked().as_ref().map(read).unwrap_or_default());

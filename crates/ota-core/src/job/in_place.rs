@@ -131,12 +131,12 @@ impl Job {
     /// Neither the new nor the former system is in the slot: why, and what to do.
     #[must_use]
     pub fn lost(&self, reason: &str, fault: &str) -> Applied {
-        let fault = fault.trim_end_matches('.');
+        let (slot, fault) = (self.target, fault.trim_end_matches('.'));
         let message = format!(
-            "{reason}; {} did not come back into slot {}, because {fault}. {}",
+            "{reason}. {} could not be put back into slot {slot}: {fault}. The gateway runs from slot {}; install an update, or restore \
+             another snapshot, into slot {slot}.",
             self.from_version,
-            self.target,
-            self.what_to_do()
+            slot.other(),
         );
         Applied::Lost { failure: Failure { code: FailureCode::InstallFailed, message } }
     }
