@@ -144,3 +144,64 @@ impl BootOrders for BootOrderFiles {
         on_disk("It cannot be told whether the start looks for orders.", move || this.look()).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+    use ota_core::{Actor, JobId, JobKind, SlotId, SlotRecord, SlotTask, SlotWork, UploadedImage};
+
+    fn order(data_dir: &Path) -> SlotOrder {
+        let image = UploadedImage {
+            name: "x".into(),
+            label: None,
+            version: "v5.0.5".into(),
+            length: 1,
+            sha256: "00".into(),
+        };
+        let actor = Actor::local("operator");
+        let (id, at) = (JobId::numbered(JobKind::Deploy, 1), Timestamp::UNIX_EPOCH);
+        let job = Job::new(id, Work::Upload(image), SlotId::A, "v5.0.4".into(), actor, at);
+        let former = SlotRecord {
+            version: "v5.0.4".into(),
+            kernel: "unknown".into(),
+            image_bytes: 1,
+            sha256: "00".into(),
+            installed_at: at,
+            bundle: None,
+            good: true,
+        };
+        let bundle = data_dir.join("uploads/x.raucb");
+        SlotOrder { job, boot_id: "first".into(), bundle, former, work: SlotWork::default() }
+    }
+
+    #[tokio::test]
+    async fn an_order_is_found_again_where_the_data_directory_is_mounted_elsewhere() {
+        let [here, there] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let files = BootOrderFiles::within(here.path());
+        let mut order = order(here.path());
+        order.work.task = SlotTask::Restore { reason: "it is not well".into() };
+        files.place(&BootOrder::Slot(order.clone())).await.unwrap();
+        assert_eq!(files.slot_order().await.unwrap(), Some(order.clone()));
+        fs::rename(here.path().join(SLOT), there.path().join(SLOT)).unwrap();
+        let moved = BootOrderFiles::within(there.path());
+        assert_eq!(moved.slot().unwrap().unwrap().bundle, there.path().join("uploads/x.raucb"));
+        assert_eq!(moved.reset().unwrap(), None);
+        moved.withdraw(&order.job).await.unwrap();
+        moved.withdraw(&order.job).await.unwrap();
+        assert_eq!(moved.slot().unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_no_order_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = BootOrderFiles::within(directory.path());
+        fs::write(directory.path().join(SLOT), "{\"job\":").unwrap();
+        assert_eq!(files.slot().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        fs::write(directory.path().join(SLOT), "{}").unwrap();
+        assert_eq!(files.slot().unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(files.look().unwrap(), None);
+        files.note_look("first").unwrap();
+        assert_eq!(files.look().unwrap().as_deref(), Some("first"));
+    }
+}
