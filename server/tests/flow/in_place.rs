@@ -289,7 +289,6 @@ async fn without_room_for_the_snapshot_nothing_begins() {
         return skipped("no small file system can be mounted here (it needs root)");
     };
     gateway.up().await;
-    let a = gateway.slot("A");
     let job = downloaded(&gateway, "update-001").await;
     disk.leave(5 << 20);
     let body = json!({ "job_id": job, "strategy": "in_place", "reboot_after": true });
