@@ -15,6 +15,10 @@ pub async fn come_up(config: &Config) -> Result<(), WiringError> {
     const WHAT: &str = "the modelled hardware does not start";
     let files = BootOrderFiles::within(&config.data_dir);
     loop {
+        if !config.boot.boot_id.exists() {
+            // It was never switched on; what is missing, the service says itself.
+            return Ok(());
+        }
         let boot = boot_id(&config.boot.boot_id).map_err(WiringError::io(WHAT, &config.boot.boot_id))?;
         let looked = files.look().map_err(WiringError::io(WHAT, &config.data_dir))?;
         if looked.as_deref() == Some(boot.as_str()) {

@@ -1,6 +1,8 @@
 //! Lives of updates in place: the start of the gateway writes the slot, is interrupted between any two steps, fails, or does not know of
 //! orders at all.
 
+#![expect(clippy::panic, reason = "a test that cannot go on says why")]
+
 use super::{TRIES, World, check, work};
 use ota_core::{
     Applied, BootChange, BootStep, Effect, Failure, FailureCode, InstallOrder, Job, JobEvent, JobKind,
