@@ -17,7 +17,7 @@ mod upload;
 
 use leptos::prelude::{StoredValue, WithValue};
 use ota_api::{
-    Settings,
+    Settings, Strategy,
     auth::Role,
     debug::DebugBundles,
     monitor::{LogLine, Monitor, Progress},
@@ -93,6 +93,7 @@ struct State {
     question: Option<Order>,
     restart_after: bool,
     snapshot_first: bool,
+    strategy: Strategy,
     input: String,
     upload: Upload,
     audit: AuditList,
@@ -139,6 +140,8 @@ pub struct Live {
     pub restart_after: Part<bool>,
     /// The dialog's choice: take a snapshot before the slot is touched.
     pub snapshot_first: Part<bool>,
+    /// The dialog's choice: how the images reach the system.
+    pub strategy: Part<Strategy>,
     /// What is typed into the dialog.
     pub input: Part<String>,
     pub upload: Part<Upload>,
@@ -190,6 +193,7 @@ impl Live {
             question: None,
             restart_after: true,
             snapshot_first: true,
+            strategy: Strategy::Seamless,
             input: String::new(),
             upload: Upload::default(),
             audit: AuditList::default(),
@@ -199,7 +203,7 @@ impl Live {
             queue: resync::Queue::default(),
         });
         parts!(state: system, updates, check, settings, safety, recovery, uploads, debug, monitor, monitor_age, draft, job, job_age, logs, log_level, link, restart,
-            ready, ordering, message, announcement, question, restart_after, snapshot_first, input, upload, audit, danger, danger_form, unheard, queue)
+            ready, ordering, message, announcement, question, restart_after, snapshot_first, strategy, input, upload, audit, danger, danger_form, unheard, queue)
     }
 
     /// What the user of this page may do.

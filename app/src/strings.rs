@@ -165,6 +165,9 @@ pub mod upload {
 }
 
 pub mod settings {
+    use super::words::strategy;
+    use ota_api::Strategy;
+
     pub const AUTOMATION: &str = "Automation";
     pub const AUTO_UPDATE: &str = "Auto-Update";
     pub const AUTO_UPDATE_HINT: &str = "updates are installed in the maintenance window without a person";
@@ -201,9 +204,9 @@ pub mod settings {
     pub const STRATEGY: &str = "Update strategy";
     pub const METHOD: &str = "Method";
     pub const STRATEGIES: [(&str, &str); 3] = [
-        ("seamless", "Seamless: into the other slot, switch at the restart"),
-        ("in_place", "In place: the running slot is updated during a restart"),
-        ("rolling", "Rolling: one component after the other"),
+        ("seamless", strategy(Strategy::Seamless)),
+        ("in_place", strategy(Strategy::InPlace)),
+        ("rolling", strategy(Strategy::Rolling)),
     ];
     pub const SAVE: &str = "Save Settings";
     pub const DISCARD: &str = "Discard Changes";

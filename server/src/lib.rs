@@ -2,6 +2,7 @@
 
 mod account;
 pub mod auth;
+pub mod boot_orders;
 pub mod cli;
 pub mod config;
 mod database_check;
@@ -9,6 +10,7 @@ pub mod debug_bundle;
 pub mod http;
 pub mod logging;
 pub mod metrics;
+mod model_start;
 mod notify;
 pub mod password;
 pub mod provision;

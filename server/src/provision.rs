@@ -99,7 +99,7 @@ async fn perform(config: &Config, order: &Order, store: &SqliteStore) -> Result<
     let bundles = wiring::bundles(config)?;
     let verified = verify(&bundles, missing).await?;
     for slot in SlotId::ALL {
-        done.extend(make_place(slot, place(config, slot), order.slot_size)?);
+        done.extend(make_place(slot, wiring::root(config, slot), order.slot_size)?);
     }
     for (slot, path, bundle) in &verified {
         done.push(fill(config, &bundles, *slot, path, bundle).await?);
@@ -138,13 +138,6 @@ async fn verify(
         verified.push((slot, path, bundle));
     }
     Ok(verified)
-}
-
-fn place(config: &Config, slot: SlotId) -> &Path {
-    match slot {
-        SlotId::A => &config.slots.a.rootfs,
-        SlotId::B => &config.slots.b.rootfs,
-    }
 }
 
 /// Makes a slot file where there is nothing. A device that is missing is never replaced by a file.

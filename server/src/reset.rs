@@ -8,7 +8,7 @@ use crate::wiring;
 use jiff::Timestamp;
 use ota_core::{AuditAction, AuditEntry, AuditOutcome, Job, JobId, Work};
 use ota_engine::ports::{AuditQuery, ResetOrder, Store, StoreError};
-use ota_platform::{ResetOrderFile, boot_id};
+use ota_platform::{BootOrderFiles, boot_id};
 use ota_store::{ServiceLock, SqliteStore};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -46,12 +46,12 @@ pub enum ResetError {
 /// # Errors
 /// [`ResetError`]; the next call goes on where this one ended.
 pub async fn carry_out(config: &Config) -> Result<Outcome, ResetError> {
-    let place = ResetOrderFile::within(&config.data_dir);
+    let place = BootOrderFiles::within(&config.data_dir);
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| ResetError::File { path, source }
     };
-    let order = match place.read() {
+    let order = match place.reset() {
         Ok(order) => order,
         // Nobody can carry it out; a gateway that does not start for it would be worse.
         Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
@@ -78,7 +78,7 @@ pub async fn carry_out(config: &Config) -> Result<Outcome, ResetError> {
             Outcome::CarriedOut(order.job.id)
         }
     };
-    place.remove().map_err(failed(&config.data_dir))?;
+    place.remove_reset().map_err(failed(&config.data_dir))?;
     tracing::warn!(?outcome, "the order of a factory reset was taken up");
     Ok(outcome)
 }

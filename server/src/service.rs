@@ -1,8 +1,9 @@
 //! The running service, from its first socket to its end.
 
-use crate::config::Config;
+use crate::config::{Config, RebootBy};
 use crate::http::{self, AppState, Options};
 use crate::metrics::Metrics;
+use crate::model_start::come_up;
 use crate::notify;
 use crate::reset::{self, ResetError};
 use crate::serve::{Limits, serve as serve_connections};
@@ -72,6 +73,16 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     // From here on a signal ends us in order, even while we start.
     let mut signals = EndSignals::new().map_err(ServeError::Signals)?;
     let tls = acceptor(&config)?;
+    if config.boot.reboot == RebootBy::Model {
+        wiring::prepare_directory(&config.data_dir)?;
+        tokio::select! {
+            up = come_up(&config) => up?,
+            name = signals.any() => {
+                tracing::info!(signal = name, "the service ends before the modelled hardware is up");
+                return Ok(());
+            }
+        }
+    }
     let listener = listen(&config.server.listen).await?;
     let running = Running::start(&config, listener, tls).await?;
     let name = signals.any().await;

@@ -8,9 +8,9 @@ use crate::debug_bundle::{DebugShelf, shown_configuration};
 use crate::metrics::Metrics;
 use crate::password::Argon2Check;
 use crate::service_log::ServiceLog;
-use ota_core::{BySlot, ConstraintId, OverridePolicy, Running};
+use ota_core::{BySlot, ConstraintId, OverridePolicy, Running, SlotId};
 use ota_engine::ports::{Clock, HealthCheck, Reboot, RecoverySlot, Store};
-use ota_engine::{Parts, Site};
+use ota_engine::{Parts, Site, SlotStart};
 use ota_platform as platform;
 use ota_store::SqliteStore;
 use std::collections::BTreeMap;
@@ -124,6 +124,53 @@ pub fn bundles(config: &Config) -> Result<platform::RaucBundles, WiringError> {
     platform::RaucBundles::new(trust).map_err(failed("cannot verify bundles"))
 }
 
+/// Block device or file of a slot's root image.
+#[must_use]
+pub fn root(config: &Config, slot: SlotId) -> &Path {
+    match slot {
+        SlotId::A => &config.slots.a.rootfs,
+        SlotId::B => &config.slots.b.rootfs,
+    }
+}
+
+/// What a start of the gateway needs to write a slot before it is mounted.
+///
+/// # Errors
+/// [`WiringError`] for the first adapter that cannot be made.
+pub fn slot_start(config: &Config, store: &SqliteStore, boot_id: String) -> Result<SlotStart, WiringError> {
+    let bundles = bundles(config)?;
+    let policy = bundles.policy().map_err(failed("cannot verify bundles"))?;
+    let snapshots =
+        platform::SlotSnapshots::open(snapshots(config)).map_err(failed("cannot use the snapshots"))?;
+    let slots = platform::DeviceSlots::before_mount(slots(config, policy, &snapshots));
+    let boot = platform::UbootEnvironment::open(&environment(config));
+    Ok(SlotStart {
+        store: Arc::new(store.clone()),
+        bundles: Arc::new(bundles),
+        slots: Arc::new(slots.map_err(failed("cannot tell which slot starts"))?),
+        snapshots: Arc::new(snapshots),
+        boot: Arc::new(boot.map_err(failed("cannot find the boot environment"))?),
+        orders: Arc::new(platform::BootOrderFiles::within(&config.data_dir)),
+        clock: Arc::new(platform::SystemClock),
+        boot_id,
+        tries: config.boot.rollback_retries,
+    })
+}
+
+fn slots(
+    config: &Config,
+    policy: platform::Policy,
+    snapshots: &platform::SlotSnapshots,
+) -> platform::SlotsConfig {
+    platform::SlotsConfig {
+        places: places(config),
+        cmdline: config.boot.cmdline.clone(),
+        policy,
+        writable: config.slots.writable,
+        snapshots: Some(snapshots.store()),
+    }
+}
+
 /// The places of each slot, by image class.
 #[must_use]
 pub fn places(config: &Config) -> BySlot<BTreeMap<String, PathBuf>> {
@@ -150,13 +197,7 @@ pub fn parts(
     let recovery_slot = recovery_slot(config, &policy)?;
     let snapshots =
         platform::SlotSnapshots::open(snapshots(config)).map_err(failed("cannot use the snapshots"))?;
-    let slots = platform::DeviceSlots::open(platform::SlotsConfig {
-        places: places(config),
-        cmdline: config.boot.cmdline.clone(),
-        policy,
-        writable: config.slots.writable,
-        snapshots: Some(snapshots.store()),
-    });
+    let slots = platform::DeviceSlots::open(slots(config, policy, &snapshots));
     let uploads = platform::UploadDirectory::open(uploads(config)).map_err(failed("cannot take uploads"))?;
     let fetch = platform::FetchConfig {
         targets_url: targets_url.clone(),
@@ -186,7 +227,7 @@ pub fn parts(
         kept: Arc::new(kept(config)?),
         recovery: Arc::new(recovery(config)?),
         recovery_slot,
-        resets: Arc::new(platform::ResetOrderFile::within(&config.data_dir)),
+        orders: Arc::new(platform::BootOrderFiles::within(&config.data_dir)),
         uploads: Arc::new(uploads),
         debug: Arc::new(debug(config, database, metrics)?),
         boot: Arc::new(boot.map_err(failed("cannot find the boot environment"))?),

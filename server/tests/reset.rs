@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use ota_core::{
     Actor, AuditAction, AuditEntry, BySlot, FactoryReset, Job, JobEvent, JobId, JobKind, Role, SlotId, Work,
 };
-use ota_engine::ports::{ResetOrder, ResetOrders, Store};
-use ota_platform::ResetOrderFile;
+use ota_engine::ports::{BootOrder, BootOrders, ResetOrder, Store};
+use ota_platform::BootOrderFiles;
 use ota_store::{SqliteStore, User};
 use server::config::Config;
 use server::reset::{Outcome, carry_out};
@@ -58,7 +58,10 @@ impl Gateway {
             slots: BySlot::default(),
             recovery: None,
         };
-        ResetOrderFile::within(gateway.directory.path()).place(&order).await.unwrap();
+        BootOrderFiles::within(gateway.directory.path())
+            .place(&BootOrder::Reset(Box::new(order)))
+            .await
+            .unwrap();
         gateway
     }
 
@@ -149,7 +152,7 @@ async fn a_database_that_cannot_be_opened_is_not_removed() {
     assert!(carry_out(&gateway.config).await.is_err());
     assert_eq!(fs::read(&database).unwrap(), vec![7; 8192]);
     assert!(
-        ResetOrderFile::within(gateway.directory.path()).read().unwrap().is_some(),
+        BootOrderFiles::within(gateway.directory.path()).reset().unwrap().is_some(),
         "the next start tries again"
     );
 }

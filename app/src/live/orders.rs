@@ -28,6 +28,7 @@ pub enum Order {
         id: String,
         version: String,
         snapshot: bool,
+        strategy: Strategy,
     },
     DownloadUpdate {
         id: String,
@@ -38,6 +39,7 @@ pub enum Order {
         version: String,
         reboot_after: bool,
         snapshot: bool,
+        strategy: Strategy,
     },
     Cancel {
         job_id: String,
@@ -78,7 +80,26 @@ pub enum Order {
         checksum: String,
         reboot_after: bool,
         snapshot: bool,
+        strategy: Strategy,
     },
+}
+
+impl Order {
+    /// The version that it is about; empty where it is about none.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        match self {
+            Self::InstallUpdate { version, .. }
+            | Self::DownloadUpdate { version, .. }
+            | Self::InstallDownloaded { version, .. }
+            | Self::Cancel { version, .. }
+            | Self::Restart { version }
+            | Self::Restore { version, .. }
+            | Self::Rollback { version, .. }
+            | Self::Deploy { version, .. } => version,
+            _ => "",
+        }
+    }
 }
 
 /// What an order came to.
@@ -98,8 +119,17 @@ pub fn ask(live: Live, order: Order) {
     ) {
         perform(live, order)
     } else {
+        live.strategy.set(offered(live));
         live.question.set(Some(order))
     }
+}
+
+/// The strategy of the settings, where it can be used now.
+fn offered(live: Live) -> Strategy {
+    let wanted = live.settings.peek(|settings| settings.update_strategy);
+    let usable =
+        live.system.peek(|s| s.strategies.iter().any(|o| o.strategy == wanted && o.refused.is_none()));
+    if usable { wanted } else { Strategy::Seamless }
 }
 
 /// Sends the order and shows what it came to.
@@ -127,16 +157,18 @@ pub fn perform(live: Live, order: Order) {
 fn send(order: Order) -> api::Answer {
     match order {
         Order::Check => api::order(&api::CheckUpdates { force: true, background: false }),
-        Order::InstallUpdate { id, version, snapshot } => {
-            let request = DownloadRequest { create_snapshot: snapshot, ..download(id, version, true) };
+        Order::InstallUpdate { id, version, snapshot, strategy } => {
+            let strategy = Some(strategy);
+            let request =
+                DownloadRequest { create_snapshot: snapshot, strategy, ..download(id, version, true) };
             api::order(&api::StartDownload { request })
         }
         Order::DownloadUpdate { id, version } => {
             let request = download(id, version, false);
             api::order(&api::StartDownload { request })
         }
-        Order::InstallDownloaded { job_id, reboot_after, snapshot, .. } => {
-            let strategy = Strategy::Seamless;
+        Order::InstallDownloaded { job_id, reboot_after, snapshot, strategy, .. } => {
+            let strategy = Some(strategy);
             let request = InstallRequest { job_id, strategy, reboot_after, create_snapshot: snapshot };
             api::order(&api::Install { request })
         }
@@ -182,7 +214,7 @@ fn send(order: Order) -> api::Answer {
             api::order_if(&api::SaveSettings { request: patch(settings) }, &revision)
         }
         Order::SwitchAutoUpdate { enabled } => api::order(&api::SwitchAutoUpdate { enabled }),
-        Order::Deploy { name, checksum, reboot_after, snapshot, .. } => {
+        Order::Deploy { name, checksum, reboot_after, snapshot, strategy, .. } => {
             let request = DeployRequest {
                 filename: name,
                 version: None,
@@ -190,6 +222,7 @@ fn send(order: Order) -> api::Answer {
                 checksum,
                 reboot_after,
                 create_snapshot: snapshot,
+                strategy: Some(strategy),
             };
             api::order(&api::Deploy { request })
         }
@@ -206,6 +239,7 @@ fn download(update_id: String, version: String, install: bool) -> DownloadReques
         install_after: install,
         reboot_after: install,
         create_snapshot: false,
+        strategy: None,
     }
 }
 
@@ -288,8 +322,7 @@ mod tests {
         let error = ApiError::new(ErrorCode::OtaUpdateBlocked, "Updates are blocked.").with_details(json!({
             "constraints": [{"constraint": "crane_motion", "reason": "The crane moves."}]
         }));
-        let order =
-            Order::InstallUpdate { id: "update-001".into(), version: "v5.0.5".into(), snapshot: false };
+        let order = Order::DownloadUpdate { id: "update-001".into(), version: "v5.0.5".into() };
         let message = failure(&order, &error);
         assert_eq!(message.text, "Updates are blocked.");
         assert_eq!(message.items.first().map(String::as_str), Some("Crane motion: The crane moves."));

@@ -1,7 +1,10 @@
 //! Section 2: what the update server offers.
 
 use leptos::prelude::*;
-use ota_api::updates::{CheckSummary, Update as Offer};
+use ota_api::{
+    Strategy,
+    updates::{CheckSummary, Update as Offer},
+};
 
 use crate::{
     live::{Live, Order, ask},
@@ -147,7 +150,7 @@ fn Buttons(live: Live, update: Offer) -> impl IntoView {
     let order = move |install: bool| {
         let (id, version) = (id.clone(), version.clone());
         if install {
-            Order::InstallUpdate { id, version, snapshot: true }
+            Order::InstallUpdate { id, version, snapshot: true, strategy: Strategy::Seamless }
         } else {
             Order::DownloadUpdate { id, version }
         }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use ota_api::{
+    Strategy,
     status::Status,
     upload::{UnfinishedUpload, VerifiedImage},
 };
@@ -109,6 +110,7 @@ fn Image(live: Live, image: VerifiedImage) -> impl IntoView {
         checksum: file.checksum.clone(),
         reboot_after: true,
         snapshot: true,
+        strategy: Strategy::Seamless,
     };
     let reason = {
         let image = StoredValue::new(image);

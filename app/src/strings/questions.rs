@@ -1,6 +1,6 @@
 //! What the confirmation dialog says before something is done: action, target, effect.
 
-use ota_api::SlotId;
+use ota_api::{SlotId, Strategy};
 
 use crate::live::Order;
 
@@ -20,18 +20,30 @@ pub struct Question {
     pub asks_about_restart: bool,
     /// Offers to take a snapshot first.
     pub asks_about_snapshot: bool,
+    /// Offers the ways in which the images reach the system.
+    pub asks_about_strategy: bool,
     /// Label of the text that has to be typed.
     pub asks_for: Option<&'static str>,
 }
 
 pub const SNAPSHOT_CHOICE: &str = "Take a snapshot of the running system first";
+pub const STRATEGY_CHOICE: &str = "How it is installed";
 pub const REASON: &str = "Reason";
 pub const NAME: &str = "Name of the snapshot";
 pub const RESTART_CHOICE: &str = "Restart by itself as soon as the safety constraints allow it";
 
-/// The question before `order`; none for what needs no question.
+/// The question before `order`, which is installed by `strategy` where it installs something; none for what needs no question.
 #[must_use]
-pub fn question(order: &Order, target: SlotId, running: &str) -> Option<Question> {
+pub fn question(order: &Order, strategy: Strategy, target: SlotId, running: &str) -> Option<Question> {
+    let asked = plain(order, target, running)?;
+    Some(if asked.asks_about_strategy && strategy == Strategy::InPlace {
+        in_place(asked, order.version(), target.other(), running)
+    } else {
+        asked
+    })
+}
+
+fn plain(order: &Order, target: SlotId, running: &str) -> Option<Question> {
     match order {
         Order::Check
         | Order::EndOverride
@@ -60,6 +72,7 @@ fn base(title: String, version: &str, running: &str) -> Question {
         refuse: "Not Now",
         asks_about_restart: false,
         asks_about_snapshot: false,
+        asks_about_strategy: false,
         asks_for: None,
     }
 }
@@ -74,7 +87,28 @@ fn install_update(version: &str, target: SlotId, running: &str) -> Question {
         format!("If {version} does not pass its health checks, {running} comes back by itself."),
     ];
     q.confirm = super::updates::INSTALL;
-    q.asks_about_snapshot = true;
+    (q.asks_about_snapshot, q.asks_about_strategy) = (true, true);
+    q
+}
+
+/// The same for the running slot, which a start of the gateway writes.
+fn in_place(asked: Question, version: &str, slot: SlotId, running: &str) -> Question {
+    let (other, mut q) = (slot.other(), asked);
+    q.facts.retain(|(name, _)| *name != "Target");
+    q.facts.push((
+        "Target",
+        format!("slot {slot}, which runs now and is overwritten; slot {other} stays as it is"),
+    ));
+    q.effects = vec![
+        format!("A snapshot of {running} is taken first. Without it nothing is installed."),
+        format!(
+            "Slot {slot} is written during the restart, so the gateway is away for longer than a restart takes."
+        ),
+        format!(
+            "If {version} does not pass its health checks, {running} is put back from the snapshot during another restart."
+        ),
+    ];
+    q.asks_about_snapshot = false;
     q
 }
 
@@ -97,7 +131,7 @@ fn install_downloaded(version: &str, target: SlotId, running: &str) -> Question 
         ),
     ];
     q.confirm = super::monitor::INSTALL;
-    (q.asks_about_restart, q.asks_about_snapshot) = (true, true);
+    (q.asks_about_restart, q.asks_about_snapshot, q.asks_about_strategy) = (true, true, true);
     q
 }
 
@@ -188,6 +222,6 @@ fn deploy(name: &str, version: &str, target: SlotId, running: &str) -> Question 
         ),
     ];
     q.confirm = super::upload::DEPLOY;
-    (q.asks_about_restart, q.asks_about_snapshot) = (true, true);
+    (q.asks_about_restart, q.asks_about_snapshot, q.asks_about_strategy) = (true, true, true);
     q
 }

@@ -12,7 +12,7 @@ pub use safety::{
 };
 
 use ota_api::{
-    ErrorCode, Severity, SlotHealth, UpdateKind,
+    ErrorCode, Severity, SlotHealth, Strategy, UpdateKind,
     auth::Role,
     status::{Partition, Status},
     updates::Update,
@@ -104,6 +104,15 @@ pub const fn kind(kind: UpdateKind) -> &'static str {
 #[must_use]
 pub const fn role(role: Role) -> &'static str {
     role.as_str()
+}
+
+#[must_use]
+pub const fn strategy(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::Seamless => "Seamless: into the other slot, switch at the restart",
+        Strategy::InPlace => "In place: the running slot is updated during a restart",
+        Strategy::Rolling => "Rolling: one component after the other",
+    }
 }
 
 /// `a`, `a and b`, `a, b and c`.

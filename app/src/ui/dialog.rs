@@ -1,11 +1,15 @@
 //! The question before something is done.
 
 use leptos::{html, prelude::*};
+use ota_api::Strategy;
 
-use super::{flag, happened, press, text, ticked, typed, word};
+use super::{Flag, flag, happened, press, text, ticked, typed, word};
 use crate::{
     live::{Live, Order, perform},
-    strings::questions::{NAME, Question, RESTART_CHOICE, SNAPSHOT_CHOICE, question},
+    strings::{
+        questions::{NAME, Question, RESTART_CHOICE, SNAPSHOT_CHOICE, STRATEGY_CHOICE, question},
+        words,
+    },
 };
 
 /// Asks about the order in `live.question`, and performs it when the answer is yes.
@@ -25,7 +29,10 @@ pub fn ConfirmDialog(live: Live) -> impl IntoView {
     });
     let asked = move || {
         let facts = live.facts();
-        live.question.with(|order| order.as_ref().and_then(|o| question(o, facts.target, &facts.running)))
+        let (strategy, order) = (live.strategy.get(), live.question.with(Clone::clone)?);
+        let about_job = matches!(order, Order::Cancel { .. } | Order::Restart { .. });
+        let of_job = live.job.with(|job| job.as_ref().filter(|_| about_job).map(|job| job.target_partition));
+        question(&order, strategy, of_job.unwrap_or(facts.target), &facts.running)
     };
     let part =
         move |read: fn(&Question) -> String| text(move || asked().as_ref().map(read).unwrap_or_default());
@@ -49,6 +56,7 @@ pub fn ConfirmDialog(live: Live) -> impl IntoView {
             <h2 id="question-title">{part(|q| q.title.clone())}</h2>
             <dl class="facts">{move || asked().as_ref().map(facts)}</dl>
             <ul class="effects">{move || asked().as_ref().map(effects)}</ul>
+            <Strategies live asked=flag(move || asked().is_some_and(|q| q.asks_about_strategy))/>
             <label class="choice" hidden=flag(move || !asked().is_some_and(|q| q.asks_about_restart))>
                 <input
                     type="checkbox"
@@ -87,14 +95,45 @@ pub fn ConfirmDialog(live: Live) -> impl IntoView {
     }
 }
 
+/// How the images reach the system, where the gateway has more than one way.
+#[component]
+fn Strategies(live: Live, asked: Flag) -> impl IntoView {
+    let usable = move |strategy| {
+        live.system.with(|s| s.strategies.iter().any(|o| o.strategy == strategy && o.refused.is_none()))
+    };
+    let only_one = move || Strategy::ALL.into_iter().filter(|strategy| usable(*strategy)).count() < 2;
+    let choices = Strategy::ALL.map(|strategy| {
+        view! {
+            <label class="choice" hidden=flag(move || !usable(strategy))>
+                <input
+                    type="radio"
+                    name="strategy"
+                    prop:checked=flag(move || live.strategy.get() == strategy)
+                    on:change=happened(move || live.strategy.set(strategy))
+                />
+                {words::strategy(strategy)}
+            </label>
+        }
+    });
+    view! {
+        <fieldset hidden=flag(move || !asked() || only_one())>
+            <legend>{STRATEGY_CHOICE}</legend>
+            {choices.into_iter().collect_view()}
+        </fieldset>
+    }
+}
+
 /// The order with what was chosen and typed.
 fn with_choices(live: Live, mut order: Order) -> Order {
     let (restart, keep) =
         (live.restart_after.peek(|choice| *choice), live.snapshot_first.peek(|choice| *choice));
+    let way = live.strategy.peek(|choice| *choice);
     match &mut order {
-        Order::InstallUpdate { snapshot, .. } => *snapshot = keep,
-        Order::InstallDownloaded { reboot_after, snapshot, .. }
-        | Order::Deploy { reboot_after, snapshot, .. } => (*reboot_after, *snapshot) = (restart, keep),
+        Order::InstallUpdate { snapshot, strategy, .. } => (*snapshot, *strategy) = (keep, way),
+        Order::InstallDownloaded { reboot_after, snapshot, strategy, .. }
+        | Order::Deploy { reboot_after, snapshot, strategy, .. } => {
+            (*reboot_after, *snapshot, *strategy) = (restart, keep, way);
+        }
         Order::TakeSnapshot { name: typed } | Order::Rollback { reason: typed, .. } => {
             *typed = live.input.peek(String::clone);
         }

@@ -9,7 +9,7 @@ use ota_api::{
     page::{LiveData, PageData},
     safety::{Constraint, Constraints, Force, Safety},
     settings::{Automation, HeldBack, Plan, PlannedAction, PlannedWindow},
-    status::{Gateway, Partition, Partitions, Status},
+    status::{Gateway, Partition, Partitions, Status, StrategyOffer},
     updates::{CheckSummary, Update},
 };
 
@@ -116,6 +116,8 @@ fn job(status: &str, operation: &str, percentage: f64, overall: f64) -> Progress
         job_id: "OTA-JOB-8821X".into(),
         kind: "update".into(),
         snapshot_id: None,
+        strategy: Some(Strategy::Seamless),
+        back_to: None,
         progress: ProgressFigures {
             percentage,
             overall_percentage: overall,
@@ -268,6 +270,7 @@ fn system() -> Status {
             auto_rollback: true,
             rollback_retries: 3,
         },
+        strategies: vec![StrategyOffer { strategy: Strategy::Seamless, refused: None }],
     }
 }
 

@@ -22,7 +22,10 @@ pub struct Progress {
     pub from_version: String,
     /// Addition: the restart follows by itself; null until somebody ordered the installation.
     pub reboot_after: Option<bool>,
-    /// Addition: the new system is next in the boot environment.
+    /// Addition: how the images reach the system; null until somebody ordered the installation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<Strategy>,
+    /// Addition: the new system is next in the boot environment, or written into the running slot in the next start.
     pub armed: bool,
     pub can_cancel: bool,
     /// Why `can_cancel` is false.
@@ -34,6 +37,9 @@ pub struct Progress {
     pub held_before: Option<String>,
     /// The trial's time limit, while it runs.
     pub trial_seconds_left: Option<u64>,
+    /// Addition, of a job that was rolled back: the version that runs again; null where the other slot had to take over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back_to: Option<String>,
     /// Addition: the snapshot that was taken before the slot was touched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_id: Option<String>,
@@ -80,8 +86,9 @@ pub struct Outcome {
 #[serde(deny_unknown_fields)]
 pub struct InstallRequest {
     pub job_id: String,
-    #[serde(default)]
-    pub strategy: Strategy,
+    /// That of the settings where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<Strategy>,
     #[serde(default)]
     pub reboot_after: bool,
     #[serde(default)]

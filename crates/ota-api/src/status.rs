@@ -1,6 +1,6 @@
 //! Section 1: the gateway and its slots.
 
-use ota_core::{SlotHealth, SlotId};
+use ota_core::{SlotHealth, SlotId, Strategy};
 use serde::{Deserialize, Serialize};
 
 /// `GET status`.
@@ -8,6 +8,16 @@ use serde::{Deserialize, Serialize};
 pub struct Status {
     pub gateway: Gateway,
     pub partitions: Partitions,
+    /// Addition: how updates can be installed.
+    pub strategies: Vec<StrategyOffer>,
+}
+
+/// One way in which images reach the system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrategyOffer {
+    pub strategy: Strategy,
+    /// Why it cannot be used now; null when it can.
+    pub refused: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Section 2: what the repository offers, and starting a download.
 
-use ota_core::{Severity, SlotId, UpdateKind};
+use ota_core::{Severity, SlotId, Strategy, UpdateKind};
 use serde::{Deserialize, Serialize};
 
 use crate::settings::HeldBack;
@@ -107,6 +107,9 @@ pub struct DownloadRequest {
     /// Addition, with `install_after`: take a snapshot of the running system before the slot is touched.
     #[serde(default)]
     pub create_snapshot: bool,
+    /// Addition, with `install_after`: how the images reach the system; that of the settings where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<Strategy>,
 }
 
 const fn yes() -> bool {

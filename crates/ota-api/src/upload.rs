@@ -1,6 +1,6 @@
 //! Section 3: images that a person brings.
 
-use ota_core::SlotId;
+use ota_core::{SlotId, Strategy};
 use serde::{Deserialize, Serialize};
 
 /// `POST upload/verify`: an image that is complete, signed by somebody whom the gateway trusts, and kept for a deployment.
@@ -106,6 +106,9 @@ pub struct DeployRequest {
     /// Addition: take a snapshot of the running system first.
     #[serde(default)]
     pub create_snapshot: bool,
+    /// Addition: how the image reaches the system; that of the settings where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<Strategy>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -69,6 +69,18 @@ impl BootSelection {
         self.order.iter().copied().find(|slot| *self.left.get(*slot) > 0)
     }
 
+    /// Away from `slot`, which must not start any more: to the other one, if it is one that starts; else to what the boot loader has
+    /// after it, which is the recovery slot.
+    #[must_use]
+    pub fn away_from(&self, slot: SlotId, tries: u8) -> BootChange {
+        let other = slot.other();
+        let rescued = self.recovery.is_some_and(|tries| tries > 0);
+        if *self.left.get(other) == 0 && rescued {
+            return BootChange::MarkBad { slot };
+        }
+        BootChange::Disarm { slot, booted: other, tries }
+    }
+
     /// Applies `change`. Does **not** write the environment.
     #[must_use]
     pub fn with(mut self, change: BootChange) -> Self {

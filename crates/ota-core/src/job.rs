@@ -9,6 +9,7 @@
 //! An update goes the whole way. A deployment and a restore have their bytes already and begin at `Verifying`; a rollback begins
 //! with reading its slot; a snapshot is `Creating` and then `Completed`. An installation may take a snapshot before it touches its
 //! slot. A factory reset installs the recovery image where there is one; the rest of it happens at the restart, before the service runs.
+//! An update in place is written there too, into the slot that ran ([`in_place`](SlotWork)).
 //!
 //! The runner performs one [`Effect`] at a time and reports its outcome as a [`JobEvent`]. `Start`, `Install`, `Cancel` and
 //! `RebootOrdered` come from people; `GateClosed` and `Cleared` from the safety verdict; `Booted` from the start of the
@@ -18,6 +19,7 @@
 
 mod apply;
 mod foreign;
+mod in_place;
 mod reconcile;
 mod reset;
 mod work;
@@ -27,6 +29,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use foreign::ForeignJob;
+pub use in_place::{Applied, BootStep, MOST_ATTEMPTS, SlotTask, SlotWork};
 pub use work::{
     FactoryReset, FormerSystem, JobKind, RecoveryImage, RestoreSource, RestoredVersion, SnapshotOrder,
     UploadedImage, Work,
@@ -39,11 +42,14 @@ pub enum Strategy {
     /// Write the inactive slot, switch at the reboot.
     #[default]
     Seamless,
+    /// Write the running slot in the next start, before it is mounted.
     InPlace,
     Rolling,
 }
 
 impl Strategy {
+    pub const ALL: [Self; 3] = [Self::Seamless, Self::InPlace, Self::Rolling];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -55,13 +61,16 @@ impl Strategy {
 }
 
 /// What a person asked for when they asked for the installation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstallOrder {
     /// Restart as soon as the machine is still; otherwise the slot is armed and the restart waits for a person.
     pub reboot_after: bool,
     /// Take a snapshot of the running system before the slot is touched; without it nothing is installed.
     #[serde(default)]
     pub create_snapshot: bool,
+    /// How the images reach the system.
+    #[serde(default)]
+    pub strategy: Strategy,
 }
 
 /// What the verifier found in the signed manifest of the bundle.
@@ -102,7 +111,7 @@ pub struct Job {
     pub id: JobId,
     #[serde(flatten)]
     pub work: Work,
-    /// The slot that it makes next: never the booted one. For a snapshot the slot that it is taken of.
+    /// The slot that it makes next: never the booted one, but for an update in place. For a snapshot the slot that it is taken of.
     pub target: SlotId,
     /// The version that was running when the job was made.
     pub from_version: String,
@@ -120,6 +129,9 @@ pub struct Job {
     /// The snapshot that was taken before the slot was touched.
     #[serde(default, rename = "snapshot_taken")]
     pub snapshot: Option<JobId>,
+    /// Of an update in place: what the start of the gateway made of its order, once it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<Applied>,
     /// The overall percentage that people have seen. It is durable before it is shown: what is run again after a restart does
     /// not move it backwards.
     #[serde(default)]
@@ -486,11 +498,11 @@ impl Job {
     }
 
     /// What makes the running slot next again. A slot that was written may not be what it should be and can no longer be started;
-    /// any other one was proven before and stays what it is, unless the running system is none that a slot can hold and gets no
-    /// `tries`: then it would be next all the same.
+    /// any other one was proven before and stays what it is, and so does a running one that a start was to write; unless the running
+    /// system is none that a slot can hold and gets no `tries`: then it would be next all the same.
     #[must_use]
     pub const fn stand_down(&self, booted: SlotId, tries: u8) -> BootChange {
-        if self.work.writes_slot() || tries == 0 {
+        if tries == 0 || self.work.writes_slot() && !self.is_in_place() {
             BootChange::Disarm { slot: self.target, booted, tries }
         } else {
             BootChange::Commit { booted, tries }
@@ -534,6 +546,7 @@ impl Job {
             ended_at: None,
             bundle: None,
             snapshot: None,
+            applied: None,
             reached: 0.0,
             state: JobState::Queued,
         }

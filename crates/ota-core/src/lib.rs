@@ -42,9 +42,10 @@ pub use eligibility::{
 };
 pub use gate::{Admission, Operation, Refusal, admit};
 pub use job::{
-    Arming, Booted, Bundle, Denied, Effect, FactoryReset, Failure, FailureCode, ForeignJob, FormerSystem,
-    HoldPoint, ImageFacts, InstallOrder, InstallStep, Job, JobEvent, JobKind, JobState, RecoveryImage,
-    RestoreSource, RestoredVersion, SnapshotOrder, Strategy, UploadedImage, WINDOW, Work,
+    Applied, Arming, BootStep, Booted, Bundle, Denied, Effect, FactoryReset, Failure, FailureCode,
+    ForeignJob, FormerSystem, HoldPoint, ImageFacts, InstallOrder, InstallStep, Job, JobEvent, JobKind,
+    JobState, MOST_ATTEMPTS, RecoveryImage, RestoreSource, RestoredVersion, SlotTask, SlotWork,
+    SnapshotOrder, Strategy, UploadedImage, WINDOW, Work,
 };
 pub use job_id::{InvalidJobId, JobId};
 pub use label::file_label;

@@ -20,7 +20,12 @@ impl Shares {
         // An update was verified by the operation before.
         let verify = if job.work.kind() == JobKind::Update { 0.0 } else { 15.0 };
         let with_snapshot = job.order.is_some_and(|order| order.create_snapshot);
-        let snapshot = if with_snapshot { verify + 20.0 } else { verify };
+        let snapshot = match with_snapshot {
+            // The slot is written in the restart.
+            _ if job.is_in_place() => RESTART,
+            true => verify + 20.0,
+            false => verify,
+        };
         Self { verify, snapshot, write: 65.0 }
     }
 }

@@ -155,7 +155,7 @@ impl World {
         self.jobs += 1;
         let id = JobId::numbered(JobKind::Update, self.jobs);
         let mut job = Job::new(id, Work::Release(release()), SlotId::B, "v5.0.4".into(), actor, wall());
-        job.order = Some(InstallOrder { reboot_after: true, create_snapshot: false });
+        job.order = Some(InstallOrder { reboot_after: true, ..InstallOrder::default() });
         let effect = job.apply(JobEvent::Start, wall()).unwrap();
         if !automatic {
             self.bind(&job.id);

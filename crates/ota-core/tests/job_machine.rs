@@ -1,7 +1,7 @@
 //! Random lives of a job in a model of a gateway: ports that fail, gates that close, people who cancel, processes that are
 //! killed and power that goes away between any two steps.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says why")]
+#![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
 use jiff::Timestamp;
 use ota_core::{
     Actor, BootChange, BootSelection, Booted, Bundle, Effect, FactoryReset, Failure, FailureCode,
@@ -10,6 +10,9 @@ use ota_core::{
     UploadedImage, Work,
 };
 use proptest::prelude::*;
+
+#[path = "job_machine/in_place.rs"]
+mod in_place;
 
 const TRIES: u8 = 3;
 
@@ -54,7 +57,7 @@ fn reset(image: Option<RecoveryImage>) -> Work {
 }
 
 fn order(reboot_after: bool) -> InstallOrder {
-    InstallOrder { reboot_after, create_snapshot: false }
+    InstallOrder { reboot_after, ..InstallOrder::default() }
 }
 
 fn bundle() -> Bundle {
@@ -87,6 +90,8 @@ struct World {
     reset_ordered: bool,
     /// The data are not what they were.
     data_reset: bool,
+    /// What an update in place has to do with.
+    in_place: in_place::RunningSlot,
 }
 
 fn now() -> Timestamp {
@@ -137,6 +142,7 @@ impl World {
             seen: 0.0,
             reset_ordered: false,
             data_reset: false,
+            in_place: in_place::RunningSlot::default(),
         };
         world.tell(JobEvent::Start);
         world
@@ -151,8 +157,15 @@ impl World {
 
     /// The power comes back: the boot loader picks a slot; one that does not start burns its tries.
     fn boot(&mut self) {
+        self.in_place.boots += 1;
         loop {
             let next = self.env.take_try(TRIES).expect("a slot");
+            if self.saved.is_in_place() {
+                if self.boots_in_place(next.slot().expect("a slot")) {
+                    return;
+                }
+                continue;
+            }
             let starts = match next {
                 Running::Recovery => true,
                 Running::Slot(SlotId::A) => !self.rescued,
@@ -176,9 +189,16 @@ impl World {
         self.job = self.saved.clone();
         self.pending = None;
         let is_committed = self.saved.state == JobState::Committed;
+        let is_proven = |slot| {
+            if self.saved.is_in_place() {
+                slot == SlotId::B || self.in_place.holds == in_place::Holds::Former
+            } else {
+                slot == SlotId::A
+            }
+        };
         match self.running {
             Running::Recovery => self.commit(BootChange::Recovery { tries: TRIES }),
-            Running::Slot(slot) if slot == SlotId::A || is_committed => {
+            Running::Slot(slot) if is_proven(slot) || is_committed => {
                 self.commit(BootChange::MarkGood { slot, tries: TRIES });
             }
             Running::Slot(_) => {}
@@ -202,6 +222,9 @@ impl World {
             self.saved = self.job.clone();
         }
         let fails = luck < 12;
+        if self.job.is_in_place() && self.step_in_place(&effect, luck) {
+            return;
+        }
         let failure = JobEvent::Failed(Failure { code: FailureCode::InstallFailed, message: "x".into() });
         let target = self.job.target;
         match effect {
@@ -314,6 +337,9 @@ fn check(world: &mut World) {
         world.env.next_boot().is_some() || rescued || world.runs(SlotId::B),
         "there is always a slot to boot"
     );
+    if world.job.is_in_place() {
+        return world.check_in_place();
+    }
     let runs_target = world.runs(world.job.target);
     match &world.job.state {
         JobState::Committed => assert!(runs_target),
@@ -357,7 +383,7 @@ proptest! {
     ) {
         // Only a download may wait for its installation to be ordered.
         let reboot_after = reboot_after.or((kind != JobKind::Update).then_some(false));
-        let order = reboot_after.map(|reboot_after| InstallOrder { reboot_after, create_snapshot });
+        let order = reboot_after.map(|reboot_after| InstallOrder { reboot_after, create_snapshot, ..InstallOrder::default() });
         let work = if kind == JobKind::Reset && !with_image { reset(None) } else { work(kind) };
         let running = if rescued { Running::Recovery } else { Running::Slot(SlotId::A) };
         let mut world = World::from(running, work, order, starts_well);
@@ -367,7 +393,7 @@ proptest! {
                 0..4 => { world.boot(); world.start_service(); }
                 4..10 => world.start_service(),
                 10..13 => world.tell(JobEvent::Cancel { percentage: 1.0, reason: "x".into() }),
-                13..20 => world.tell(JobEvent::Install(InstallOrder { reboot_after: luck % 2 == 0, create_snapshot })),
+                13..20 => world.tell(JobEvent::Install(InstallOrder { reboot_after: luck % 2 == 0, create_snapshot, ..InstallOrder::default() })),
                 20..23 => world.tell(JobEvent::RebootOrdered { until: None }),
                 23..26 => {
                     // A window that is open, or one that is over before the machine is still.
@@ -469,7 +495,11 @@ fn a_snapshot_that_fails_leaves_the_slot_alone() {
     while !matches!(world.job.state, JobState::Downloaded) {
         world.step(50);
     }
-    world.tell(JobEvent::Install(InstallOrder { reboot_after: true, create_snapshot: true }));
+    world.tell(JobEvent::Install(InstallOrder {
+        reboot_after: true,
+        create_snapshot: true,
+        ..InstallOrder::default()
+    }));
     world.step(0);
     assert!(matches!(world.job.state, JobState::Failed { .. }), "{:?}", world.job.state);
     assert_eq!(world.env.left.b, 3, "the slot was not marked bad");
@@ -478,7 +508,7 @@ fn a_snapshot_that_fails_leaves_the_slot_alone() {
 #[test]
 fn each_kind_of_job_ends_by_itself() {
     for kind in JobKind::ALL {
-        let order = InstallOrder { reboot_after: true, create_snapshot: true };
+        let order = InstallOrder { reboot_after: true, create_snapshot: true, ..InstallOrder::default() };
         let mut world = World::with(kind, Some(order), true);
         for _ in 0..20 {
             world.step(50);

@@ -87,7 +87,7 @@ impl Ota {
             Decision::Check | Decision::Wait { .. } => Ok(()),
             Decision::Download { release } => self.fetch_release(release, None, None, actor).await,
             Decision::Install { release, reboot_after, window } => {
-                let order = InstallOrder { reboot_after: *reboot_after, create_snapshot: false };
+                let order = InstallOrder { reboot_after: *reboot_after, ..InstallOrder::default() };
                 let until = window.filter(|_| *reboot_after).map(|window| window.end);
                 match self.downloaded_job(release).await {
                     Some(job) => self.install_job(job, order, until, actor).await,
@@ -116,6 +116,7 @@ impl Ota {
             target: None,
             verify_signature: true,
             install,
+            strategy: None,
             restart_until,
         };
         self.start_download(order, actor).await.map(drop)
@@ -128,8 +129,7 @@ impl Ota {
         restart_until: Option<Timestamp>,
         actor: &Actor,
     ) -> Result<(), OtaError> {
-        let strategy = self.snapshot().settings.update_strategy;
-        self.install(InstallCommand { job, strategy, order, restart_until }, actor).await.map(drop)
+        self.install(InstallCommand { job, strategy: None, order, restart_until }, actor).await.map(drop)
     }
 
     /// The job that has downloaded and verified this release and waits.

@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use crate::{
     JobView, Ota, OtaError,
     new_job::NewJob,
-    ports::{LogLevel, ResetOrder, StepError},
+    ports::{BootOrder, LogLevel, ResetOrder, StepError},
     runner::names,
     safety::asker,
     slot_view::store_failure,
@@ -68,7 +68,7 @@ impl Ota {
                 }),
                 target: self.parts.slots.running().target(),
                 bundle: None,
-                order: Some(InstallOrder { reboot_after: true, create_snapshot: false }),
+                order: Some(InstallOrder { reboot_after: true, ..InstallOrder::default() }),
                 operation: Operation::ChangeSlot,
                 phase: Some(Phase::Start),
             };
@@ -118,12 +118,12 @@ impl Ota {
         let recovery = self.parts.store.recovery_record().await.map_err(|error| store_failure(&error))?;
         let boot_id = self.parts.reboot.boot_id();
         let order = ResetOrder { job: job.clone(), boot_id, audit, slots, recovery };
-        self.parts.resets.place(&order).await
+        self.parts.orders.place(&BootOrder::Reset(Box::new(order))).await
     }
 
-    /// Takes the order of a factory reset back.
-    pub(crate) async fn withdraw_reset(&self, job: &Job) -> Result<(), StepError> {
-        if awaits_reset(job) { self.parts.resets.withdraw().await } else { Ok(()) }
+    /// Takes back what the job has ordered for the next start.
+    pub(crate) async fn withdraw_order(&self, job: &Job) -> Result<(), StepError> {
+        if awaits_reset(job) || job.is_in_place() { self.parts.orders.withdraw(job).await } else { Ok(()) }
     }
 }
 

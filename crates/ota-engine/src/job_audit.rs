@@ -15,6 +15,16 @@ pub(crate) fn entry(before: &JobState, job: &Job) -> Option<AuditEntry> {
             let detail = format!("{version} is verified, signed by {signer}");
             (prepared(job), Outcome::Succeeded, detail)
         }
+        S::AwaitingReboot { armed: Arming::No }
+            if job.is_in_place() && matches!(before, S::Installing { .. }) =>
+        {
+            let kept = job.snapshot.as_ref().map_or("unknown", ota_core::JobId::as_str);
+            (
+                Action::Snapshot,
+                Outcome::Succeeded,
+                format!("{} of slot {slot} is kept as {kept}", job.from_version),
+            )
+        }
         S::AwaitingReboot { armed: Arming::No } if matches!(before, S::Installing { .. }) => {
             (written(job), Outcome::Succeeded, format!("slot {slot} holds {version}, proven"))
         }
@@ -25,6 +35,11 @@ pub(crate) fn entry(before: &JobState, job: &Job) -> Option<AuditEntry> {
         state if state.is_next() && !before.is_next() && job.work.resets_only() => {
             (Action::Arm, Outcome::Succeeded, "the data are reset at the next start".to_owned())
         }
+        state if state.is_next() && !before.is_next() && job.is_in_place() => (
+            Action::Arm,
+            Outcome::Succeeded,
+            format!("slot {slot} is written with {version} in the next start"),
+        ),
         state if state.is_next() && !before.is_next() => {
             (Action::Arm, Outcome::Succeeded, format!("slot {slot} with {version} starts next"))
         }
@@ -35,7 +50,8 @@ pub(crate) fn entry(before: &JobState, job: &Job) -> Option<AuditEntry> {
             (Action::Commit, Outcome::Succeeded, format!("{version} is confirmed on slot {slot}"))
         }
         S::RolledBack { reason } => {
-            (Action::Rollback, Outcome::Succeeded, format!("back to {}: {reason}", job.from_version))
+            let back = job.went_back_to().map_or_else(String::new, |version| format!("back to {version}: "));
+            (Action::Rollback, Outcome::Succeeded, format!("{back}{reason}"))
         }
         S::Failed { failure } => {
             let outcome = Outcome::failed(failure.code.as_str());

@@ -21,6 +21,12 @@ pub(crate) fn line(job: &Job) -> (LogLevel, String) {
         JobState::Completed if job.work.kind() == JobKind::Reset => {
             info(format!("{id}: the gateway was reset to its factory state"))
         }
+        JobState::AwaitingReboot { armed: Arming::Yes } if job.is_in_place() => {
+            info(format!("{id}: slot {slot} is written with {version} in the next start"))
+        }
+        JobState::AwaitingReboot { .. } if job.is_in_place() => {
+            info(format!("{id}: the order to write slot {slot} waits until the machine is still"))
+        }
         JobState::Queued => info(format!("{id}: {version} was requested by {} for slot {slot}", job.actor)),
         JobState::Downloading => info(format!("{id}: downloading {version}")),
         JobState::Verifying => info(format!("{id}: verifying signature and content of {version}")),

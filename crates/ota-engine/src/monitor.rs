@@ -18,18 +18,11 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstallCommand {
     pub job: JobId,
-    pub strategy: Strategy,
+    /// That of the settings where none is given.
+    pub strategy: Option<Strategy>,
     pub order: InstallOrder,
     /// The end of the maintenance window that begins it; none where a person does.
     pub restart_until: Option<Timestamp>,
-}
-
-impl InstallCommand {
-    /// Into the inactive slot.
-    #[must_use]
-    pub const fn seamless(job: JobId, order: InstallOrder) -> Self {
-        Self { job, strategy: Strategy::Seamless, order, restart_until: None }
-    }
 }
 
 impl Ota {
@@ -66,7 +59,8 @@ impl Ota {
     ) -> Result<JobView, OtaError> {
         self.must_be_up()?;
         let job = self.find(&command.job).await?;
-        offered(&command)?;
+        let order = self.planned(command.order, command.strategy)?;
+        self.require_way_back(&order, 0).await?;
         let mut desk = self.desk.lock().await;
         let open = desk.iter().find(|open| open.id == job.id);
         let state = open.map_or(&job.state, |open| &open.state);
@@ -90,9 +84,8 @@ impl Ota {
         };
         let mut next = open.clone();
         next.restart_until = command.restart_until;
-        let order = command.order;
         let now = self.parts.clock.now();
-        let effect = next.apply(JobEvent::Install(self.possible(order)), now);
+        let effect = next.apply(JobEvent::Install(order), now);
         let effect = effect.map_err(|denied| OtaError::Internal(denied.to_string()))?;
         self.audit(&entry.clone().saying(install_detail(&next, order))).await?;
         self.parts.store.save_jobs(&[&next], now, &[]).await?;
@@ -202,15 +195,4 @@ impl Ota {
 
 fn too_late(job: &Job, denied: &Denied) -> OtaError {
     OtaError::TooLateToCancel { job: job.id.clone(), reason: denied.to_string() }
-}
-
-/// What this gateway can do so far; the rest is refused, never passed over in silence.
-fn offered(command: &InstallCommand) -> Result<(), OtaError> {
-    if command.strategy != Strategy::Seamless {
-        return Err(OtaError::BadRequest(format!(
-            "The strategy {} is not available on this gateway; use seamless.",
-            command.strategy.as_str()
-        )));
-    }
-    Ok(())
 }

@@ -59,10 +59,11 @@ impl Ota {
         Ok(self.view(&job))
     }
 
-    /// Of a system in the recovery slot no snapshot is taken.
+    /// Of a system in the recovery slot no snapshot is taken; of one that is updated in place it always is.
     pub(crate) fn possible(&self, order: InstallOrder) -> InstallOrder {
         let runs_from_slot = self.parts.slots.running().slot().is_some();
-        InstallOrder { create_snapshot: order.create_snapshot && runs_from_slot, ..order }
+        let create_snapshot = (order.create_snapshot && runs_from_slot) || order.is_in_place();
+        InstallOrder { create_snapshot, ..order }
     }
 
     /// The inactive slot, or the one that was named, which must be it.

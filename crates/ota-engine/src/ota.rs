@@ -165,6 +165,7 @@ impl Ota {
             last_failures: Arc::new(ends(&recent, job_log::failure)),
             tried: Arc::new(ends(&recent, job_log::deterrent)),
             resources: parts.telemetry.resources(),
+            in_place_bar: crate::in_place::bar(parts).await,
         })
     }
 

@@ -70,7 +70,7 @@ impl Ota {
                 work: Work::Restore(restored),
                 target,
                 bundle: None,
-                order: Some(InstallOrder { reboot_after: order.reboot_after, create_snapshot: false }),
+                order: Some(InstallOrder { reboot_after: order.reboot_after, ..InstallOrder::default() }),
                 operation: Operation::ChangeSlot,
                 phase: Some(Phase::Start),
             };
@@ -124,7 +124,7 @@ impl Ota {
                 work: Work::Rollback(former),
                 target: order.to,
                 bundle: Some(content),
-                order: Some(InstallOrder { reboot_after: false, create_snapshot: false }),
+                order: Some(InstallOrder::default()),
                 operation: Operation::ChangeSlot,
                 phase: Some(Phase::Arm),
             };

@@ -5,8 +5,8 @@ use ota_core::{ConstraintId, OverridePolicy};
 use std::{sync::Arc, time::Duration};
 
 use crate::ports::{
-    BootEnvironment, Bundles, Clock, DebugBundles, Fetcher, HealthCheck, KeptBundles, PinStore, Reboot,
-    RecoverySlot, Repository, ResetOrders, SecretCheck, Sensors, Slots, Snapshots, Store, Telemetry, Uploads,
+    BootEnvironment, BootOrders, Bundles, Clock, DebugBundles, Fetcher, HealthCheck, KeptBundles, PinStore,
+    Reboot, RecoverySlot, Repository, SecretCheck, Sensors, Slots, Snapshots, Store, Telemetry, Uploads,
 };
 
 /// The gateway as its configuration describes it.
@@ -57,7 +57,8 @@ pub struct Parts {
     pub kept: Arc<dyn KeptBundles>,
     /// The recovery image: at most one.
     pub recovery: Arc<dyn KeptBundles>,
-    pub resets: Arc<dyn ResetOrders>,
+    /// What the next start is to do before the service runs.
+    pub orders: Arc<dyn BootOrders>,
     /// None where the gateway has no slot for a recovery system.
     pub recovery_slot: Option<Arc<dyn RecoverySlot>>,
     pub uploads: Arc<dyn Uploads>,

@@ -47,6 +47,8 @@ pub struct Snapshot {
     /// By version: the same, and where a person cancelled it. The gateway does not try these again by itself.
     pub tried: Arc<BTreeMap<String, String>>,
     pub resources: ResourceUse,
+    /// Why nothing can be updated in place in this boot, whatever else changes.
+    pub in_place_bar: Option<&'static str>,
 }
 
 /// One slot.

@@ -110,7 +110,7 @@ impl Ota {
     async fn depart(&self, id: &str) -> Result<Departure<'_>, OtaError> {
         let desk = self.desk.lock().await;
         // One that is being taken has the store to itself.
-        let in_the_way = |job: &&Job| restored_snapshot(&job.work) == Some(id) || job.state.takes_snapshot();
+        let in_the_way = |job: &&Job| needed_snapshot(job) == Some(id) || job.state.takes_snapshot();
         if let Some(job) = desk.iter().find(in_the_way) {
             return Err(OtaError::Busy { holder: job.id.clone(), state: job.status() });
         }
@@ -122,10 +122,10 @@ impl Ota {
         self.departing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The snapshots that open jobs read.
+    /// The snapshots that open jobs read, or may have to.
     pub(crate) async fn snapshots_in_use(&self) -> Vec<String> {
         let desk = self.desk.lock().await;
-        desk.iter().filter_map(|job| restored_snapshot(&job.work).map(str::to_owned)).collect()
+        desk.iter().filter_map(|job| needed_snapshot(job).map(str::to_owned)).collect()
     }
 }
 
@@ -139,6 +139,12 @@ impl Drop for Departure<'_> {
     fn drop(&mut self) {
         self.ota.departing().remove(&self.id);
     }
+}
+
+/// The snapshot that the job reads, or that is its way back.
+fn needed_snapshot(job: &Job) -> Option<&str> {
+    let way_back = || job.snapshot.as_ref().filter(|_| job.is_in_place()).map(ota_core::JobId::as_str);
+    restored_snapshot(&job.work).or_else(way_back)
 }
 
 /// The snapshot that the work reads.

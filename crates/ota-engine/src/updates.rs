@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use ota_core::{
     Actor, Admission, AuditAction, AuditEntry, Effect, InstallOrder, Job, JobEvent, JobId, JobKind,
-    Operation, Phase, Refusal, Release, SlotId, Work,
+    Operation, Phase, Refusal, Release, SlotId, Strategy, Work,
 };
 use std::sync::{Arc, atomic::Ordering};
 
@@ -15,7 +15,7 @@ pub struct DownloadOrder {
     pub update_id: String,
     /// Must be the update's where given.
     pub version: Option<String>,
-    /// Must be the inactive slot where given.
+    /// Must be the slot that is written where given: the inactive one, or with [`Strategy::InPlace`] the running one.
     pub target: Option<String>,
     /// Only true is accepted.
     pub verify_signature: bool,
@@ -23,6 +23,8 @@ pub struct DownloadOrder {
     pub install: Option<InstallOrder>,
     /// The end of the maintenance window that begins it; none where a person does.
     pub restart_until: Option<Timestamp>,
+    /// That of the settings where none is given.
+    pub strategy: Option<Strategy>,
 }
 
 impl Ota {
@@ -51,20 +53,25 @@ impl Ota {
     ) -> Result<JobView, OtaError> {
         self.must_be_up()?;
         let release = self.offered(&order)?;
-        let target = self.inactive_slot(order.target.as_deref())?;
+        let install = order.install.map(|install| self.planned(install, order.strategy)).transpose()?;
+        let target = self.target_slot(order.target.as_deref(), install.as_ref())?;
+        if let Some(install) = &install {
+            self.require_way_back(install, release.target.length).await?;
+        }
         let mut desk = self.desk.lock().await;
         let operation =
-            Operation::Download { sha256: &release.target.sha256, writes_slot: order.install.is_some() };
+            Operation::Download { sha256: &release.target.sha256, writes_slot: install.is_some() };
         let superseded = match ota_core::admit(&operation, &desk).map_err(busy)? {
             Admission::Start { superseded } => superseded,
             Admission::AlreadyDone { job } => {
                 drop(desk);
-                return self.already_downloaded(job, &order, actor).await;
+                return self.already_downloaded(job, install, order.restart_until, actor).await;
             }
         };
         self.permit(Phase::Start, starter(actor, None))?;
         self.parts.fetcher.check_space(&release.target).await.map_err(no_room)?;
-        let (job, effect) = self.new_job(release, target, &order, actor).await?;
+        let (mut job, effect) = self.new_job(release, target, install, actor).await?;
+        job.restart_until = order.restart_until;
         let ended = self.supersede(&mut desk, &superseded, &job)?;
         self.audit_order(&job).await?;
         let now = self.parts.clock.now();
@@ -101,15 +108,14 @@ impl Ota {
         &self,
         release: Release,
         target: SlotId,
-        order: &DownloadOrder,
+        order: Option<InstallOrder>,
         actor: &Actor,
     ) -> Result<(Job, Effect), OtaError> {
         let id = self.parts.store.next_job_id(JobKind::Update).await?;
         let from = self.snapshot().running_version().to_owned();
         let now = self.parts.clock.now();
         let mut job = Job::new(id, Work::Release(release), target, from, actor.clone(), now);
-        job.order = order.install.map(|order| self.possible(order));
-        job.restart_until = order.restart_until;
+        job.order = order;
         let effect =
             job.apply(JobEvent::Start, now).map_err(|denied| OtaError::Internal(denied.to_string()))?;
         let effect = effect.ok_or_else(|| OtaError::Internal("a new job has nothing to do".to_owned()))?;
@@ -133,20 +139,20 @@ impl Ota {
     async fn already_downloaded(
         self: &Arc<Self>,
         job: JobId,
-        order: &DownloadOrder,
+        order: Option<InstallOrder>,
+        restart_until: Option<Timestamp>,
         actor: &Actor,
     ) -> Result<JobView, OtaError> {
-        match order.install {
+        match order {
             None => {
                 // Nothing is done, and it may be asked for as often as what is refused.
                 let entry = AuditEntry::success(actor, AuditAction::Download).about(job.as_str());
                 self.audit_refusal(&entry.saying("it had been downloaded and verified before")).await;
                 self.progress(&job).await
             }
-            Some(install) => {
-                let restart_until = order.restart_until;
-                let command = InstallCommand { restart_until, ..InstallCommand::seamless(job, install) };
-                self.install(command, actor).await
+            Some(order) => {
+                let strategy = Some(order.strategy);
+                self.install(InstallCommand { job, strategy, order, restart_until }, actor).await
             }
         }
     }
@@ -187,7 +193,8 @@ impl Ota {
 pub(crate) fn install_detail(job: &Job, order: InstallOrder) -> String {
     let first = if order.create_snapshot { "snapshot, then " } else { "" };
     let then = if order.reboot_after { ", then restart" } else { "" };
-    format!("{first}{} into slot {}{then}", job.work.version(), job.target)
+    let place = if order.is_in_place() { ", which runs" } else { "" };
+    format!("{first}{} into slot {}{place}{then}", job.work.version(), job.target)
 }
 
 fn superseded_entry(ended: &Job, by: &Job) -> AuditEntry {
@@ -200,7 +207,7 @@ pub(crate) fn busy(refusal: Refusal) -> OtaError {
 }
 
 /// What is refused before anything is begun.
-fn no_room(error: StepError) -> OtaError {
+pub(crate) fn no_room(error: StepError) -> OtaError {
     match error.failure() {
         Some(failure) => OtaError::NoRoom(failure),
         None => error.into(),

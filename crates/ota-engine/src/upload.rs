@@ -1,8 +1,8 @@
 //! Section 3: images that a person brings, and putting one into the other slot.
 
 use ota_core::{
-    Actor, AuditAction, AuditEntry, AuditOutcome, Bundle, InstallOrder, Operation, Phase, UploadedImage,
-    Work, file_label,
+    Actor, AuditAction, AuditEntry, AuditOutcome, Bundle, InstallOrder, Operation, Phase, Strategy,
+    UploadedImage, Work, file_label,
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -28,9 +28,11 @@ pub struct DeployOrder {
     pub sha256: String,
     /// The label or the signed version where given.
     pub version: Option<String>,
-    /// Must be the inactive slot where given.
+    /// Must be the slot that is written where given: the inactive one, or with [`Strategy::InPlace`] the running one.
     pub target: Option<String>,
     pub install: InstallOrder,
+    /// That of the settings where none is given.
+    pub strategy: Option<Strategy>,
 }
 
 /// What can be deployed, and the room for more.
@@ -131,7 +133,7 @@ impl Ota {
         Ok((bundle, unfit))
     }
 
-    /// Puts an uploaded image into the inactive slot.
+    /// Puts an uploaded image into the slot that its strategy writes.
     ///
     /// # Errors
     /// [`OtaError::UnknownImage`], [`OtaError::Unfit`], the operation gate, the safety verdict.
@@ -139,13 +141,15 @@ impl Ota {
         let entry = AuditEntry::attempt(actor, AuditAction::Deploy).saying(file_label(&order.filename));
         let started = async {
             self.must_be_up()?;
-            let target = self.inactive_slot(order.target.as_deref())?;
+            let install = self.planned(order.install, order.strategy)?;
+            let target = self.target_slot(order.target.as_deref(), Some(&install))?;
+            self.require_way_back(&install, 0).await?;
             let image = self.deployable(&order).await?;
             let new = NewJob {
                 work: Work::Upload(image),
                 target,
                 bundle: None,
-                order: Some(order.install),
+                order: Some(install),
                 operation: Operation::ChangeSlot,
                 phase: Some(Phase::Start),
             };

@@ -2,6 +2,7 @@
 
 mod blocking;
 mod boot;
+mod boot_orders;
 mod bundles;
 mod causes;
 mod clock;
@@ -13,7 +14,6 @@ mod http;
 mod kept;
 mod reboot;
 mod repository;
-mod reset_order;
 mod sensors;
 mod slots;
 mod snapshots;
@@ -23,6 +23,7 @@ mod uploads;
 pub use boot::{
     CommissionError, DEFAULT_LOCK_FILE, FlagScheme, UbootConfig, UbootEnvironment, boot_variables, commission,
 };
+pub use boot_orders::BootOrderFiles;
 pub use bundles::{KeyringError, Purpose, RaucBundles, TrustConfig};
 pub use clock::SystemClock;
 pub use fetch::{FetchConfig, Patience, ResumableFetcher};
@@ -34,14 +35,13 @@ pub use reboot::{
     BootModelConfig, ModelError, ModelReboot, SystemdReboot, SystemdRebootConfig, boot_id, power_on,
 };
 pub use repository::{RepositoryConfig, TufRepository};
-pub use reset_order::ResetOrderFile;
 pub use sensors::{
     BatteryRule, Credentials, HostPort, HttpConfig, HttpLogin, LiveSensors, LoadConfig, MODBUS_PORT,
     ModbusConfig, MqttConfig, NUT_PORT, NetworkConfig, NoRegister, NutConfig, Register, Registers,
     SensorsConfig, SensorsError, Signal, SourceConfig, SourceKind, TlsFiles, WordRule, is_topic,
     parse_broker,
 };
-pub use slots::{CmdlineError, DeviceRecoverySlot, DeviceSlots, SlotsConfig, booted_slot};
+pub use slots::{CmdlineError, DeviceRecoverySlot, DeviceSlots, SlotsConfig, booted_slot, is_mounted};
 pub use snapshots::{SlotSnapshots, SnapshotsConfig};
 pub use telemetry::{SystemTelemetry, TelemetryError};
 pub use uploads::{UploadDirectory, UploadsConfig};

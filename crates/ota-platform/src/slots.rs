@@ -15,6 +15,7 @@ mod writer;
 
 pub use cmdline::{CmdlineError, booted_slot};
 pub(crate) use filesystem::Filesystem;
+pub use identity::is_mounted;
 pub use recovery::DeviceRecoverySlot;
 
 use crate::blocking::metered;
@@ -55,6 +56,8 @@ pub struct DeviceSlots {
     policy: Policy,
     writable: bool,
     snapshots: Option<Arc<Store>>,
+    /// Nothing is mounted yet, so that the slot that starts can be written.
+    before_mount: bool,
 }
 
 /// One image and where it goes.
@@ -75,6 +78,14 @@ impl DeviceSlots {
         Ok(Self { writable, snapshots, running, ..Self::seen_from(SlotId::A, config.places, config.policy) })
     }
 
+    /// The slots as a start of the gateway sees them before it mounts one: each can be written that is not mounted.
+    ///
+    /// # Errors
+    /// [`CmdlineError`] when the command line does not say which slot starts.
+    pub fn before_mount(config: SlotsConfig) -> Result<Self, CmdlineError> {
+        Ok(Self { before_mount: true, ..Self::open(config)? })
+    }
+
     /// The slots as a system sees them that runs from `booted`. For a gateway that no slot of it has ever started, where
     /// nothing says so; a slot that is mounted as the running root is refused all the same.
     #[must_use]
@@ -83,7 +94,8 @@ impl DeviceSlots {
         places: BySlot<BTreeMap<String, PathBuf>>,
         policy: Policy,
     ) -> Self {
-        Self { places, running: Running::Slot(booted), policy, writable: false, snapshots: None }
+        let running = Running::Slot(booted);
+        Self { places, running, policy, writable: false, snapshots: None, before_mount: false }
     }
 
     /// Where each image of `bundle` goes. A bundle without a root image would leave a slot that cannot start.
@@ -100,6 +112,9 @@ impl DeviceSlots {
     }
 
     fn guard(&self) -> Guard {
+        if self.before_mount {
+            return Guard::before_mount();
+        }
         let booted = self.running.slot();
         let places = booted.map(|slot| self.places.get(slot).values().cloned().collect());
         Guard::new(booted, places.unwrap_or_default())

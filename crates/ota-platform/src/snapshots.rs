@@ -2,6 +2,7 @@
 
 use crate::blocking::{Control, metered};
 use crate::causes::causes;
+use crate::free_space::free_bytes;
 use crate::slots::length;
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -173,6 +174,23 @@ impl Snapshots for SlotSnapshots {
             proven.map(drop)
         })
         .await
+    }
+
+    async fn check_room(&self, content: &Bundle, others: u64) -> Result<(), StepError> {
+        let same = |kept: &SnapshotFacts| kept.damaged.is_none() && kept.content.images == content.images;
+        let own = if self.list().await?.iter().any(same) { 0 } else { content.image_bytes() };
+        let needed = own.saturating_add(others).saturating_add(self.config.keep_free);
+        let directory = self.config.directory.clone();
+        let free = blocking(move || {
+            free_bytes(&directory).map_err(|source| Error::Io { action: "ask for the free space", source })
+        });
+        let free = free.await?;
+        if free >= needed {
+            return Ok(());
+        }
+        let message = "There is not enough room for the snapshot that has to be taken first. Delete older snapshots, then try again.";
+        let detail = format!("{free} bytes are free, {needed} may be needed");
+        Err(StepError::failed(FailureCode::InsufficientSpace, message, detail))
     }
 
     async fn list(&self) -> Result<Vec<SnapshotFacts>, StepError> {

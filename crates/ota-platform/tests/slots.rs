@@ -7,7 +7,7 @@ mod device;
 use device::{Gateway, Loop, Mount, clearance, is_root, noise, run};
 use ota_core::{Bundle, FailureCode, SlotId};
 use ota_engine::ports::{ImageSource, Meter, ReadBack, SlotUsage, Slots, StepError};
-use ota_platform::{CmdlineError, DeviceSlots, SlotsConfig};
+use ota_platform::{CmdlineError, DeviceSlots, SlotsConfig, is_mounted};
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, symlink};
 use std::path::{Path, PathBuf};
@@ -109,6 +109,46 @@ async fn a_mounted_slot_is_refused() {
     assert!(refused.to_string().contains("in use"), "{refused}");
     drop(mount);
     write(&slots, SlotId::B, &bundle).await.unwrap();
+}
+
+#[tokio::test]
+async fn before_anything_is_mounted_the_slot_that_starts_can_be_written() {
+    let gateway = Gateway::new(4 * MIB);
+    let bundle = gateway.bundle("a.raucb", &[("rootfs", &noise(ODD, 1))]);
+    for starts in SlotId::ALL {
+        gateway.boot_from(starts);
+        let slots = DeviceSlots::before_mount(gateway.slots()).unwrap();
+        for slot in SlotId::ALL {
+            write(&slots, slot, &bundle).await.unwrap();
+            read_back(&slots, slot, &bundle.1).await.unwrap();
+        }
+        let refused = write(&open(gateway.slots()), starts, &bundle).await.unwrap_err();
+        assert!(refused.to_string().contains("holds the running system"), "once it runs: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn before_the_start_a_slot_that_is_mounted_all_the_same_is_refused() {
+    if !is_root("before_the_start_a_slot_that_is_mounted_all_the_same_is_refused") {
+        return;
+    }
+    let gateway = Gateway::new(4 * MIB);
+    gateway.format(SlotId::A);
+    gateway.boot_from(SlotId::A);
+    let bundle = gateway.bundle("a.raucb", &[("rootfs", &noise(MIB, 1))]);
+    let device = Loop::attach(&gateway.slot(SlotId::A));
+    assert!(!is_mounted(&device.0).unwrap());
+    let mount = Mount::new(&["-o", "ro", device.0.to_str().unwrap()], &gateway.path("mounted"));
+    // As the device, and as the file that the device is on.
+    for place in [device.0.clone(), gateway.slot(SlotId::A)] {
+        assert!(is_mounted(&place).unwrap(), "{}", place.display());
+        let config = gateway.slots_at(&place, &gateway.slot(SlotId::B));
+        let slots = DeviceSlots::before_mount(config).unwrap();
+        let refused = write(&slots, SlotId::A, &bundle).await.unwrap_err();
+        assert_eq!(code(&refused), FailureCode::InstallFailed, "{refused}");
+    }
+    drop(mount);
+    write(&DeviceSlots::before_mount(gateway.slots()).unwrap(), SlotId::A, &bundle).await.unwrap();
 }
 
 async fn refuses_to_write(gateway: &Gateway, slots: DeviceSlots, slot: SlotId, bundle: &(PathBuf, Bundle)) {

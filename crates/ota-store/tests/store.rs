@@ -101,7 +101,7 @@ async fn jobs_come_back_as_they_were_saved() {
     first.state = JobState::Failed {
         failure: Failure { code: FailureCode::DownloadFailed, message: "no route".to_owned() },
     };
-    first.order = Some(InstallOrder { reboot_after: true, create_snapshot: false });
+    first.order = Some(InstallOrder { reboot_after: true, ..InstallOrder::default() });
     first.ended_at = Some(at("2026-11-24T12:30:00Z"));
     store.save_jobs(&[&first], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
     store.save_jobs(&[], Timestamp::UNIX_EPOCH, &[]).await.unwrap();

@@ -6,6 +6,7 @@
 //! | 1 | it did not work; the error output says why |
 //! | 2 | wrong usage, or a configuration that cannot be used |
 //! | 3 | `verify`: the bundle is refused; `audit verify`: the log is not whole |
+//! | 4 | `boot-apply`: a slot was written; restart before anything is mounted |
 
 mod audit;
 mod boot_apply;
@@ -51,9 +52,11 @@ enum Command {
         #[arg(long)]
         listen: Option<SocketAddr>,
     },
-    /// Carries out what was ordered for the next start of the gateway: a factory reset. Does nothing where nothing was.
+    /// Carries out what was ordered for the next start of the gateway: a factory reset, or an update in place. Does nothing where nothing
+    /// was.
     ///
-    /// Belongs before the service, and may run as early as the data directory can be written.
+    /// Belongs into the initramfs, before the root file system is mounted and as soon as the data directory can be written. Ends with
+    /// status 4 when a slot was written: restart then, before anything is mounted.
     BootApply,
     /// Prints every effective value of the configuration and where it came from.
     CheckConfig {

@@ -10,6 +10,7 @@ mod flood;
 mod full_disk;
 mod gate;
 mod gateway;
+mod in_place;
 mod interlocks;
 mod kills;
 mod loop_device;

@@ -36,12 +36,14 @@ pub fn progress(view: &JobView) -> Progress {
         target_partition: job.target,
         from_version: job.from_version.clone(),
         reboot_after: job.order.map(|order| order.reboot_after),
+        strategy: job.order.map(|order| order.strategy),
         armed: job.state.is_next(),
         can_cancel: job.state.can_cancel(),
         cancel_refused: cancel_refused(&job.state),
         waiting_for,
         held_before,
         trial_seconds_left: view.trial_left.map(|left| left.as_secs()),
+        back_to: back_to(job),
         snapshot_id: job.snapshot.as_ref().map(ToString::to_string),
         outcome: outcome(job),
         started_at: instant(job.created_at),
@@ -84,6 +86,11 @@ fn cancel_refused(state: &JobState) -> Option<String> {
     })
 }
 
+fn back_to(job: &Job) -> Option<String> {
+    let rolled_back = matches!(job.state, JobState::RolledBack { .. });
+    job.went_back_to().filter(|_| rolled_back).map(str::to_owned)
+}
+
 fn outcome(job: &Job) -> Option<Outcome> {
     let version = job.work.version();
     let (code, message) = match &job.state {
@@ -97,7 +104,10 @@ fn outcome(job: &Job) -> Option<Outcome> {
         JobState::Failed { failure } => (Some(error::code(failure.code)), failure.message.clone()),
         JobState::RolledBack { reason } => (
             Some(error::code(job.work.failure_code(FailureCode::InstallFailed))),
-            format!("{version} was rolled back to {}: {reason}", job.from_version),
+            match job.went_back_to() {
+                Some(former) => format!("{version} was rolled back to {former}: {reason}"),
+                None => format!("{version} was rolled back: {reason}"),
+            },
         ),
         _ => return None,
     };
@@ -110,7 +120,7 @@ fn outcome(job: &Job) -> Option<Outcome> {
 /// An id that no job can have.
 pub fn install_command(request: &InstallRequest) -> Result<InstallCommand, ApiError> {
     let InstallRequest { strategy, reboot_after, create_snapshot, .. } = *request;
-    let order = InstallOrder { reboot_after, create_snapshot };
+    let order = InstallOrder { reboot_after, create_snapshot, ..InstallOrder::default() };
     Ok(InstallCommand { job: job_id(&request.job_id)?, strategy, order, restart_until: None })
 }
 
@@ -120,7 +130,7 @@ pub fn install_started(view: &JobView, request: &InstallRequest) -> InstallStart
     InstallStarted {
         job_id: view.job.id.to_string(),
         status: view.job.status().to_owned(),
-        strategy: request.strategy,
+        strategy: view.job.order.unwrap_or_default().strategy,
         target_partition: view.job.target,
         reboot_after: request.reboot_after,
         next_boot_partition: view.job.target,

@@ -1,8 +1,8 @@
 use ota_api::{
     human,
-    status::{Gateway, Partition, Partitions, RebootStarted, Status},
+    status::{Gateway, Partition, Partitions, RebootStarted, Status, StrategyOffer},
 };
-use ota_core::{Running, SlotId};
+use ota_core::{Running, SlotId, Strategy};
 use ota_engine::Snapshot;
 
 use super::instant;
@@ -29,6 +29,9 @@ pub fn status(snapshot: &Snapshot) -> Status {
             auto_rollback: site.rollback_retries > 0,
             rollback_retries: site.rollback_retries,
         },
+        strategies: Strategy::ALL
+            .map(|strategy| StrategyOffer { strategy, refused: snapshot.strategy_refused(strategy) })
+            .into(),
     }
 }
 

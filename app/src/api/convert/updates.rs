@@ -80,12 +80,14 @@ pub fn check_started(started: ota_engine::CheckStarted, snapshot: &Snapshot) -> 
 /// # Errors
 /// A restart that is ordered without the installation before it.
 pub fn download_order(request: DownloadRequest) -> Result<DownloadOrder, ApiError> {
-    let DownloadRequest { install_after, reboot_after, create_snapshot, .. } = request;
-    if (reboot_after || create_snapshot) && !install_after {
-        let message = "reboot_after and create_snapshot have a meaning only together with install_after.";
+    let DownloadRequest { install_after, reboot_after, create_snapshot, strategy, .. } = request;
+    if (reboot_after || create_snapshot || strategy.is_some()) && !install_after {
+        let message =
+            "reboot_after, create_snapshot and strategy have a meaning only together with install_after.";
         return Err(bad_request(message));
     }
-    let install = install_after.then_some(InstallOrder { reboot_after, create_snapshot });
+    let install =
+        install_after.then_some(InstallOrder { reboot_after, create_snapshot, ..InstallOrder::default() });
     Ok(DownloadOrder {
         update_id: request.update_id,
         version: request.version,
@@ -93,6 +95,7 @@ pub fn download_order(request: DownloadRequest) -> Result<DownloadOrder, ApiErro
         verify_signature: request.verify_signature,
         install,
         restart_until: None,
+        strategy,
     })
 }
 

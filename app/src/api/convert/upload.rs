@@ -87,7 +87,9 @@ pub fn deploy_order(request: DeployRequest) -> Result<DeployOrder, ApiError> {
         install: InstallOrder {
             reboot_after: request.reboot_after,
             create_snapshot: request.create_snapshot,
+            ..InstallOrder::default()
         },
+        strategy: request.strategy,
     })
 }
 

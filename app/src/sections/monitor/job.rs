@@ -1,7 +1,7 @@
 //! The running update, or what became of the last one.
 
 use leptos::prelude::*;
-use ota_api::{human, monitor::Progress};
+use ota_api::{Strategy, human, monitor::Progress};
 
 use crate::{
     live::{Live, Order, ask},
@@ -172,6 +172,7 @@ static INSTALL: Choice = Choice {
         version: j.update.version.clone(),
         reboot_after: true,
         snapshot: true,
+        strategy: Strategy::Seamless,
     },
 };
 

@@ -1,6 +1,6 @@
 //! A job as words and sentences.
 
-use ota_api::monitor::Progress;
+use ota_api::{Strategy, monitor::Progress};
 
 use super::{advice, constraint, list};
 use crate::ui::Tone;
@@ -37,6 +37,11 @@ pub fn job_state(job: &Progress) -> (&'static str, Tone) {
 #[must_use]
 pub fn restarts_by_itself(job: &Progress) -> bool {
     job.status == "awaiting_reboot" && job.armed && job.reboot_after == Some(true)
+}
+
+/// The running slot is updated, in a restart.
+fn in_place(job: &Progress) -> bool {
+    job.strategy == Some(Strategy::InPlace)
 }
 
 /// The step that runs, named as a person would.
@@ -84,6 +89,23 @@ pub fn job_sentence(job: &Progress) -> String {
         "verifying" => "Signature, manifest and every block of the image are checked.".to_owned(),
         "downloaded" => {
             format!("{version} is downloaded and verified. Nothing changes until you install it.")
+        }
+        "installing" if in_place(job) => {
+            format!("{from} is kept as a snapshot before slot {slot} is updated in place.")
+        }
+        "awaiting_reboot" if in_place(job) && restarts_by_itself(job) => {
+            format!("The gateway restarts and writes {version} into slot {slot} before it comes back.")
+        }
+        "awaiting_reboot" if in_place(job) && job.armed => {
+            format!(
+                "{version} is written into slot {slot} at the next restart. Restart the gateway when it suits."
+            )
+        }
+        "awaiting_reboot" if in_place(job) => {
+            format!("Writing slot {slot} in the next start is being ordered.")
+        }
+        "rolled_back" if in_place(job) && job.back_to.is_none() => {
+            format!("{version} did not prove itself, and the other slot runs.")
         }
         "installing" => format!("{version} goes into slot {slot}. The gateway keeps running {from}."),
         "held" => held_sentence(job),
@@ -133,8 +155,8 @@ pub fn awaits_window(job: &Progress) -> bool {
 fn held_sentence(job: &Progress) -> String {
     if awaits_window(job) {
         return format!(
-            "Slot {} is written and proven. The restart into {} waits for the next maintenance window; you need not: press Restart Now.",
-            job.target_partition, job.update.version
+            "{} is ready for slot {}. The restart waits for the next maintenance window; you need not: press Restart Now.",
+            job.update.version, job.target_partition
         );
     }
     let names: Vec<String> = job.waiting_for.iter().map(|name| constraint(name).to_owned()).collect();
@@ -146,8 +168,11 @@ fn held_sentence(job: &Progress) -> String {
         Some("go_back") => {
             format!("{version} failed its trial. The restart back to {} {waits}.", job.from_version)
         }
-        Some("arm") if job.reboot_after == Some(false) => {
+        Some("arm") if job.reboot_after == Some(false) && !in_place(job) => {
             format!("Slot {slot} is written and proven. Selecting it for the next boot {waits}.")
+        }
+        _ if in_place(job) => {
+            format!("{} is kept as a snapshot. Writing slot {slot} in a restart {waits}.", job.from_version)
         }
         _ => format!("Slot {slot} is written and proven. The restart into {version} {waits}."),
     }

@@ -50,6 +50,10 @@ impl Job {
                 }
             }
             (S::Downloaded, E::Install(order)) => {
+                if order.is_in_place() {
+                    // It was downloaded for the other one.
+                    self.target = self.target.other();
+                }
                 self.order = Some(order);
                 self.before_writing()
             }
@@ -150,10 +154,15 @@ impl Job {
         }
     }
 
-    /// The way into the slot: over a snapshot of the running system where one was ordered and is not there yet.
+    /// The way into the slot: over a snapshot of the running system where one was ordered and is not there yet. Without one nothing is
+    /// updated in place.
     pub(super) fn before_writing(&self) -> (JobState, Option<Effect>) {
-        if self.snapshot.is_none() && self.order.is_some_and(|order| order.create_snapshot) {
+        let wanted = self.is_in_place() || self.order.is_some_and(|order| order.create_snapshot);
+        if self.snapshot.is_none() && wanted {
             return (JobState::Installing { step: InstallStep::Snapshot }, Some(Effect::TakeSnapshot));
+        }
+        if self.is_in_place() {
+            return (JobState::AwaitingReboot { armed: Arming::No }, Some(Effect::AwaitClear(Phase::Arm)));
         }
         (JobState::Installing { step: InstallStep::MarkBad }, Some(Effect::AwaitClear(Phase::Write)))
     }

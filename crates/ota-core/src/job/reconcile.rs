@@ -14,6 +14,11 @@ impl Booted {
 
 impl Job {
     pub(super) fn reconcile(&self, booted: Booted) -> (JobState, Option<Effect>) {
+        if self.is_in_place()
+            && let Some(found) = self.reconcile_in_place(booted)
+        {
+            return found;
+        }
         let on_target = booted.slot == Some(self.target);
         match &self.state {
             JobState::Queued => self.first(),

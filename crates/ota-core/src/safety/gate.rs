@@ -68,7 +68,7 @@ impl Gate for RebootGate {
     const PHASE: Phase = Phase::Reboot;
 }
 
-/// Proof that nothing forbade what `G` stands for. But for commissioning only [`super::SafetyMonitor::clearance`] makes one,
+/// Proof that nothing forbade what `G` stands for. But for commissioning and the start of the gateway only [`super::SafetyMonitor::clearance`] makes one,
 /// and it cannot be copied: one clearance, one act.
 #[derive(Debug)]
 pub struct Clearance<G: Gate> {
@@ -92,6 +92,13 @@ impl Clearance<WriteGate> {
     /// For the factory: a gateway that was never provisioned stands beside no machine yet, and has no sources to ask.
     #[must_use]
     pub const fn for_commissioning() -> Self {
+        Self::new(Duration::ZERO)
+    }
+
+    /// For a start of the gateway that writes a slot before anything is mounted: nothing runs that could ask, and the verdict was clear
+    /// when the restart was ordered.
+    #[must_use]
+    pub const fn before_start() -> Self {
         Self::new(Duration::ZERO)
     }
 }

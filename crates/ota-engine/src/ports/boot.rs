@@ -46,6 +46,19 @@ impl PermittedChange {
         Self::harmless(BootChange::MarkGood { slot, tries })
     }
 
+    /// The slot that a start has just written and compared, before it was mounted: it is next again, with all its tries. No clearance is
+    /// asked for: the machine was still when this restart was ordered, and the gateway has not come up since.
+    #[must_use]
+    pub const fn rearm(proof: &ReadBack, tries: u8) -> Self {
+        Self::harmless(BootChange::Arm { slot: proof.slot(), tries })
+    }
+
+    /// Away from `slot`, to what the boot loader has beside it.
+    #[must_use]
+    pub fn away_from(slot: SlotId, boot: &BootSelection, tries: u8) -> Self {
+        Self::harmless(boot.away_from(slot, tries))
+    }
+
     /// The running slot proved itself.
     #[must_use]
     pub const fn commit(booted: SlotId, tries: u8) -> Self {

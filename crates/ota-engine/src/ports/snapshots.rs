@@ -62,6 +62,13 @@ pub trait Snapshots: Send + Sync {
         cancel: &CancellationToken,
     ) -> Result<(), StepError>;
 
+    /// Checks that a snapshot of `content` would fit beside `others` more bytes, even if nothing of it is kept yet and nothing can be
+    /// compressed. One of the very same content takes no room again.
+    ///
+    /// # Errors
+    /// `InsufficientSpace`.
+    async fn check_room(&self, content: &Bundle, others: u64) -> Result<(), StepError>;
+
     /// Newest first. What is damaged is listed as that.
     async fn list(&self) -> Result<Vec<SnapshotFacts>, StepError>;
 

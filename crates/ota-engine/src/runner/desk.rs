@@ -72,19 +72,18 @@ impl Ota {
     async fn settle(&self, job: &Job, open: &[Job]) {
         match job.state {
             JobState::Committed => {
+                self.give_up_order(job).await;
                 self.keep_bundle(job, open).await;
                 self.refresh_recovery().await;
             }
             JobState::Completed => {}
             _ => {
-                if let Err(error) = self.withdraw_reset(job).await {
-                    // The next start finds that the job has ended, and drops the order.
-                    tracing::error!(%error, "the order of a factory reset that has ended is still there");
-                }
+                self.give_up_order(job).await;
                 self.leave_target(job, open).await;
             }
         }
         if matches!(job.state, JobState::RolledBack { .. })
+            && !self.target_runs(job)
             && let Err(error) = self.mark_record(job.target, false).await
         {
             tracing::error!(%error, "the record of the slot that was rolled back still says good");
@@ -97,20 +96,27 @@ impl Ota {
         self.end_override_of(&job.id).await;
     }
 
+    async fn give_up_order(&self, job: &Job) {
+        if let Err(error) = self.withdraw_order(job).await {
+            // The next start finds that the job has ended, and drops the order.
+            tracing::error!(%error, "the order of a job that has ended is still there");
+        }
+    }
+
     /// A job that did not succeed must not leave its slot next, whatever it was doing when it ended.
     async fn leave_target(&self, job: &Job, open: &[Job]) {
-        let booted = self.parts.slots.booted();
+        let other = job.target.other();
         let of_another = open.iter().any(|other| other.id != job.id && other.state.is_armed());
-        if booted == job.target || of_another || matches!(job.work, Work::Snapshot(_)) {
+        if self.target_runs(job) || of_another || matches!(job.work, Work::Snapshot(_)) {
             return;
         }
         let left = async {
             let next = self.parts.boot.read().await?.next_boot();
             let tries = self.tries_of_running();
             if matches!(job.state, JobState::RolledBack { .. }) {
-                self.parts.boot.commit(PermittedChange::disarm(job.target, booted, tries)).await?;
+                self.parts.boot.commit(PermittedChange::disarm(job.target, other, tries)).await?;
             } else if next == Some(job.target) {
-                self.parts.boot.commit(PermittedChange::stand_down(job, booted, tries)).await?;
+                self.parts.boot.commit(PermittedChange::stand_down(job, other, tries)).await?;
             }
             Ok::<_, StepError>(())
         };

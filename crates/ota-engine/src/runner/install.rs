@@ -1,5 +1,6 @@
 //! From the bytes of a job into its slot: fetched, verified, written, compared.
 
+use jiff::Timestamp;
 use ota_core::{
     Bundle, FactoryReset, FailureCode, Job, JobEvent, RestoreSource, SlotRecord, UploadedImage, Work,
     WriteGate, check_floor,
@@ -23,7 +24,7 @@ impl Ota {
     }
 
     /// Where the images of the job are. A download's length is not the running step's, so it has a meter of its own.
-    async fn source(&self, course: &Course, job: &Job) -> Result<ImageSource, StepError> {
+    pub(crate) async fn source(&self, course: &Course, job: &Job) -> Result<ImageSource, StepError> {
         Ok(match &job.work {
             Work::Release(release) => {
                 let (meter, cancel) = (Meter::default(), &course.cancel);
@@ -95,7 +96,7 @@ impl Ota {
         course.gauge.begin_step(bundle.image_bytes());
         let (meter, cancel) = (&course.gauge.meter, &course.cancel);
         course.proof = Some(self.parts.slots.read_back(job.target, bundle, meter, cancel).await?);
-        let record = SlotRecord::proven(bundle, job.work.kernel(), self.parts.clock.now());
+        let record = record_of(job, self.parts.clock.now())?;
         let saved = self.parts.store.put_slot_record(job.target, &record).await;
         saved.map_err(|error| store_failure(&error))?;
         Ok(JobEvent::ReadBackMatched)
@@ -111,6 +112,11 @@ impl Ota {
         let images = self.parts.uploads.images().await?;
         images.into_iter().find(|kept| kept.sha256 == image.sha256).map(|kept| kept.path).ok_or_else(gone)
     }
+}
+
+/// What a slot holds that was written with the job's images and compared `at` this time.
+pub(crate) fn record_of(job: &Job, at: Timestamp) -> Result<SlotRecord, StepError> {
+    Ok(SlotRecord::proven(verified(job)?, job.work.kernel(), at))
 }
 
 /// The bundle that is kept under this hash.

@@ -15,7 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{Ota, figures::Gauge, ports::ReadBack};
 
 pub(crate) use desk::ApplyError;
-pub(crate) use install::verified;
+pub(crate) use install::{record_of, verified};
 pub(crate) use wait::names;
 
 /// Pause before a state that could not be made durable is tried again.

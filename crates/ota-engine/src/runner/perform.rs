@@ -64,6 +64,9 @@ impl Ota {
         if job.work.resets_only() {
             return self.arm_reset(job).await;
         }
+        if job.is_in_place() {
+            return self.arm_in_place(course, job).await;
+        }
         self.refuse_booted(job.target)?;
         if course.proof.is_none() {
             self.read_back(course, job).await?;
@@ -76,7 +79,7 @@ impl Ota {
                 Ok(clearance) => clearance,
                 Err(blocked) => {
                     // Nothing is reset by a power cut while the machine moves and nothing is armed.
-                    self.withdraw_reset(job).await?;
+                    self.withdraw_order(job).await?;
                     return Ok(JobEvent::GateClosed { reasons: names(&blocked) });
                 }
             };
@@ -158,8 +161,16 @@ impl Ota {
     async fn go_back(&self, course: &Course, job: &Job) -> Option<JobEvent> {
         tokio::time::sleep(FAREWELL).await;
         let gone_back = async {
-            let (change, place) = self.away_from(job.target).await?;
-            let text = format!("{}: restarting into the proven system on slot {place}", job.id);
+            let (change, text) = if job.is_in_place() {
+                let text = format!(
+                    "{}: restarting to put {} back into slot {}",
+                    job.id, job.from_version, job.target
+                );
+                (self.order_way_back(job).await?, text)
+            } else {
+                let (change, place) = self.away_from(job.target).await?;
+                (change, format!("{}: restarting into the proven system on slot {place}", job.id))
+            };
             self.log(LogLevel::Warning, "boot", text).await;
             self.parts.boot.commit(change).await?;
             self.mark_record(job.target, false).await?;
@@ -190,24 +201,21 @@ impl Ota {
         }
     }
 
-    /// The other slot is next, if it is one that starts; else what the boot loader has after it, which is the recovery slot.
+    /// To the other slot, if it is one that starts; else to what the boot loader has after it, which is the recovery slot.
     async fn away_from(&self, slot: SlotId) -> Result<(PermittedChange, Running), StepError> {
-        let (boot, other) = (self.parts.boot.read().await?, slot.other());
-        let rescued = boot.recovery.is_some_and(|tries| tries > 0);
-        if *boot.left.get(other) == 0 && rescued {
-            return Ok((PermittedChange::mark_bad(slot), Running::Recovery));
-        }
-        let tries = self.parts.site.rollback_retries;
-        Ok((PermittedChange::disarm(slot, other, tries), Running::Slot(other)))
+        let (boot, tries) = (self.parts.boot.read().await?, self.parts.site.rollback_retries);
+        let rescued = boot.recovery.is_some_and(|tries| tries > 0) && *boot.left.get(slot.other()) == 0;
+        let place = if rescued { Running::Recovery } else { Running::Slot(slot.other()) };
+        Ok((PermittedChange::away_from(slot, &boot, tries), place))
     }
 
     /// While the boot environment cannot be written, the slot stays armed, and the job says so.
     async fn disarm(&self, job: &Job, percentage: f64, reason: String) -> Option<JobEvent> {
         let booted = self.parts.slots.booted();
         let change = PermittedChange::stand_down(job, booted, self.tries_of_running());
-        // First, so that nothing is reset any more, whatever comes in between.
+        // First, so that nothing is reset or written any more, whatever comes in between.
         let disarmed = async {
-            self.withdraw_reset(job).await?;
+            self.withdraw_order(job).await?;
             self.parts.boot.commit(change).await
         };
         match disarmed.await {

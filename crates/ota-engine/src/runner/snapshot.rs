@@ -26,6 +26,9 @@ impl Ota {
         let (name, description, slot) = match &job.work {
             Work::Snapshot(order) => (order.name.clone(), order.description.clone(), job.target),
             work => {
+                if job.is_in_place() {
+                    self.require_target_runs(job)?;
+                }
                 let name = format!("before {}", work.version());
                 (name, format!("Taken by {}", job.id), self.parts.slots.booted())
             }

@@ -1,7 +1,7 @@
 //! The running system is never written, under whatever name it is asked for.
 
 use super::fault;
-use super::identity::Identity;
+use super::identity::{Identity, mounted};
 use super::writer::SlotWriter;
 use ota_core::SlotId;
 use ota_engine::ports::StepError;
@@ -11,14 +11,21 @@ use std::path::{Path, PathBuf};
 /// Knows what runs.
 #[derive(Debug)]
 pub(super) struct Guard {
-    /// None where the recovery system runs.
+    /// None where the recovery system runs, or nothing yet.
     booted: Option<SlotId>,
     places: Vec<PathBuf>,
+    /// Nothing runs yet, but what is mounted is not written.
+    before_mount: bool,
 }
 
 impl Guard {
     pub(super) const fn new(booted: Option<SlotId>, places: Vec<PathBuf>) -> Self {
-        Self { booted, places }
+        Self { booted, places, before_mount: false }
+    }
+
+    /// For a start of the gateway, before its root file system is mounted.
+    pub(super) const fn before_mount() -> Self {
+        Self { booted: None, places: Vec::new(), before_mount: true }
     }
 
     /// # Errors
@@ -52,6 +59,9 @@ impl Guard {
 
     fn running(&self) -> io::Result<Vec<Identity>> {
         let mut running = vec![Identity::of_running_root()?];
+        if self.before_mount {
+            running.extend(mounted()?);
+        }
         for place in &self.places {
             running.push(Identity::of_path(place)?);
         }

@@ -10,7 +10,7 @@ use http::Method;
 use ota_core::{BySlot, ConstraintId, OverridePolicy, PinKind, Role, SlotId, SlotRecord};
 use ota_engine::{Ota, Parts, Site, ports::Store};
 use ota_platform::{
-    BundleShelf, FlagScheme, KeptBundlesConfig, ResetOrderFile, SlotSnapshots, SnapshotsConfig, UbootConfig,
+    BootOrderFiles, BundleShelf, FlagScheme, KeptBundlesConfig, SlotSnapshots, SnapshotsConfig, UbootConfig,
     UploadDirectory, UploadsConfig,
 };
 use ota_store::{SqliteStore, User};
@@ -243,7 +243,7 @@ fn parts(world: &Arc<World>, store: &SqliteStore, site: Site, directory: &Path) 
         kept: Arc::new(BundleShelf::open(kept).unwrap()),
         recovery: Arc::new(BundleShelf::open(recovery).unwrap()),
         recovery_slot: None,
-        resets: Arc::new(ResetOrderFile::within(directory)),
+        orders: Arc::new(BootOrderFiles::within(directory)),
         uploads: Arc::new(UploadDirectory::open(uploads).unwrap()),
         debug: Arc::new(debug_shelf(store, directory).open().unwrap()),
         site: Arc::new(site),
