@@ -92,7 +92,7 @@ impl BootOrderFiles {
             BootOrder::Reset(order) => self.put(RESET, order),
             BootOrder::Slot(order) => {
                 let bundle = order.bundle.strip_prefix(&self.0).unwrap_or(&order.bundle).to_owned();
-                self.put(SLOT, &SlotOrder { bundle, ..order.clone() })
+                self.put(SLOT, &SlotOrder { bundle, ..SlotOrder::clone(order) })
             }
         }
     }
