@@ -281,6 +281,7 @@ pub mod monitor {
     pub const ENDED: &str = "Ended";
     pub const CODE: &str = "Error code";
     pub const TRIAL_LEFT: &str = "Time left for the trial";
+    pub const CHECKS: &str = "Health checks";
     pub const INSTALL: &str = "Install";
     pub const CANCEL: &str = "Cancel";
     pub const RESTART: &str = "Restart Now";

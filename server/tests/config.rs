@@ -135,13 +135,26 @@ fn a_value_of_the_wrong_kind_is_refused_and_its_origin_named() {
 
 #[test]
 fn a_value_that_makes_no_sense_is_told_in_a_sentence() {
+    let check = |rest: &str| format!("[[health.check]]\nname = \"x\"\n{rest}");
     for (section, expected) in [
         ("[server]\nlisten = \"3000\"", "server.listen must be an address and a port"),
         ("[server]\ntls_key = \"/k\"", "server.tls_certificate must be set beside server.tls_key"),
         ("[boot]\nrollback_retries = 0", "boot.rollback_retries must be a number from 1 to 9, not 0"),
         ("[boot]\nreboot = \"model\"", "boot.cmdline must be a file outside /proc"),
         ("[log]\nlevel = \"=loud\"", "log.level must be"),
-        ("[[health.check]]\nname = \"x\"\ncommand = [\"true\"]", "of “x” must start with the absolute path"),
+        (&check("command = [\"true\"]"), "health.check.command of “x” must start with the absolute path"),
+        (&check(""), "health.check of “x” must be set to exactly one of url, connect, unit and command"),
+        (&check("unit = \"a.service\"\nconnect = \"a:1\""), "health.check of “x” must be set to exactly one"),
+        (&check("unit = \"--help\""), "health.check.unit must be the name of a unit"),
+        (&check("connect = \"host\""), "health.check.connect must be a host and a port"),
+        (&check("url = \"ftp://a/\""), "health.check.url must be set to an http or https address"),
+        (
+            &check("connect = \"a:1\"\ncontains = \"x\""),
+            "health.check.status and contains are for a check with a url",
+        ),
+        (&check("connect = \"a:1\"\ntimes = 0"), "health.check.times must be a number from 1 to 100, not 0"),
+        (&check("connect = \"a:1\"\ndeadline_seconds = 0"), "health.check.deadline_seconds must be a number"),
+        (&check("unit = \"a.b\"").replace('x', "database"), "health.check.name is “database” twice"),
         (
             "[safety.system_load]\nmaximum_pressure = 101",
             "safety.system_load.maximum_pressure must be a number",

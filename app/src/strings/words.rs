@@ -1,9 +1,10 @@
 //! States as words and sentences. Pure functions: what comes in is the wire's data, what goes out is read by people.
 
 use ota_api::{
-    ConstraintState, ErrorCode, Schedule, Severity, SlotHealth, Strategy, UpdateKind,
+    CheckKind, CheckState, ConstraintState, ErrorCode, Schedule, Severity, SlotHealth, Strategy, UpdateKind,
     auth::Role,
-    monitor::Progress,
+    human,
+    monitor::{HealthCheck, Progress},
     safety::{Constraint, Force, Safety},
     status::{Partition, Status},
     updates::Update,
@@ -70,6 +71,32 @@ pub fn in_recovery(status: &Status) -> String {
     format!(
         "Neither slot A nor slot B starts: the recovery system runs. Install or restore a system into slot {target}."
     )
+}
+
+#[must_use]
+pub const fn check_state(state: CheckState) -> (&'static str, Tone) {
+    match state {
+        CheckState::Waiting => ("waiting", Tone::Busy),
+        CheckState::Passed => ("passed", Tone::Good),
+        CheckState::Failed => ("failed", Tone::Bad),
+    }
+}
+
+/// A health check, what it complains of and its time. `age`: seconds since it was told.
+#[must_use]
+pub fn health_check(check: &HealthCheck, age: u64) -> String {
+    let kind = match check.kind {
+        CheckKind::Database => "database",
+        CheckKind::Http => "HTTP",
+        CheckKind::Tcp => "TCP",
+        CheckKind::Systemd => "systemd unit",
+        CheckKind::Executable => "program",
+    };
+    let weight = if check.required { "required" } else { "wanted" };
+    let left = check.seconds_left.map(|left| human::minutes(left.saturating_sub(age)));
+    let left = left.map(|left| format!(", {left} left")).unwrap_or_default();
+    let reason = check.reason.as_ref().map(|reason| format!(". {reason}")).unwrap_or_default();
+    format!("{} ({kind}, {weight}{left}){reason}", check.name)
 }
 
 #[must_use]

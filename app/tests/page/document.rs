@@ -78,6 +78,10 @@ fn every_situation_is_told_in_words() {
         ("held", "waits for crane motion and anti-collision system"),
         ("restart", "v5.0.5 starts from slot B at the next restart."),
         ("trial", "Running v5.0.5 on slot B."),
+        (
+            "trial",
+            "pump &lt;1&gt; (TCP, wanted, 00:12 left). 127.0.0.1:502 takes no connection: connection refused.",
+        ),
         ("rolled-back", "v5.0.5 did not prove itself. The gateway runs v5.0.4 again."),
     ];
     for (situation, text) in expected {

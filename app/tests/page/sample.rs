@@ -2,10 +2,10 @@
 
 use app::Assets;
 use ota_api::{
-    AutoUpdate, ConstraintState, ErrorCode, MaintenanceWindow, Schedule, Settings, Severity, SlotHealth,
-    SlotId, Strategy, UpdateKind,
+    AutoUpdate, CheckKind, CheckState, ConstraintState, ErrorCode, MaintenanceWindow, Schedule, Settings,
+    Severity, SlotHealth, SlotId, Strategy, UpdateKind,
     auth::Role,
-    monitor::{LogLine, Monitor, Outcome, Progress, ProgressFigures, Resources, UpdateName},
+    monitor::{HealthCheck, LogLine, Monitor, Outcome, Progress, ProgressFigures, Resources, UpdateName},
     page::{LiveData, PageData},
     safety::{Constraint, Constraints, Force, Safety},
     status::{Gateway, Partition, Partitions, Status},
@@ -105,6 +105,14 @@ pub fn page(situation: &str) -> PageData {
 fn trial() -> Progress {
     let mut job = job("trial", "health_checks", 95.0, 97.5);
     (job.can_cancel, job.trial_seconds_left, job.armed) = (false, Some(12), true);
+    job.checks = vec![HealthCheck {
+        name: "pump <1>".into(),
+        kind: CheckKind::Tcp,
+        required: false,
+        state: CheckState::Waiting,
+        reason: Some("127.0.0.1:502 takes no connection: connection refused.".into()),
+        seconds_left: Some(12),
+    }];
     job.cancel_refused = Some("the new system has already been started".into());
     job
 }
@@ -115,6 +123,7 @@ fn job(status: &str, operation: &str, percentage: f64, overall: f64) -> Progress
         job_id: "OTA-JOB-8821X".into(),
         kind: "update".into(),
         snapshot_id: None,
+        checks: Vec::new(),
         progress: ProgressFigures {
             percentage,
             overall_percentage: overall,

@@ -24,8 +24,8 @@ pub mod ws;
 pub use ota_core::Settings;
 /// The words that bodies are made of; clients need no other crate for them.
 pub use ota_core::{
-    AutoUpdate, ConstraintState, MaintenanceWindow, Schedule, Severity, SlotHealth, SlotId, Strategy,
-    UpdateKind,
+    AutoUpdate, CheckKind, CheckState, ConstraintState, MaintenanceWindow, Schedule, Severity, SlotHealth,
+    SlotId, Strategy, UpdateKind,
 };
 
 pub use envelope::{ApiError, ApiResult, ErrorBody, ErrorCode, Reply};

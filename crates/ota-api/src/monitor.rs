@@ -1,6 +1,6 @@
 //! Section 7: progress, installation, logs, monitor, cancel.
 
-use ota_core::{SlotId, Strategy};
+use ota_core::{CheckKind, CheckState, SlotId, Strategy};
 use serde::{Deserialize, Serialize};
 
 use crate::ErrorCode;
@@ -34,6 +34,9 @@ pub struct Progress {
     pub held_before: Option<String>,
     /// The trial's time limit, while it runs.
     pub trial_seconds_left: Option<u64>,
+    /// Addition: the health checks of the trial, as they stand or as they ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<HealthCheck>,
     /// Addition: the snapshot that was taken before the slot was touched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_id: Option<String>,
@@ -73,6 +76,20 @@ pub struct Outcome {
     /// The documented code of a failure.
     pub code: Option<ErrorCode>,
     pub message: String,
+}
+
+/// One health check of a trial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthCheck {
+    pub name: String,
+    pub kind: CheckKind,
+    /// A required check that fails takes the new system back.
+    pub required: bool,
+    pub state: CheckState,
+    /// What the last attempt complained of.
+    pub reason: Option<String>,
+    /// How long it may still be asked, while it is waited for.
+    pub seconds_left: Option<u64>,
 }
 
 /// `POST install`.

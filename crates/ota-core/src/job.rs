@@ -19,7 +19,7 @@ mod reconcile;
 mod reset;
 mod work;
 
-use crate::{Actor, BootChange, JobId, Phase, SlotId, overall_percentage};
+use crate::{Actor, BootChange, CheckReport, JobId, Phase, SlotId, overall_percentage};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +113,9 @@ pub struct Job {
     /// The snapshot that was taken before the slot was touched.
     #[serde(default, rename = "snapshot_taken")]
     pub snapshot: Option<JobId>,
+    /// What became of the checks of the trial.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckReport>,
     /// The overall percentage that people have seen. It is durable before it is shown: what is run again after a restart does
     /// not move it backwards.
     #[serde(default)]
@@ -293,9 +296,10 @@ pub enum JobEvent {
     RebootOrdered,
     RebootFailed,
     Booted(Booted),
-    HealthPassed,
+    HealthPassed(Vec<CheckReport>),
     HealthFailed {
         reason: String,
+        checks: Vec<CheckReport>,
     },
     BootCommitted,
     /// `percentage`: how far the operation was.
@@ -498,6 +502,7 @@ impl Job {
             ended_at: None,
             bundle: None,
             snapshot: None,
+            checks: Vec::new(),
             reached: 0.0,
             state: JobState::Queued,
         }

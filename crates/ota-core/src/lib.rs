@@ -11,6 +11,7 @@ mod boot;
 mod calendar;
 mod eligibility;
 mod gate;
+mod health;
 mod job;
 mod job_id;
 mod label;
@@ -37,6 +38,7 @@ pub use eligibility::{
     eligibility, restart_eligibility,
 };
 pub use gate::{Admission, Operation, Refusal, admit};
+pub use health::{CheckKind, CheckPlan, CheckReport, CheckState, TrialChecks, TrialVerdict};
 pub use job::{
     Arming, Booted, Bundle, Denied, Effect, FactoryReset, Failure, FailureCode, FormerSystem, HoldPoint,
     ImageFacts, InstallOrder, InstallStep, Job, JobEvent, JobKind, JobState, RecoveryImage, RestoreSource,

@@ -232,8 +232,10 @@ impl World {
                 self.boot();
                 self.start_service();
             }
-            Effect::RunHealthChecks if fails => self.tell(JobEvent::HealthFailed { reason: "x".into() }),
-            Effect::RunHealthChecks => self.tell(JobEvent::HealthPassed),
+            Effect::RunHealthChecks if fails => {
+                self.tell(JobEvent::HealthFailed { reason: "x".into(), checks: Vec::new() })
+            }
+            Effect::RunHealthChecks => self.tell(JobEvent::HealthPassed(Vec::new())),
             Effect::CommitBoot if fails => self.tell(failure),
             Effect::CommitBoot => {
                 self.commit(BootChange::Commit { booted: self.booted, tries: TRIES });

@@ -34,8 +34,6 @@ pub struct Site {
     pub constraints: Vec<(ConstraintId, bool)>,
     /// What may be overridden, by how many people and for how long.
     pub overrides: OverridePolicy,
-    /// Time that a new system has to pass its required checks.
-    pub health_deadline: Duration,
 }
 
 /// The adapters behind the ports, and the site.

@@ -5,7 +5,7 @@ use ota_core::{BootSelection, BySlot, Job, Running, Settings, SlotHealth, SlotRe
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
-    DebugView, Figures, OverrideView, RecoveryView, Site, UploadsView,
+    CheckView, DebugView, Figures, OverrideView, RecoveryView, Site, UploadsView,
     ports::{Catalog, ResourceUse, SlotUsage},
 };
 
@@ -69,7 +69,9 @@ pub struct JobView {
     pub job: Job,
     pub figures: Figures,
     pub elapsed: Duration,
-    /// What is left of the trial's time limit while the checks run.
+    /// The health checks: as they stand while they are asked, and as they ended afterwards.
+    pub checks: Vec<CheckView>,
+    /// Time until no check is waited for any more, while they are asked.
     pub trial_left: Option<Duration>,
 }
 

@@ -27,7 +27,10 @@ pub use bundles::{KeyringError, Purpose, RaucBundles, TrustConfig};
 pub use clock::SystemClock;
 pub use fetch::{FetchConfig, Patience, ResumableFetcher};
 pub use free_space::free_bytes;
-pub use health::{ExecutableCheck, ExecutableCheckConfig, HttpCheck, HttpCheckConfig};
+pub use health::{
+    ExecutableCheck, ExecutableCheckConfig, HttpCheck, HttpCheckConfig, SystemdCheck, SystemdCheckConfig,
+    TcpCheck, TcpCheckConfig,
+};
 pub use kept::{BundleShelf, KeptBundlesConfig};
 pub use raucb::Policy;
 pub use reboot::{

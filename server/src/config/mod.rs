@@ -5,16 +5,18 @@
 
 mod check;
 mod effective;
+mod health;
 mod layers;
 mod model;
 mod sources;
 
 pub use check::Problem;
 pub use effective::Effective;
+pub use health::{Check, Health};
 pub use layers::Origin;
 pub use model::{
-    Boot, Check, Config, Gateway, Health, LONGEST_OVERRIDE, LevelSource, LoadLimit, Log, LogFormat, Override,
-    Purpose, RebootBy, Repository, Safety, Scheme, Server, Slot, Slots, StateSource, Switch, Trust,
+    Boot, Config, Gateway, LONGEST_OVERRIDE, LevelSource, LoadLimit, Log, LogFormat, Override, Purpose,
+    RebootBy, Repository, Safety, Scheme, Server, Slot, Slots, StateSource, Switch, Trust,
 };
 pub use sources::{HttpSource, ModbusSource, MqttSource, NutSource};
 

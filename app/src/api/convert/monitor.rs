@@ -1,13 +1,13 @@
 use ota_api::{
     ApiError, human,
     monitor::{
-        Cancelled, InstallRequest, InstallStarted, LogLine, Logs, Monitor, Outcome, Progress,
+        Cancelled, HealthCheck, InstallRequest, InstallStarted, LogLine, Logs, Monitor, Outcome, Progress,
         ProgressFigures, Resources, UpdateName,
     },
 };
 use ota_core::{FailureCode, InstallOrder, Job, JobState};
 use ota_engine::{
-    InstallCommand, JobView, Snapshot,
+    CheckView, InstallCommand, JobView, Snapshot,
     ports::{LogEntry, LogLevel, LogPage},
 };
 
@@ -41,10 +41,23 @@ pub fn progress(view: &JobView) -> Progress {
         waiting_for,
         held_before,
         trial_seconds_left: view.trial_left.map(|left| left.as_secs()),
+        checks: view.checks.iter().map(health_check).collect(),
         snapshot_id: job.snapshot.as_ref().map(ToString::to_string),
         outcome: outcome(job),
         started_at: instant(job.created_at),
         ended_at: job.ended_at.map(instant),
+    }
+}
+
+fn health_check(check: &CheckView) -> HealthCheck {
+    let report = &check.report;
+    HealthCheck {
+        name: report.name.clone(),
+        kind: report.kind,
+        required: report.required,
+        state: report.state,
+        reason: report.reason.clone(),
+        seconds_left: check.left.map(|left| left.as_secs()),
     }
 }
 

@@ -20,7 +20,7 @@ impl Job {
             JobEvent::Cancel { percentage, reason } => self.cancel(percentage, reason)?,
             // A system that runs and cannot be confirmed goes back, as one that is not well does.
             JobEvent::Failed(failure) if matches!(self.state, JobState::Trial { failed: None }) => {
-                self.advance(JobEvent::HealthFailed { reason: failure.message })?
+                self.advance(JobEvent::HealthFailed { reason: failure.message, checks: self.checks.clone() })?
             }
             JobEvent::Failed(failure) => (JobState::Failed { failure }, None),
             event => self.advance(event)?,
@@ -102,11 +102,13 @@ impl Job {
                 S::AwaitingReboot { armed: Arming::Yes | Arming::Underway } | S::Held { at: At::Reboot, .. },
                 E::Disarmed { percentage, reason },
             ) => (S::Cancelled { percentage, reason }, None),
-            (S::Trial { failed: None }, E::HealthPassed) => {
+            (S::Trial { failed: None }, E::HealthPassed(checks)) => {
+                self.checks = checks;
                 (S::Trial { failed: None }, Some(Effect::CommitBoot))
             }
             (S::Trial { failed: None }, E::BootCommitted) => (S::Committed, None),
-            (S::Trial { failed: None }, E::HealthFailed { reason }) => {
+            (S::Trial { failed: None }, E::HealthFailed { reason, checks }) => {
+                self.checks = checks;
                 (S::Trial { failed: Some(reason) }, Some(Effect::AwaitClear(Phase::Reboot)))
             }
             (S::Trial { failed: Some(reason) } | S::Held { at: At::GoBack { reason }, .. }, E::Cleared) => {
@@ -189,7 +191,7 @@ impl JobEvent {
             Self::RebootOrdered => "reboot ordered",
             Self::RebootFailed => "reboot failed",
             Self::Booted(_) => "booted",
-            Self::HealthPassed => "health passed",
+            Self::HealthPassed(_) => "health passed",
             Self::HealthFailed { .. } => "health failed",
             Self::BootCommitted => "boot committed",
             Self::Cancel { .. } => "cancel",

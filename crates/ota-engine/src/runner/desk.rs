@@ -5,7 +5,7 @@ use ota_core::{Denied, Effect, Job, JobEvent, JobId, JobState, Running, Work};
 use std::{mem::discriminant, sync::Arc, time::Duration};
 
 use crate::{
-    Event, Figures, JobView, Ota, job_audit, job_log,
+    CheckView, Event, Figures, JobView, Ota, job_audit, job_log,
     ports::{LogLevel, PermittedChange, StepError, StoreError},
 };
 
@@ -146,9 +146,13 @@ impl Ota {
         let gauge = self.drivers().get(&job.id).map(|driver| Arc::clone(&driver.gauge));
         let gauge = gauge.filter(|_| !job.state.is_ended());
         let figures = gauge.as_ref().map_or_else(|| Figures::resting(job), |gauge| gauge.sample(job, boot));
-        let trial_left = gauge.and_then(|gauge| gauge.trial_left(boot));
+        let asked = gauge.and_then(|gauge| gauge.checks(boot));
+        let (checks, trial_left) = match asked {
+            Some((checks, left)) => (checks, Some(left)),
+            None => (CheckView::ended(job), None),
+        };
         let elapsed = elapsed(job.created_at, job.ended_at.unwrap_or(now));
-        JobView { job: job.clone(), figures, elapsed, trial_left }
+        JobView { job: job.clone(), figures, elapsed, checks, trial_left }
     }
 
     /// Makes this the job that the page shows, unless an open one of somebody's is there and this one has ended.

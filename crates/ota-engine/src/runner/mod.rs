@@ -5,6 +5,7 @@ mod install;
 mod perform;
 mod reconcile;
 mod snapshot;
+mod trial;
 mod wait;
 
 use ota_core::{Effect, JobEvent, JobId};

@@ -201,7 +201,6 @@ fn site() -> Site {
             second_person: false,
             never: [ConstraintId::UpsBattery].into(),
         },
-        health_deadline: Duration::from_secs(5),
     }
 }
 
@@ -252,7 +251,7 @@ fn parts(world: &Arc<World>, store: &SqliteStore, site: Site, directory: &Path) 
         reboot: world.clone(),
         sensors: world.clone(),
         telemetry: world.clone(),
-        health: Vec::new(),
+        health: world.checks.lock().unwrap().clone(),
     }
 }
 

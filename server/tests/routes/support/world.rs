@@ -6,13 +6,13 @@ use ota_core::{
     RebootGate, Release, Running, Severity, SlotId, TargetFile, UpdateKind, WriteGate,
 };
 use ota_engine::ports::{
-    BootEnvironment, Bundles, Clock, Fetcher, ImageSource, Meter, PermittedChange, ReadBack, Reboot,
-    Repository, RepositoryError, ResourceUse, Sensors, SlotUsage, Slots, StepError, Telemetry,
+    BootEnvironment, Bundles, Clock, Fetcher, HealthCheck, ImageSource, Meter, PermittedChange, ReadBack,
+    Reboot, Repository, RepositoryError, ResourceUse, Sensors, SlotUsage, Slots, StepError, Telemetry,
 };
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -49,6 +49,8 @@ pub struct World {
     /// The crane starts as soon as slot B is next.
     pub crane_starts_when_armed: AtomicBool,
     pub reboots: AtomicU32,
+    /// What a trial asks.
+    pub checks: Mutex<Vec<Arc<dyn HealthCheck>>>,
     /// Changes of the boot environment.
     pub commits: AtomicU32,
     /// Seconds that the wall clock was set forward or back by.
@@ -78,6 +80,7 @@ impl World {
             network_down: AtomicBool::new(false),
             crane_starts_when_armed: AtomicBool::new(false),
             reboots: AtomicU32::new(0),
+            checks: Mutex::default(),
             commits: AtomicU32::new(0),
             wall_jump: AtomicI64::new(0),
             skipped: AtomicU64::new(0),
