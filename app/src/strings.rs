@@ -85,6 +85,10 @@ pub mod status {
     pub const DEBUG_BUNDLES: &str = "Debug bundles";
     pub const DEBUG_HINT: &str = "Logs, configuration, metrics and the state of slots and jobs in one file, without passwords, PINs and keys.";
     pub const DOWNLOAD: &str = "Download";
+    pub const COMPONENTS: &str = "Components";
+    pub const COMPONENT: &str = "Component";
+    pub const COMPONENT_VERSION: &str = "Version";
+    pub const FORMER: &str = "Former version";
 }
 
 pub mod updates {

@@ -1,7 +1,10 @@
 //! From the configuration to the adapters behind the engine's ports.
 
+mod components;
 mod health;
 mod sensors;
+
+pub use components::components;
 
 use crate::config::{Config, Purpose, RebootBy, Scheme};
 use crate::debug_bundle::{DebugShelf, shown_configuration};
@@ -149,7 +152,7 @@ pub fn parts(
     let slots = platform::DeviceSlots::open(platform::SlotsConfig {
         places: places(config),
         cmdline: config.boot.cmdline.clone(),
-        policy,
+        policy: policy.clone(),
         writable: config.slots.writable,
         snapshots: Some(snapshots.store()),
     });
@@ -181,6 +184,7 @@ pub fn parts(
         snapshots: Arc::new(snapshots),
         kept: Arc::new(kept(config)?),
         recovery: Arc::new(recovery(config)?),
+        components: Arc::new(components(config, policy.clone())?),
         recovery_slot,
         resets: Arc::new(platform::ResetOrderFile::within(&config.data_dir)),
         uploads: Arc::new(uploads),

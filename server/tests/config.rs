@@ -163,6 +163,29 @@ fn a_value_that_makes_no_sense_is_told_in_a_sentence() {
         let found = problems(&format!("{MINIMAL}\n{section}")).join("\n");
         assert!(found.contains(expected), "{section}: {found}");
     }
+    let component = |name: &str, rest: &str| {
+        format!("[components.{name}]\na = \"/dev/ca\"\nb = \"/dev/cb\"\nactivate = [\"/bin/true\"]\n{rest}")
+    };
+    let well = "check = [{ name = \"x\", unit = \"x.service\" }]";
+    for (section, expected) in [
+        (component("rootfs", well), "components.rootfs must be the class of an image other than rootfs"),
+        (component("\"a b\"", well), "components.a b must be the class of an image"),
+        (component("app", ""), "components.app.check must have one that is required"),
+        (component("app", well).replace("/dev/cb", "/dev/ca"), "components.app.b must be another place"),
+        (component("app", well).replace("/dev/cb", "/dev/b"), "components.app.b must be another place"),
+        (
+            component("app", well).replace("/bin/", ""),
+            "components.app.activate must start with the absolute path",
+        ),
+        (
+            component("app", &well.replace("x.service", "x")),
+            "components.app.check.unit must be the name of a unit",
+        ),
+    ] {
+        let found = problems(&format!("{MINIMAL}\n{section}")).join("\n");
+        assert!(found.contains(expected), "{section}: {found}");
+    }
+    assert_eq!(problems(&format!("{MINIMAL}\n{}", component("app", well))), Vec::<String>::new());
     let text = MINIMAL.replace("id = \"GW-1\"", "id = \"GW 1\"\ntime_zone = \"Mars/Base\"");
     let found = problems(&text).join("\n");
     assert!(found.contains("gateway.id must be") && found.contains("gateway.time_zone must be"), "{found}");
@@ -352,6 +375,7 @@ fn the_packaged_example_is_valid_and_shows_the_defaults() {
     expected.slots.r.clone_from(&all.slots.r);
     expected.trust.version_floor.clone_from(&all.trust.version_floor);
     expected.health.check.clone_from(&all.health.check);
+    expected.components.clone_from(&all.components);
     expected.safety.http.clone_from(&all.safety.http);
     expected.safety.mqtt.clone_from(&all.safety.mqtt);
     expected.safety.modbus.clone_from(&all.safety.modbus);

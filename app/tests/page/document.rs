@@ -71,6 +71,7 @@ fn the_embedded_data_is_read_back_as_it_was_written() {
 fn every_situation_is_told_in_words() {
     let expected = [
         ("idle", "Updates allowed"),
+        ("idle", "crane-app"),
         ("viewer", "Your role is viewer: you can look, but not operate."),
         ("blocked", "Blocked by safety: crane motion and UPS battery."),
         ("downloading", "The bundle comes from the update server."),

@@ -8,7 +8,7 @@ use ota_api::{
     monitor::{HealthCheck, LogLine, Monitor, Outcome, Progress, ProgressFigures, Resources, UpdateName},
     page::{LiveData, PageData},
     safety::{Constraint, Constraints, Force, Safety},
-    status::{Gateway, Partition, Partitions, Status},
+    status::{Component, Gateway, Partition, Partitions, Status},
     updates::{CheckSummary, Update},
 };
 
@@ -124,6 +124,7 @@ fn job(status: &str, operation: &str, percentage: f64, overall: f64) -> Progress
         kind: "update".into(),
         snapshot_id: None,
         checks: Vec::new(),
+        components: Vec::new(),
         progress: ProgressFigures {
             percentage,
             overall_percentage: overall,
@@ -252,6 +253,13 @@ fn system() -> Status {
             auto_rollback: true,
             rollback_retries: 3,
         },
+        components: vec![Component {
+            name: "crane-app".into(),
+            version: Some("v5.0.4".into()),
+            place: None,
+            installed_at: None,
+            former_version: None,
+        }],
     }
 }
 

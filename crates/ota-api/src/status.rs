@@ -1,6 +1,6 @@
 //! Section 1: the gateway and its slots.
 
-use ota_core::{SlotHealth, SlotId};
+use ota_core::{ComponentPlace, SlotHealth, SlotId};
 use serde::{Deserialize, Serialize};
 
 /// `GET status`.
@@ -8,6 +8,22 @@ use serde::{Deserialize, Serialize};
 pub struct Status {
     pub gateway: Gateway,
     pub partitions: Partitions,
+    /// Addition: what is updated beside the system, one at a time.
+    #[serde(default)]
+    pub components: Vec<Component>,
+}
+
+/// A component that is updated beside the system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Component {
+    pub name: String,
+    /// Of what is current; null where nothing is.
+    pub version: Option<String>,
+    /// The place that is current: `a` or `b`.
+    pub place: Option<ComponentPlace>,
+    pub installed_at: Option<String>,
+    /// The version in the other place, where it could take over.
+    pub former_version: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

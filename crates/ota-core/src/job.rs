@@ -8,7 +8,8 @@
 //!
 //! An update goes the whole way. A deployment and a restore have their bytes already and begin at `Verifying`; a rollback begins
 //! with reading its slot; a snapshot is `Creating` and then `Completed`. An installation may take a snapshot before it touches its
-//! slot. A factory reset installs the recovery image where there is one; the rest of it happens at the restart, before the service runs.
+//! slot, and one that is `rolling` brings the components of its bundle first, see `job/rolling.rs`. A factory reset installs the
+//! recovery image where there is one; the rest of it happens at the restart, before the service runs.
 //!
 //! The runner performs one [`Effect`] at a time and reports its outcome as a [`JobEvent`]. `Start`, `Install`, `Cancel` and
 //! `RebootOrdered` come from people; `GateClosed` and `Cleared` from the safety verdict; `Booted` from the start of the
@@ -17,12 +18,14 @@
 mod apply;
 mod reconcile;
 mod reset;
+mod rolling;
 mod work;
 
 use crate::{Actor, BootChange, CheckReport, JobId, Phase, SlotId, overall_percentage};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use rolling::{ComponentPlace, ComponentTurn, ComponentVersion, TurnState, TurnStep};
 pub use work::{
     FactoryReset, FormerSystem, JobKind, RecoveryImage, RestoreSource, RestoredVersion, SnapshotOrder,
     UploadedImage, Work,
@@ -58,6 +61,9 @@ pub struct InstallOrder {
     /// Take a snapshot of the running system before the slot is touched; without it nothing is installed.
     #[serde(default)]
     pub create_snapshot: bool,
+    /// How it reaches the system.
+    #[serde(default)]
+    pub strategy: Strategy,
 }
 
 /// What the verifier found in the signed manifest of the bundle.
@@ -116,6 +122,9 @@ pub struct Job {
     /// What became of the checks of the trial.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckReport>,
+    /// Of a rolling installation: the turns of the components, once they are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turns: Option<Vec<ComponentTurn>>,
     /// The overall percentage that people have seen. It is durable before it is shown: what is run again after a restart does
     /// not move it backwards.
     #[serde(default)]
@@ -152,6 +161,11 @@ pub enum HoldPoint {
     GoBack {
         reason: String,
     },
+    /// Before a step of a component's turn.
+    Component {
+        turn: usize,
+        step: TurnStep,
+    },
 }
 
 impl HoldPoint {
@@ -164,6 +178,7 @@ impl HoldPoint {
             Self::Arm => "arm",
             Self::Reboot => "reboot",
             Self::GoBack { .. } => "go_back",
+            Self::Component { step, .. } => step.held(),
         }
     }
 
@@ -175,6 +190,7 @@ impl HoldPoint {
             Self::Write => Phase::Write,
             Self::Arm => Phase::Arm,
             Self::Reboot | Self::GoBack { .. } => Phase::Reboot,
+            Self::Component { step, .. } => step.phase(),
         }
     }
 }
@@ -192,6 +208,11 @@ pub enum JobState {
     Creating,
     Installing {
         step: InstallStep,
+    },
+    /// A component has its turn.
+    Rolling {
+        turn: usize,
+        step: TurnStep,
     },
     /// The slot is written and proven. `armed`: it is next in the boot environment.
     AwaitingReboot {
@@ -293,6 +314,13 @@ pub enum JobEvent {
     },
     Cleared,
     Armed,
+    /// The turns of the components that the bundle brings.
+    Planned(Vec<ComponentTurn>),
+    Activated,
+    /// The former component is current again. `complaint`: why it did not come up.
+    PutBack {
+        complaint: Option<String>,
+    },
     RebootOrdered,
     RebootFailed,
     Booted(Booted),
@@ -333,6 +361,18 @@ pub enum Effect {
     AwaitClear(Phase),
     /// Make the target next with all its tries, in one commit. → `Armed` or `GateClosed`
     Arm,
+    /// See which components the bundle brings, and what there is of them. → `Planned`
+    PlanComponents,
+    /// Write and flush the component into its place that is not current. → `Written` or `GateClosed`
+    WriteComponent,
+    /// Read the place past the cache and compare. → `ReadBackMatched`
+    ReadBackComponent,
+    /// Make the place current and run the component's command. → `Activated`, or `GateClosed` before anything was done
+    ActivateComponent,
+    /// Run the component's checks. → `HealthPassed` or `HealthFailed`
+    CheckComponent,
+    /// Make the former place current and run the command. → `PutBack` or `GateClosed`
+    PutBackComponent,
     /// Wait for a person to order the restart. → `RebootOrdered`
     AwaitOrder,
     /// Restart the gateway. The process does not see its end; the next start sends `Booted`. → `RebootFailed`
@@ -369,7 +409,7 @@ impl JobState {
             Self::Verifying => "verifying",
             Self::Downloaded => "downloaded",
             Self::Creating => "creating",
-            Self::Installing { .. } => "installing",
+            Self::Installing { .. } | Self::Rolling { .. } => "installing",
             Self::AwaitingReboot { .. } => "awaiting_reboot",
             Self::Held { .. } => "held",
             Self::Trial { .. } => "trial",
@@ -420,7 +460,13 @@ impl JobState {
     #[must_use]
     pub const fn can_cancel(&self) -> bool {
         !self.is_ended()
-            && !matches!(self, Self::Trial { .. } | Self::Held { at: HoldPoint::GoBack { .. }, .. })
+            && match self {
+                Self::Trial { .. } | Self::Held { at: HoldPoint::GoBack { .. }, .. } => false,
+                Self::Rolling { step, .. } | Self::Held { at: HoldPoint::Component { step, .. }, .. } => {
+                    !step.is_switched()
+                }
+                _ => true,
+            }
     }
 }
 
@@ -430,7 +476,11 @@ impl Job {
     pub const fn status(&self) -> &'static str {
         let works = matches!(
             self.state,
-            JobState::Queued | JobState::Verifying | JobState::Creating | JobState::Installing { .. }
+            JobState::Queued
+                | JobState::Verifying
+                | JobState::Creating
+                | JobState::Installing { .. }
+                | JobState::Rolling { .. }
         );
         match (self.work.kind(), &self.state) {
             (JobKind::Update, state) => state.name(),
@@ -458,6 +508,7 @@ impl Job {
             JobState::Installing { step: InstallStep::MarkBad } => format!("preparing_partition_{slot}"),
             JobState::Installing { step: InstallStep::Write } => format!("flashing_partition_{slot}"),
             JobState::Installing { step: InstallStep::ReadBack } => format!("verifying_partition_{slot}"),
+            JobState::Rolling { turn, step } => self.turn_operation(*turn, step),
             JobState::AwaitingReboot { .. } => "waiting_for_reboot".to_owned(),
             JobState::Held { .. } => "waiting_for_safety".to_owned(),
             JobState::Trial { failed: None } => "health_checks".to_owned(),
@@ -503,6 +554,7 @@ impl Job {
             bundle: None,
             snapshot: None,
             checks: Vec::new(),
+            turns: None,
             reached: 0.0,
             state: JobState::Queued,
         }

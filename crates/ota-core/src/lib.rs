@@ -40,9 +40,10 @@ pub use eligibility::{
 pub use gate::{Admission, Operation, Refusal, admit};
 pub use health::{CheckKind, CheckPlan, CheckReport, CheckState, TrialChecks, TrialVerdict};
 pub use job::{
-    Arming, Booted, Bundle, Denied, Effect, FactoryReset, Failure, FailureCode, FormerSystem, HoldPoint,
-    ImageFacts, InstallOrder, InstallStep, Job, JobEvent, JobKind, JobState, RecoveryImage, RestoreSource,
-    RestoredVersion, SnapshotOrder, Strategy, UploadedImage, Work,
+    Arming, Booted, Bundle, ComponentPlace, ComponentTurn, ComponentVersion, Denied, Effect, FactoryReset,
+    Failure, FailureCode, FormerSystem, HoldPoint, ImageFacts, InstallOrder, InstallStep, Job, JobEvent,
+    JobKind, JobState, RecoveryImage, RestoreSource, RestoredVersion, SnapshotOrder, Strategy, TurnState,
+    TurnStep, UploadedImage, Work,
 };
 pub use job_id::{InvalidJobId, JobId};
 pub use label::file_label;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use ota_core::{
     Actor, ArmGate, Asker, Booted, Bundle, ConstraintId, ConstraintState, Effect, Enabled, InstallOrder, Job,
     JobEvent, JobId, JobKind, JobState, OverrideDesk, OverridePolicy, OverrideRequest, Phase, Reading,
-    RebootGate, Release, SafetyMonitor, Severity, SlotId, TargetFile, UpdateKind, Work, WriteGate,
+    RebootGate, Release, SafetyMonitor, Severity, SlotId, Strategy, TargetFile, UpdateKind, Work, WriteGate,
 };
 use proptest::prelude::*;
 use std::{collections::BTreeSet, time::Duration};
@@ -155,7 +155,8 @@ impl World {
         self.jobs += 1;
         let id = JobId::numbered(JobKind::Update, self.jobs);
         let mut job = Job::new(id, Work::Release(release()), SlotId::B, "v5.0.4".into(), actor, wall());
-        job.order = Some(InstallOrder { reboot_after: true, create_snapshot: false });
+        job.order =
+            Some(InstallOrder { reboot_after: true, create_snapshot: false, strategy: Strategy::Seamless });
         let effect = job.apply(JobEvent::Start, wall()).unwrap();
         if !automatic {
             self.bind(&job.id);
@@ -239,6 +240,12 @@ impl World {
                 Err(_) => closed(),
             },
             Effect::Disarm { percentage, reason } => JobEvent::Disarmed { percentage, reason },
+            Effect::PlanComponents
+            | Effect::WriteComponent
+            | Effect::ReadBackComponent
+            | Effect::ActivateComponent
+            | Effect::CheckComponent
+            | Effect::PutBackComponent => unreachable!("nothing is rolling here"),
             Effect::AwaitOrder | Effect::RunHealthChecks | Effect::CommitBoot | Effect::GoBack => return,
         };
         self.tell(event);

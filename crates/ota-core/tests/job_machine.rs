@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use ota_core::{
     Actor, BootChange, BootSelection, Booted, Bundle, Effect, FactoryReset, Failure, FailureCode,
     FormerSystem, InstallOrder, Job, JobEvent, JobId, JobKind, JobState, RecoveryImage, Release,
-    RestoreSource, RestoredVersion, Severity, SlotId, SnapshotOrder, TargetFile, UpdateKind, UploadedImage,
-    Work,
+    RestoreSource, RestoredVersion, Severity, SlotId, SnapshotOrder, Strategy, TargetFile, UpdateKind,
+    UploadedImage, Work,
 };
 use proptest::prelude::*;
 
@@ -54,7 +54,7 @@ fn reset(image: Option<RecoveryImage>) -> Work {
 }
 
 fn order(reboot_after: bool) -> InstallOrder {
-    InstallOrder { reboot_after, create_snapshot: false }
+    InstallOrder { reboot_after, create_snapshot: false, strategy: Strategy::Seamless }
 }
 
 fn bundle() -> Bundle {
@@ -246,6 +246,12 @@ impl World {
                 self.boot();
                 self.start_service();
             }
+            Effect::PlanComponents
+            | Effect::WriteComponent
+            | Effect::ReadBackComponent
+            | Effect::ActivateComponent
+            | Effect::CheckComponent
+            | Effect::PutBackComponent => unreachable!("nothing is rolling here"),
             Effect::Disarm { percentage, reason } => {
                 self.reset_ordered = false;
                 // The power may go in between.
@@ -303,7 +309,7 @@ proptest! {
     ) {
         // Only a download may wait for its installation to be ordered.
         let reboot_after = reboot_after.or((kind != JobKind::Update).then_some(false));
-        let order = reboot_after.map(|reboot_after| InstallOrder { reboot_after, create_snapshot });
+        let order = reboot_after.map(|reboot_after| InstallOrder { reboot_after, create_snapshot, strategy: Strategy::Seamless });
         let work = if kind == JobKind::Reset && !with_image { reset(None) } else { work(kind) };
         let mut world = World::of(work, order, starts_well);
         for (kind, luck) in chaos {
@@ -311,7 +317,7 @@ proptest! {
                 0..4 => { world.boot(); world.start_service(); }
                 4..10 => world.start_service(),
                 10..13 => world.tell(JobEvent::Cancel { percentage: 1.0, reason: "x".into() }),
-                13..20 => world.tell(JobEvent::Install(InstallOrder { reboot_after: luck % 2 == 0, create_snapshot })),
+                13..20 => world.tell(JobEvent::Install(InstallOrder { reboot_after: luck % 2 == 0, create_snapshot, strategy: Strategy::Seamless })),
                 _ => world.step(luck),
             }
             check(&mut world);
@@ -388,7 +394,11 @@ fn a_snapshot_that_fails_leaves_the_slot_alone() {
     while !matches!(world.job.state, JobState::Downloaded) {
         world.step(50);
     }
-    world.tell(JobEvent::Install(InstallOrder { reboot_after: true, create_snapshot: true }));
+    world.tell(JobEvent::Install(InstallOrder {
+        reboot_after: true,
+        create_snapshot: true,
+        strategy: Strategy::Seamless,
+    }));
     world.step(0);
     assert!(matches!(world.job.state, JobState::Failed { .. }), "{:?}", world.job.state);
     assert_eq!(world.env.left.b, 3, "the slot was not marked bad");
@@ -397,7 +407,7 @@ fn a_snapshot_that_fails_leaves_the_slot_alone() {
 #[test]
 fn each_kind_of_job_ends_by_itself() {
     for kind in JobKind::ALL {
-        let order = InstallOrder { reboot_after: true, create_snapshot: true };
+        let order = InstallOrder { reboot_after: true, create_snapshot: true, strategy: Strategy::Seamless };
         let mut world = World::with(kind, Some(order), true);
         for _ in 0..20 {
             world.step(50);

@@ -2,7 +2,7 @@
 
 use ota_core::{
     Actor, ArmGate, AuditAction, AuditEntry, FactoryReset, InstallOrder, Job, JobEvent, Operation, Phase,
-    PinKind, RecoveryImage, SlotId, Work,
+    PinKind, RecoveryImage, SlotId, Strategy, Work,
 };
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -68,7 +68,11 @@ impl Ota {
                 work: Work::Reset(FactoryReset { wipe_data, reason, version, image, carried_out: false }),
                 target: self.parts.slots.running().target(),
                 bundle: None,
-                order: Some(InstallOrder { reboot_after: true, create_snapshot: false }),
+                order: Some(InstallOrder {
+                    reboot_after: true,
+                    create_snapshot: false,
+                    strategy: Strategy::Seamless,
+                }),
                 operation: Operation::ChangeSlot,
                 phase: Some(Phase::Start),
             };

@@ -83,7 +83,8 @@ impl Gauge {
 
     /// The step is over; what the meter shows says nothing about the next one.
     pub fn end_step(&self) {
-        self.lock().in_step = false;
+        let mut pace = self.lock();
+        (pace.in_step, pace.trial) = (false, None);
     }
 
     /// How the checks stand that are asked since `began` on the boot clock.

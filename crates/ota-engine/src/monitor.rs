@@ -17,16 +17,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstallCommand {
     pub job: JobId,
-    pub strategy: Strategy,
     pub order: InstallOrder,
-}
-
-impl InstallCommand {
-    /// Into the inactive slot.
-    #[must_use]
-    pub const fn seamless(job: JobId, order: InstallOrder) -> Self {
-        Self { job, strategy: Strategy::Seamless, order }
-    }
 }
 
 impl Ota {
@@ -63,7 +54,7 @@ impl Ota {
     ) -> Result<JobView, OtaError> {
         self.must_be_up()?;
         let job = self.find(&command.job).await?;
-        offered(&command)?;
+        offered(command.order)?;
         let mut desk = self.desk.lock().await;
         let open = desk.iter().find(|open| open.id == job.id);
         let state = open.map_or(&job.state, |open| &open.state);
@@ -80,6 +71,9 @@ impl Ota {
         {
             // Downloads supersede each other when they start, so two never wait side by side.
             return Err(OtaError::Busy { holder: other.clone(), state: "downloaded" });
+        }
+        if let Some(bundle) = &job.bundle {
+            self.require_strategy(command.order.strategy, bundle)?;
         }
         self.permit(Phase::Start, starter(actor, Some(&job.id)))?;
         let Some(open) = desk.iter_mut().find(|open| open.id == job.id) else {
@@ -201,12 +195,12 @@ fn too_late(job: &Job, denied: &Denied) -> OtaError {
 }
 
 /// What this gateway can do so far; the rest is refused, never passed over in silence.
-fn offered(command: &InstallCommand) -> Result<(), OtaError> {
-    if command.strategy != Strategy::Seamless {
-        return Err(OtaError::BadRequest(format!(
+fn offered(order: InstallOrder) -> Result<(), OtaError> {
+    match order.strategy {
+        Strategy::Seamless | Strategy::Rolling => Ok(()),
+        Strategy::InPlace => Err(OtaError::BadRequest(format!(
             "The strategy {} is not available on this gateway; use seamless.",
-            command.strategy.as_str()
-        )));
+            order.strategy.as_str()
+        ))),
     }
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use ota_core::{
     Actor, AuditAction, AuditEntry, Bundle, FormerSystem, InstallOrder, Job, JobId, JobState, Operation,
-    Phase, RestoreSource, RestoredVersion, Running, SlotHealth, SlotId, Work, check_floor,
+    Phase, RestoreSource, RestoredVersion, Running, SlotHealth, SlotId, Strategy, Work, check_floor,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast::error::RecvError;
@@ -67,7 +67,11 @@ impl Ota {
                 work: Work::Restore(restored),
                 target,
                 bundle: None,
-                order: Some(InstallOrder { reboot_after: order.reboot_after, create_snapshot: false }),
+                order: Some(InstallOrder {
+                    reboot_after: order.reboot_after,
+                    create_snapshot: false,
+                    strategy: Strategy::Seamless,
+                }),
                 operation: Operation::ChangeSlot,
                 phase: Some(Phase::Start),
             };
@@ -121,7 +125,11 @@ impl Ota {
                 work: Work::Rollback(former),
                 target: order.to,
                 bundle: Some(content),
-                order: Some(InstallOrder { reboot_after: false, create_snapshot: false }),
+                order: Some(InstallOrder {
+                    reboot_after: false,
+                    create_snapshot: false,
+                    strategy: Strategy::Seamless,
+                }),
                 operation: Operation::ChangeSlot,
                 phase: Some(Phase::Arm),
             };

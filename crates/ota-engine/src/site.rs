@@ -4,8 +4,9 @@ use ota_core::{ConstraintId, OverridePolicy};
 use std::{sync::Arc, time::Duration};
 
 use crate::ports::{
-    BootEnvironment, Bundles, Clock, DebugBundles, Fetcher, HealthCheck, KeptBundles, PinStore, Reboot,
-    RecoverySlot, Repository, ResetOrders, SecretCheck, Sensors, Slots, Snapshots, Store, Telemetry, Uploads,
+    BootEnvironment, Bundles, Clock, Components, DebugBundles, Fetcher, HealthCheck, KeptBundles, PinStore,
+    Reboot, RecoverySlot, Repository, ResetOrders, SecretCheck, Sensors, Slots, Snapshots, Store, Telemetry,
+    Uploads,
 };
 
 /// The gateway as its configuration describes it.
@@ -53,6 +54,7 @@ pub struct Parts {
     /// The recovery image: at most one.
     pub recovery: Arc<dyn KeptBundles>,
     pub resets: Arc<dyn ResetOrders>,
+    pub components: Arc<dyn Components>,
     /// None where the gateway has no slot for a recovery system.
     pub recovery_slot: Option<Arc<dyn RecoverySlot>>,
     pub uploads: Arc<dyn Uploads>,

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
     CheckView, DebugView, Figures, OverrideView, RecoveryView, Site, UploadsView,
-    ports::{Catalog, ResourceUse, SlotUsage},
+    ports::{Catalog, ComponentView, ResourceUse, SlotUsage},
 };
 
 /// Everything that pages and reads show. Cheap to clone; swapped as a whole on every change.
@@ -16,6 +16,8 @@ pub struct Snapshot {
     pub running: Running,
     pub boot: BootSelection,
     pub slots: Arc<BySlot<SlotView>>,
+    /// What is updated beside the system.
+    pub components: Arc<Vec<ComponentView>>,
     /// Release of the running kernel.
     pub kernel: Arc<str>,
     /// Time since the kernel started.

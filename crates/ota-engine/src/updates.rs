@@ -2,7 +2,7 @@
 
 use ota_core::{
     Actor, Admission, AuditAction, AuditEntry, Effect, InstallOrder, Job, JobEvent, JobId, JobKind,
-    Operation, Phase, Refusal, Release, SlotId, Work,
+    Operation, Phase, Refusal, Release, SlotId, Strategy, Work,
 };
 use std::sync::{Arc, atomic::Ordering};
 
@@ -139,7 +139,7 @@ impl Ota {
                 self.audit_refusal(&entry.saying("it had been downloaded and verified before")).await;
                 self.progress(&job).await
             }
-            Some(order) => self.install(InstallCommand::seamless(job, order), actor).await,
+            Some(order) => self.install(InstallCommand { job, order }, actor).await,
         }
     }
 
@@ -179,7 +179,8 @@ impl Ota {
 pub(crate) fn install_detail(job: &Job, order: InstallOrder) -> String {
     let first = if order.create_snapshot { "snapshot, then " } else { "" };
     let then = if order.reboot_after { ", then restart" } else { "" };
-    format!("{first}{} into slot {}{then}", job.work.version(), job.target)
+    let one_by_one = if order.strategy == Strategy::Rolling { "one component at a time, " } else { "" };
+    format!("{first}{one_by_one}{} into slot {}{then}", job.work.version(), job.target)
 }
 
 fn superseded_entry(ended: &Job, by: &Job) -> AuditEntry {

@@ -5,6 +5,7 @@ mod boot;
 mod bundles;
 mod causes;
 mod clock;
+mod components;
 mod facts;
 mod fetch;
 mod free_space;
@@ -25,6 +26,7 @@ pub use boot::{
 };
 pub use bundles::{KeyringError, Purpose, RaucBundles, TrustConfig};
 pub use clock::SystemClock;
+pub use components::{ComponentConfig, ComponentsConfig, DeviceComponents};
 pub use fetch::{FetchConfig, Patience, ResumableFetcher};
 pub use free_space::free_bytes;
 pub use health::{

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use ota_core::{
     Actor, Failure, FailureCode, InstallOrder, InstallStep, Job, JobId, JobKind, JobState, Release, Schedule,
-    Settings, Severity, SlotId, SlotRecord, TargetFile, UpdateKind, Work,
+    Settings, Severity, SlotId, SlotRecord, Strategy, TargetFile, UpdateKind, Work,
 };
 use ota_engine::ports::{Catalog, Fact, LogEntry, LogLevel, Store};
 use ota_store::SqliteStore;
@@ -101,7 +101,8 @@ async fn jobs_come_back_as_they_were_saved() {
     first.state = JobState::Failed {
         failure: Failure { code: FailureCode::DownloadFailed, message: "no route".to_owned() },
     };
-    first.order = Some(InstallOrder { reboot_after: true, create_snapshot: false });
+    first.order =
+        Some(InstallOrder { reboot_after: true, create_snapshot: false, strategy: Strategy::Seamless });
     first.ended_at = Some(at("2026-11-24T12:30:00Z"));
     store.save_jobs(&[&first], Timestamp::UNIX_EPOCH, &[]).await.unwrap();
     store.save_jobs(&[], Timestamp::UNIX_EPOCH, &[]).await.unwrap();

@@ -1,6 +1,6 @@
 //! Whether values make sense. Each answer is a sentence that starts with its key.
 
-use super::{Config, LONGEST_OVERRIDE, Safety, Server, health, sources};
+use super::{Config, LONGEST_OVERRIDE, Safety, Server, components, health, sources};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -64,6 +64,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     slots_and_boot(&mut checker, config);
     trust_and_repository(&mut checker, config);
     health::check(&mut checker, &config.health);
+    components::check(&mut checker, config);
     storage(&mut checker, config);
     safety(&mut checker, &config.safety);
     let filter = tracing_subscriber::EnvFilter::builder().parse(&config.log.level);

@@ -4,6 +4,7 @@
 //! does not exist is an error in every layer; a value that makes no sense is a [`Problem`] that names its key.
 
 mod check;
+mod components;
 mod effective;
 mod health;
 mod layers;
@@ -11,6 +12,7 @@ mod model;
 mod sources;
 
 pub use check::Problem;
+pub use components::{Component, Components};
 pub use effective::Effective;
 pub use health::{Check, Health};
 pub use layers::Origin;

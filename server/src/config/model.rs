@@ -1,5 +1,6 @@
 //! The keys, their kinds and their defaults. What is empty by default must be set; the checks say which.
 
+use super::components::Components;
 use super::health::Health;
 use super::sources::{HttpSource, ModbusSource, MqttSource, NutSource};
 use ota_core::ConstraintId;
@@ -20,6 +21,7 @@ pub struct Config {
     pub trust: Trust,
     pub repository: Repository,
     pub health: Health,
+    pub components: Components,
     pub uploads: Uploads,
     pub snapshots: Snapshots,
     pub bundles: Bundles,
@@ -39,6 +41,7 @@ impl Default for Config {
             trust: Trust::default(),
             repository: Repository::default(),
             health: Health::default(),
+            components: Components::new(),
             uploads: Uploads::default(),
             snapshots: Snapshots::default(),
             bundles: Bundles::default(),

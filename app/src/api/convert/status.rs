@@ -1,9 +1,9 @@
 use ota_api::{
     human,
-    status::{Gateway, Partition, Partitions, RebootStarted, Status},
+    status::{Component, Gateway, Partition, Partitions, RebootStarted, Status},
 };
 use ota_core::{Running, SlotId};
-use ota_engine::Snapshot;
+use ota_engine::{Snapshot, ports::ComponentView};
 
 use super::instant;
 
@@ -29,6 +29,17 @@ pub fn status(snapshot: &Snapshot) -> Status {
             auto_rollback: site.rollback_retries > 0,
             rollback_retries: site.rollback_retries,
         },
+        components: snapshot.components.iter().map(component).collect(),
+    }
+}
+
+fn component(view: &ComponentView) -> Component {
+    Component {
+        name: view.name.clone(),
+        version: view.current.as_ref().map(|current| current.version.clone()),
+        place: view.current.as_ref().map(|current| current.place),
+        installed_at: view.installed_at.map(instant),
+        former_version: view.former.clone(),
     }
 }
 

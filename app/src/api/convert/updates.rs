@@ -4,7 +4,7 @@ use ota_api::{
         CheckStarted, CheckSummary, DownloadRequest, DownloadStarted, DownloadedUpdate, Update, Updates,
     },
 };
-use ota_core::{InstallOrder, JobState, Release, version_order};
+use ota_core::{InstallOrder, JobState, Release, Strategy, version_order};
 use ota_engine::{DownloadOrder, JobView, Snapshot};
 use std::cmp::Ordering;
 
@@ -81,7 +81,8 @@ pub fn download_order(request: DownloadRequest) -> Result<DownloadOrder, ApiErro
         let message = "reboot_after and create_snapshot have a meaning only together with install_after.";
         return Err(bad_request(message));
     }
-    let install = install_after.then_some(InstallOrder { reboot_after, create_snapshot });
+    let install =
+        install_after.then_some(InstallOrder { reboot_after, create_snapshot, strategy: Strategy::Seamless });
     Ok(DownloadOrder {
         update_id: request.update_id,
         version: request.version,

@@ -5,7 +5,7 @@ use ota_api::{
         UnfinishedUpload, Uploads, VerifiedImage,
     },
 };
-use ota_core::{InstallOrder, Work};
+use ota_core::{InstallOrder, Strategy, Work};
 use ota_engine::{
     DeployOrder, JobView, OtaError, Snapshot,
     ports::{ResumeFault, StoredImage, UploadId},
@@ -87,6 +87,7 @@ pub fn deploy_order(request: DeployRequest) -> Result<DeployOrder, ApiError> {
         install: InstallOrder {
             reboot_after: request.reboot_after,
             create_snapshot: request.create_snapshot,
+            strategy: Strategy::Seamless,
         },
     })
 }

@@ -22,8 +22,17 @@ impl Job {
             JobEvent::Failed(failure) if matches!(self.state, JobState::Trial { failed: None }) => {
                 self.advance(JobEvent::HealthFailed { reason: failure.message, checks: self.checks.clone() })?
             }
-            JobEvent::Failed(failure) => (JobState::Failed { failure }, None),
-            event => self.advance(event)?,
+            JobEvent::Failed(failure) => match self.turn() {
+                Some((turn, step)) => self.fail_turn(turn, step.clone(), failure),
+                None => (JobState::Failed { failure }, None),
+            },
+            event => match self.turn() {
+                Some((turn, step)) => {
+                    let step = step.clone();
+                    self.advance_turn(turn, step, event)?
+                }
+                None => self.advance(event)?,
+            },
         };
         self.state = state;
         self.reached = self.reached.max(overall_percentage(self, 0.0));
@@ -136,10 +145,14 @@ impl Job {
         }
     }
 
-    /// The way into the slot: over a snapshot of the running system where one was ordered and is not there yet.
+    /// The way into the slot: over a snapshot of the running system where one was ordered and is not there yet, and over the components
+    /// where they come one by one.
     pub(super) fn before_writing(&self) -> (JobState, Option<Effect>) {
         if self.snapshot.is_none() && self.order.is_some_and(|order| order.create_snapshot) {
             return (JobState::Installing { step: InstallStep::Snapshot }, Some(Effect::TakeSnapshot));
+        }
+        if self.has_turns_left() {
+            return self.first_turn();
         }
         (JobState::Installing { step: InstallStep::MarkBad }, Some(Effect::AwaitClear(Phase::Write)))
     }
@@ -175,7 +188,7 @@ impl Job {
 }
 
 impl JobEvent {
-    const fn name(&self) -> &'static str {
+    pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Fetched => "fetched",
@@ -188,6 +201,9 @@ impl JobEvent {
             Self::GateClosed { .. } => "gate closed",
             Self::Cleared => "cleared",
             Self::Armed => "armed",
+            Self::Planned(_) => "planned",
+            Self::Activated => "activated",
+            Self::PutBack { .. } => "put back",
             Self::RebootOrdered => "reboot ordered",
             Self::RebootFailed => "reboot failed",
             Self::Booted(_) => "booted",

@@ -71,6 +71,7 @@ impl Ota {
     /// What is left to do when a job has ended: the boot environment and the records say so too, and staging is empty.
     async fn settle(&self, job: &Job, open: &[Job]) {
         match job.state {
+            JobState::Committed if !job.has_come_to_slot() => {}
             JobState::Committed => {
                 self.keep_bundle(job, open).await;
                 self.refresh_recovery().await;
@@ -101,7 +102,11 @@ impl Ota {
     async fn leave_target(&self, job: &Job, open: &[Job]) {
         let booted = self.parts.slots.booted();
         let of_another = open.iter().any(|other| other.id != job.id && other.state.is_armed());
-        if booted == job.target || of_another || matches!(job.work, Work::Snapshot(_)) {
+        if booted == job.target
+            || of_another
+            || !job.has_come_to_slot()
+            || matches!(job.work, Work::Snapshot(_))
+        {
             return;
         }
         let left = async {
@@ -211,6 +216,7 @@ fn is_news(before: &Job, after: &Job) -> bool {
     match (&before.state, &after.state) {
         (S::Held { reasons: old, .. }, S::Held { reasons: new, .. }) => old != new,
         (S::Installing { step: old }, S::Installing { step: new }) => old != new,
+        (S::Rolling { .. }, S::Rolling { .. }) => before.state != after.state,
         (S::AwaitingReboot { armed: old }, S::AwaitingReboot { armed: new }) => {
             old != new && *new == ota_core::Arming::Yes
         }

@@ -1,8 +1,8 @@
 //! From the bytes of a job into its slot: fetched, verified, written, compared.
 
 use ota_core::{
-    Bundle, FactoryReset, FailureCode, Job, JobEvent, ROOT_CLASS, RestoreSource, SlotRecord, UploadedImage,
-    Work, WriteGate, check_floor,
+    Bundle, FactoryReset, FailureCode, Job, JobEvent, ROOT_CLASS, RestoreSource, SlotRecord, Strategy,
+    UploadedImage, Work, WriteGate, check_floor,
 };
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ impl Ota {
     }
 
     /// Where the images of the job are. A download's length is not the running step's, so it has a meter of its own.
-    async fn source(&self, course: &Course, job: &Job) -> Result<ImageSource, StepError> {
+    pub(super) async fn source(&self, course: &Course, job: &Job) -> Result<ImageSource, StepError> {
         Ok(match &job.work {
             Work::Release(release) => {
                 let (meter, cancel) = (Meter::default(), &course.cancel);
@@ -53,7 +53,10 @@ impl Ota {
         };
         require_version(job, &bundle)?;
         self.require_floor(&bundle)?;
-        self.parts.slots.check_fit(job.target, &bundle).await?;
+        self.check_fit(job, &bundle).await?;
+        if job.order.is_some() {
+            self.require_strategy(job.strategy(), &bundle)?;
+        }
         Ok(JobEvent::Verified(bundle))
     }
 
@@ -62,6 +65,15 @@ impl Ota {
         check_floor(&bundle.version, self.parts.site.version_floor.as_deref()).map_err(|error| {
             StepError::failed(FailureCode::InvalidImage, format!("{error}."), "below the version floor")
         })
+    }
+
+    /// A bundle of components alone has nothing for the other slot.
+    pub(crate) fn require_strategy(&self, strategy: Strategy, bundle: &Bundle) -> Result<(), StepError> {
+        if strategy == Strategy::Rolling || bundle.has_root() {
+            return Ok(());
+        }
+        let message = "The bundle brings components and no system. Install it with the strategy rolling.";
+        Err(StepError::failed(FailureCode::InvalidImage, message, strategy.as_str()))
     }
 
     pub(super) async fn mark_target_bad(&self, job: &Job) -> Result<JobEvent, StepError> {
@@ -76,13 +88,13 @@ impl Ota {
         self.refuse_booted(job.target)?;
         let (meter, cancel) = (&course.gauge.meter, &course.cancel);
         let source = self.source(course, job).await?;
-        let bundle = verified(job)?;
+        let bundle = self.for_slot(verified(job)?);
         let clearance = match self.clearance::<WriteGate>(asker(job)) {
             Ok(clearance) => clearance,
             Err(blocked) => return Ok(JobEvent::GateClosed { reasons: names(&blocked) }),
         };
         course.gauge.begin_step(bundle.image_bytes());
-        self.parts.slots.write(job.target, source, bundle, clearance, meter, cancel).await?;
+        self.parts.slots.write(job.target, source, &bundle, clearance, meter, cancel).await?;
         Ok(JobEvent::Written)
     }
 
@@ -91,10 +103,10 @@ impl Ota {
         if matches!(job.work, Work::Rollback(_)) {
             return self.prove_former(course, job).await;
         }
-        let bundle = verified(job)?;
+        let bundle = self.for_slot(verified(job)?);
         course.gauge.begin_step(bundle.image_bytes());
         let (meter, cancel) = (&course.gauge.meter, &course.cancel);
-        course.proof = Some(self.parts.slots.read_back(job.target, bundle, meter, cancel).await?);
+        course.proof = Some(self.parts.slots.read_back(job.target, &bundle, meter, cancel).await?);
         let record = self.record_of(job)?;
         let saved = self.parts.store.put_slot_record(job.target, &record).await;
         saved.map_err(|error| store_failure(&error))?;
@@ -102,7 +114,7 @@ impl Ota {
     }
 
     fn record_of(&self, job: &Job) -> Result<SlotRecord, StepError> {
-        let bundle = verified(job)?;
+        let bundle = self.for_slot(verified(job)?);
         let kernel = job.work.kernel().map(str::to_owned).or_else(|| bundle.kernel.clone());
         let root = bundle.images.iter().find(|image| image.class == ROOT_CLASS).or(bundle.images.first());
         Ok(SlotRecord {
@@ -111,7 +123,7 @@ impl Ota {
             image_bytes: bundle.image_bytes(),
             sha256: root.map(|image| image.sha256.clone()).unwrap_or_default(),
             installed_at: self.parts.clock.now(),
-            bundle: Some(bundle.clone()),
+            bundle: Some(bundle),
             good: true,
         })
     }

@@ -1,5 +1,6 @@
 //! The job runner: applies an event, makes the state durable, performs the effect, and so on until the job rests.
 
+mod components;
 mod desk;
 mod install;
 mod perform;

@@ -234,6 +234,7 @@ fn parts(world: &Arc<World>, store: &SqliteStore, site: Site, directory: &Path) 
         snapshots: Arc::new(SlotSnapshots::open(snapshots).unwrap()),
         kept: Arc::new(BundleShelf::open(kept).unwrap()),
         recovery: Arc::new(BundleShelf::open(recovery).unwrap()),
+        components: world.clone(),
         recovery_slot: None,
         resets: Arc::new(ResetOrderFile::within(directory)),
         uploads: Arc::new(UploadDirectory::open(uploads).unwrap()),

@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use ota_core::{
-    BootSelection, Bundle, Clearance, ConstraintId, ConstraintState, FailureCode, ImageFacts, Reading,
-    RebootGate, Release, Running, Severity, SlotId, TargetFile, UpdateKind, WriteGate,
+    ArmGate, BootSelection, Bundle, Clearance, ComponentPlace, ConstraintId, ConstraintState, FailureCode,
+    ImageFacts, Reading, RebootGate, Release, Running, Severity, SlotId, TargetFile, UpdateKind, WriteGate,
 };
 use ota_engine::ports::{
-    BootEnvironment, Bundles, Clock, Fetcher, HealthCheck, ImageSource, Meter, PermittedChange, ReadBack,
-    Reboot, Repository, RepositoryError, ResourceUse, Sensors, SlotUsage, Slots, StepError, Telemetry,
+    BootEnvironment, Bundles, Clock, ComponentImage, ComponentView, Components, Fetcher, HealthCheck,
+    ImageSource, Meter, PermittedChange, ReadBack, Reboot, Repository, RepositoryError, ResourceUse, Sensors,
+    SlotUsage, Slots, StepError, Telemetry,
 };
 use std::{
     path::{Path, PathBuf},
@@ -49,6 +50,8 @@ pub struct World {
     /// The crane starts as soon as slot B is next.
     pub crane_starts_when_armed: AtomicBool,
     pub reboots: AtomicU32,
+    /// What is shown beside the system.
+    pub components: Mutex<Vec<ComponentView>>,
     /// What a trial asks.
     pub checks: Mutex<Vec<Arc<dyn HealthCheck>>>,
     /// Changes of the boot environment.
@@ -80,6 +83,7 @@ impl World {
             network_down: AtomicBool::new(false),
             crane_starts_when_armed: AtomicBool::new(false),
             reboots: AtomicU32::new(0),
+            components: Mutex::default(),
             checks: Mutex::default(),
             commits: AtomicU32::new(0),
             wall_jump: AtomicI64::new(0),
@@ -273,6 +277,51 @@ impl Slots for World {
     async fn write_mark(&self, _: SlotId) -> Result<Option<String>, StepError> {
         Ok(Some("untouched".to_owned()))
     }
+}
+
+/// It shows components and installs none.
+#[async_trait]
+impl Components for World {
+    fn names(&self) -> &[String] {
+        &[]
+    }
+    fn checks(&self, _: &str) -> &[Arc<dyn HealthCheck>] {
+        &[]
+    }
+    async fn list(&self) -> Result<Vec<ComponentView>, StepError> {
+        Ok(self.components.lock().unwrap().clone())
+    }
+    async fn check_fit(&self, _: &ComponentImage) -> Result<(), StepError> {
+        Err(no_component())
+    }
+    async fn write(
+        &self,
+        _: &ComponentImage,
+        _: PathBuf,
+        _: Clearance<WriteGate>,
+        _: &Meter,
+        _: &CancellationToken,
+    ) -> Result<(), StepError> {
+        Err(no_component())
+    }
+    async fn read_back(&self, _: &ComponentImage, _: &Meter, _: &CancellationToken) -> Result<(), StepError> {
+        Err(no_component())
+    }
+    async fn activate(&self, _: &ComponentImage, _: Clearance<ArmGate>) -> Result<(), StepError> {
+        Err(no_component())
+    }
+    async fn put_back(
+        &self,
+        _: &str,
+        _: Option<ComponentPlace>,
+        _: Clearance<ArmGate>,
+    ) -> Result<Result<(), String>, StepError> {
+        Err(no_component())
+    }
+}
+
+fn no_component() -> StepError {
+    StepError::failed(FailureCode::InvalidImage, "This gateway has no components.", "as ordered")
 }
 
 #[async_trait]
