@@ -87,6 +87,10 @@ pub mod status {
     pub const DEBUG_BUNDLES: &str = "Debug bundles";
     pub const DEBUG_HINT: &str = "Logs, configuration, metrics and the state of slots and jobs in one file, without passwords, PINs and keys.";
     pub const DOWNLOAD: &str = "Download";
+    pub const COMPONENTS: &str = "Components";
+    pub const COMPONENT: &str = "Component";
+    pub const COMPONENT_VERSION: &str = "Version";
+    pub const FORMER: &str = "Former version";
 }
 
 pub mod updates {
@@ -323,6 +327,7 @@ pub mod monitor {
     pub const ENDED: &str = "Ended";
     pub const CODE: &str = "Error code";
     pub const TRIAL_LEFT: &str = "Time left for the trial";
+    pub const CHECKS: &str = "Health checks";
     pub const INSTALL: &str = "Install";
     pub const CANCEL: &str = "Cancel";
     pub const RESTART: &str = "Restart Now";

@@ -8,9 +8,12 @@ use crate::recorded::recorded;
 use crate::wiring::{self, WiringError};
 use jiff::Timestamp;
 use ota_core::{
-    Actor, AuditAction, AuditEntry, BootSelection, Bundle, BySlot, Clearance, Running, SlotId, SlotRecord,
+    Actor, AuditAction, AuditEntry, BootSelection, Bundle, BySlot, Clearance, ComponentPlace, Running,
+    SlotId, SlotRecord,
 };
-use ota_engine::ports::{Bundles, Fact, ImageSource, Meter, Slots, StepError, Store, StoreError};
+use ota_engine::ports::{
+    Bundles, ComponentImage, Components, Fact, ImageSource, Meter, Slots, StepError, Store, StoreError,
+};
 use ota_platform::{CommissionError, DeviceSlots, RaucBundles, commission, power_on};
 use ota_store::SqliteStore;
 use std::collections::BTreeMap;
@@ -41,6 +44,11 @@ pub enum Done {
         slot: SlotId,
         version: String,
     },
+    /// A component that comes with the system.
+    Component {
+        name: String,
+        version: String,
+    },
     /// The slot held the image already.
     Recorded {
         slot: SlotId,
@@ -63,6 +71,8 @@ pub enum ProvisionError {
     Bundle { slot: SlotId, source: StepError },
     #[error("slot {slot}: {source}")]
     Slot { slot: SlotId, source: StepError },
+    #[error("component {name}: {source}")]
+    Component { name: String, source: StepError },
     #[error("slot {0} runs and holds something else than the bundle; only an update can change that")]
     Running(SlotId),
     #[error(transparent)]
@@ -101,11 +111,16 @@ async fn perform(config: &Config, order: &Order, store: &SqliteStore) -> Result<
     for slot in SlotId::ALL {
         done.extend(make_place(slot, wiring::root(config, slot), order.slot_size)?);
     }
+    let components: Vec<_> = config.components.keys().cloned().collect();
     for (slot, path, bundle) in &verified {
-        done.push(fill(config, &bundles, *slot, path, bundle).await?);
+        let system = bundle.without(&components);
+        done.push(fill(config, &bundles, *slot, path, &system).await?);
         // Before the record: what is recorded is not looked at again.
         keep(config, *slot, path, bundle).await?;
-        store.put_slot_record(*slot, &SlotRecord::proven(bundle, None, now())).await?;
+        if *slot == order.active {
+            done.extend(commission_components(config, &bundles, path, bundle).await?);
+        }
+        store.put_slot_record(*slot, &SlotRecord::proven(&system, None, now())).await?;
     }
     done.extend(prepare_environment(config, order)?);
     if config.boot.reboot == RebootBy::Model && !config.boot.cmdline.exists() {
@@ -194,6 +209,36 @@ async fn fill(
         .map_err(failed)?;
     slots.read_back(slot, bundle, &meter, &cancel).await.map_err(failed)?;
     Ok(Done::Written { slot, version })
+}
+
+/// Brings the components of the active system into their first places, where nothing is current of them yet.
+async fn commission_components(
+    config: &Config,
+    bundles: &RaucBundles,
+    path: &Path,
+    bundle: &Bundle,
+) -> Result<Vec<Done>, ProvisionError> {
+    let policy = bundles
+        .policy()
+        .map_err(|error| WiringError::new("cannot verify bundles", wiring::causes(&error)))?;
+    let components = wiring::components(config, policy)?;
+    let failed = |name: &str| {
+        let name = name.to_owned();
+        move |source| ProvisionError::Component { name, source }
+    };
+    let mut done = Vec::new();
+    for view in components.list().await.map_err(failed("all"))? {
+        let Some(image) = bundle.images.iter().find(|image| image.class == view.name) else { continue };
+        if view.current.is_some() {
+            continue;
+        }
+        let (version, place) = (bundle.version.clone(), ComponentPlace::A);
+        let image = ComponentImage { image: image.clone(), version: version.clone(), place };
+        let commissioned = components.commission(&image, path.to_owned(), Clearance::for_commissioning());
+        commissioned.await.map_err(failed(&view.name))?;
+        done.push(Done::Component { name: view.name, version });
+    }
+    Ok(done)
 }
 
 /// What the factory installed can be restored.

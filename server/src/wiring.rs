@@ -1,30 +1,30 @@
 //! From the configuration to the adapters behind the engine's ports.
 
+mod components;
+mod health;
 mod sensors;
 
+pub use components::components;
+
 use crate::config::{Config, Purpose, RebootBy, Scheme};
-use crate::database_check::DatabaseCheck;
 use crate::debug_bundle::{DebugShelf, shown_configuration};
 use crate::metrics::Metrics;
 use crate::password::Argon2Check;
 use crate::service_log::ServiceLog;
 use ota_core::{BySlot, ConstraintId, OverridePolicy, Running, SlotId};
-use ota_engine::ports::{Clock, HealthCheck, Reboot, RecoverySlot, Store};
+use ota_engine::ports::{Clock, Reboot, RecoverySlot, Store};
 use ota_engine::{Parts, Site, SlotStart};
 use ota_platform as platform;
 use ota_store::SqliteStore;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
-
-/// How long the gateway's own web server may take to answer.
-const OWN_ANSWER: Duration = Duration::from_secs(5);
 
 /// An adapter that cannot be made from the configuration: what it is, and every cause.
 #[derive(Debug, thiserror::Error)]
@@ -197,7 +197,7 @@ pub fn parts(
     let recovery_slot = recovery_slot(config, &policy)?;
     let snapshots =
         platform::SlotSnapshots::open(snapshots(config)).map_err(failed("cannot use the snapshots"))?;
-    let slots = platform::DeviceSlots::open(slots(config, policy, &snapshots));
+    let slots = platform::DeviceSlots::open(slots(config, policy.clone(), &snapshots));
     let uploads = platform::UploadDirectory::open(uploads(config)).map_err(failed("cannot take uploads"))?;
     let fetch = platform::FetchConfig {
         targets_url: targets_url.clone(),
@@ -213,7 +213,7 @@ pub fn parts(
     let boot = platform::UbootEnvironment::open(&environment(config));
     Ok(Parts {
         site: Arc::new(site(config)),
-        health: health(config, &store, address)?,
+        health: health::checks(config, &store, address)?,
         store,
         pins: Arc::new(database.clone()),
         secrets: Arc::new(Argon2Check),
@@ -226,6 +226,7 @@ pub fn parts(
         snapshots: Arc::new(snapshots),
         kept: Arc::new(kept(config)?),
         recovery: Arc::new(recovery(config)?),
+        components: Arc::new(components(config, policy.clone())?),
         recovery_slot,
         orders: Arc::new(platform::BootOrderFiles::within(&config.data_dir)),
         uploads: Arc::new(uploads),
@@ -350,7 +351,6 @@ fn site(config: &Config) -> Site {
             (ConstraintId::Network, safety.network.enabled),
             (ConstraintId::SystemLoad, safety.system_load.enabled),
         ],
-        health_deadline: Duration::from_secs(config.health.deadline_seconds),
     }
 }
 
@@ -366,46 +366,6 @@ fn reboot(config: &Config) -> Result<Arc<dyn Reboot>, WiringError> {
         }
         RebootBy::Model => Arc::new(platform::ModelReboot::open(boot_model(config)).map_err(failed(WHAT))?),
     })
-}
-
-/// Database and own web server always, then what the site configured.
-fn health(
-    config: &Config,
-    store: &Arc<dyn Store>,
-    address: SocketAddr,
-) -> Result<Vec<Arc<dyn HealthCheck>>, WiringError> {
-    let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
-    let own = platform::HttpCheckConfig {
-        name: "web server".to_owned(),
-        required: true,
-        url: url(&format!("{scheme}://{}/healthz", from_here(address)))?,
-        timeout: OWN_ANSWER,
-        any_certificate: true,
-    };
-    let mut checks: Vec<Arc<dyn HealthCheck>> = vec![
-        Arc::new(DatabaseCheck::new(Arc::clone(store))),
-        Arc::new(platform::HttpCheck::new(own).map_err(failed("cannot ask the own web server"))?),
-    ];
-    for check in &config.health.check {
-        checks.push(Arc::new(platform::ExecutableCheck::new(platform::ExecutableCheckConfig {
-            name: check.name.clone(),
-            required: check.required,
-            command: check.command.clone(),
-            timeout: Duration::from_secs(check.timeout_seconds),
-            devices: BySlot { a: config.slots.a.rootfs.clone(), b: config.slots.b.rootfs.clone() },
-        })));
-    }
-    Ok(checks)
-}
-
-/// An address that listens everywhere is asked on loopback.
-fn from_here(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }
 
 fn url(text: &str) -> Result<Url, WiringError> {

@@ -135,13 +135,26 @@ fn a_value_of_the_wrong_kind_is_refused_and_its_origin_named() {
 
 #[test]
 fn a_value_that_makes_no_sense_is_told_in_a_sentence() {
+    let check = |rest: &str| format!("[[health.check]]\nname = \"x\"\n{rest}");
     for (section, expected) in [
         ("[server]\nlisten = \"3000\"", "server.listen must be an address and a port"),
         ("[server]\ntls_key = \"/k\"", "server.tls_certificate must be set beside server.tls_key"),
         ("[boot]\nrollback_retries = 0", "boot.rollback_retries must be a number from 1 to 9, not 0"),
         ("[boot]\nreboot = \"model\"", "boot.cmdline must be a file outside /proc"),
         ("[log]\nlevel = \"=loud\"", "log.level must be"),
-        ("[[health.check]]\nname = \"x\"\ncommand = [\"true\"]", "of “x” must start with the absolute path"),
+        (&check("command = [\"true\"]"), "health.check.command of “x” must start with the absolute path"),
+        (&check(""), "health.check of “x” must be set to exactly one of url, connect, unit and command"),
+        (&check("unit = \"a.service\"\nconnect = \"a:1\""), "health.check of “x” must be set to exactly one"),
+        (&check("unit = \"--help\""), "health.check.unit must be the name of a unit"),
+        (&check("connect = \"host\""), "health.check.connect must be a host and a port"),
+        (&check("url = \"ftp://a/\""), "health.check.url must be set to an http or https address"),
+        (
+            &check("connect = \"a:1\"\ncontains = \"x\""),
+            "health.check.status and contains are for a check with a url",
+        ),
+        (&check("connect = \"a:1\"\ntimes = 0"), "health.check.times must be a number from 1 to 100, not 0"),
+        (&check("connect = \"a:1\"\ndeadline_seconds = 0"), "health.check.deadline_seconds must be a number"),
+        (&check("unit = \"a.b\"").replace('x', "database"), "health.check.name is “database” twice"),
         (
             "[safety.system_load]\nmaximum_pressure = 101",
             "safety.system_load.maximum_pressure must be a number",
@@ -150,6 +163,29 @@ fn a_value_that_makes_no_sense_is_told_in_a_sentence() {
         let found = problems(&format!("{MINIMAL}\n{section}")).join("\n");
         assert!(found.contains(expected), "{section}: {found}");
     }
+    let component = |name: &str, rest: &str| {
+        format!("[components.{name}]\na = \"/dev/ca\"\nb = \"/dev/cb\"\nactivate = [\"/bin/true\"]\n{rest}")
+    };
+    let well = "check = [{ name = \"x\", unit = \"x.service\" }]";
+    for (section, expected) in [
+        (component("rootfs", well), "components.rootfs must be the class of an image other than rootfs"),
+        (component("\"a b\"", well), "components.a b must be the class of an image"),
+        (component("app", ""), "components.app.check must have one that is required"),
+        (component("app", well).replace("/dev/cb", "/dev/ca"), "components.app.b must be another place"),
+        (component("app", well).replace("/dev/cb", "/dev/b"), "components.app.b must be another place"),
+        (
+            component("app", well).replace("/bin/", ""),
+            "components.app.activate must start with the absolute path",
+        ),
+        (
+            component("app", &well.replace("x.service", "x")),
+            "components.app.check.unit must be the name of a unit",
+        ),
+    ] {
+        let found = problems(&format!("{MINIMAL}\n{section}")).join("\n");
+        assert!(found.contains(expected), "{section}: {found}");
+    }
+    assert_eq!(problems(&format!("{MINIMAL}\n{}", component("app", well))), Vec::<String>::new());
     let text = MINIMAL.replace("id = \"GW-1\"", "id = \"GW 1\"\ntime_zone = \"Mars/Base\"");
     let found = problems(&text).join("\n");
     assert!(found.contains("gateway.id must be") && found.contains("gateway.time_zone must be"), "{found}");
@@ -339,6 +375,7 @@ fn the_packaged_example_is_valid_and_shows_the_defaults() {
     expected.slots.r.clone_from(&all.slots.r);
     expected.trust.version_floor.clone_from(&all.trust.version_floor);
     expected.health.check.clone_from(&all.health.check);
+    expected.components.clone_from(&all.components);
     expected.safety.http.clone_from(&all.safety.http);
     expected.safety.mqtt.clone_from(&all.safety.mqtt);
     expected.safety.modbus.clone_from(&all.safety.modbus);

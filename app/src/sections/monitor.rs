@@ -1,5 +1,6 @@
 //! Section 7: what is going on.
 
+mod checks;
 mod job;
 mod log;
 

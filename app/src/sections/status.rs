@@ -5,14 +5,14 @@ use ota_api::{
     SlotId,
     auth::Role,
     debug::DebugBundle,
-    status::{Partition, Status},
+    status::{Component, Partition, Status},
 };
 
 use crate::{
     live::{Live, Order, ask},
     rules,
     strings::{self, status as t, words},
-    ui::{ActionButton, Fact, Section, StateWord, Why, flag, text, word},
+    ui::{ActionButton, Fact, Section, StateWord, TableHead, Why, flag, text, word},
 };
 
 #[component]
@@ -70,7 +70,37 @@ pub fn StatusSection(live: Live) -> impl IntoView {
                 <Slot live id=SlotId::A/>
                 <Slot live id=SlotId::B/>
             </div>
+            <Components live/>
         </Section>
+    }
+}
+
+/// What is updated beside the system; nothing where there is nothing.
+#[component]
+fn Components(live: Live) -> impl IntoView {
+    const COLUMNS: [&str; 4] = [t::COMPONENT, t::COMPONENT_VERSION, t::FORMER, t::INSTALLED];
+    let none = flag(move || live.system.with(|s| s.components.is_empty()));
+    let rows = move || live.system.with(|s| s.components.iter().map(component).collect_view());
+    view! {
+        <div id="components" hidden=none>
+            <h3>{t::COMPONENTS}</h3>
+            <table class="stack" role="table">
+                <TableHead caption=t::COMPONENTS columns=&COLUMNS/>
+                <tbody role="rowgroup">{rows}</tbody>
+            </table>
+        </div>
+    }
+}
+
+fn component(component: &Component) -> impl IntoView + use<> {
+    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| strings::NONE.to_owned());
+    view! {
+        <tr role="row">
+            <th role="rowheader" scope="row">{component.name.clone()}</th>
+            <td role="cell" data-label=t::COMPONENT_VERSION>{text(&component.version)}</td>
+            <td role="cell" data-label=t::FORMER>{text(&component.former_version)}</td>
+            <td role="cell" data-label=t::INSTALLED>{words::moment_or(component.installed_at.as_deref(), strings::UNKNOWN)}</td>
+        </tr>
     }
 }
 

@@ -12,8 +12,10 @@ pub use safety::{
 };
 
 use ota_api::{
-    ErrorCode, Severity, SlotHealth, Strategy, UpdateKind,
+    CheckKind, CheckState, ErrorCode, Severity, SlotHealth, Strategy, UpdateKind,
     auth::Role,
+    human,
+    monitor::HealthCheck,
     status::{Partition, Status},
     updates::Update,
 };
@@ -79,6 +81,32 @@ pub fn in_recovery(status: &Status) -> String {
     format!(
         "Neither slot A nor slot B starts: the recovery system runs. Install or restore a system into slot {target}."
     )
+}
+
+#[must_use]
+pub const fn check_state(state: CheckState) -> (&'static str, Tone) {
+    match state {
+        CheckState::Waiting => ("waiting", Tone::Busy),
+        CheckState::Passed => ("passed", Tone::Good),
+        CheckState::Failed => ("failed", Tone::Bad),
+    }
+}
+
+/// A health check, what it complains of and its time. `age`: seconds since it was told.
+#[must_use]
+pub fn health_check(check: &HealthCheck, age: u64) -> String {
+    let kind = match check.kind {
+        CheckKind::Database => "database",
+        CheckKind::Http => "HTTP",
+        CheckKind::Tcp => "TCP",
+        CheckKind::Systemd => "systemd unit",
+        CheckKind::Executable => "program",
+    };
+    let weight = if check.required { "required" } else { "wanted" };
+    let left = check.seconds_left.map(|left| human::minutes(left.saturating_sub(age)));
+    let left = left.map(|left| format!(", {left} left")).unwrap_or_default();
+    let reason = check.reason.as_ref().map(|reason| format!(". {reason}")).unwrap_or_default();
+    format!("{} ({kind}, {weight}{left}){reason}", check.name)
 }
 
 #[must_use]
@@ -224,4 +252,9 @@ pub fn debug_bundle(bundle: &ota_api::debug::DebugBundle) -> String {
         (None, None) => "is being made".to_owned(),
         (None, Some(until)) => format!("{}, kept until {}", bundle.size, moment(until)),
     }
+}
+
+fn sentence_start(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }

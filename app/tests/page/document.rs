@@ -83,6 +83,7 @@ fn the_embedded_data_is_read_back_as_it_was_written() {
 fn every_situation_is_told_in_words() {
     let expected = [
         ("idle", "Updates allowed"),
+        ("idle", "crane-app"),
         ("viewer", "Your role is viewer: you can look, but not operate."),
         ("blocked", "Blocked by safety: crane motion and UPS battery."),
         ("downloading", "The bundle comes from the update server."),
@@ -90,6 +91,10 @@ fn every_situation_is_told_in_words() {
         ("held", "waits for crane motion and anti-collision system"),
         ("restart", "v5.0.5 starts from slot B at the next restart."),
         ("trial", "Running v5.0.5 on slot B."),
+        (
+            "trial",
+            "pump &lt;1&gt; (TCP, wanted, 00:12 left). 127.0.0.1:502 takes no connection: connection refused.",
+        ),
         ("rolled-back", "v5.0.5 did not prove itself. The gateway runs v5.0.4 again."),
     ];
     for (situation, text) in expected {

@@ -2,14 +2,14 @@
 
 use app::Assets;
 use ota_api::{
-    AutoUpdate, ConstraintState, ErrorCode, MaintenanceWindow, Schedule, Settings, Severity, SlotHealth,
-    SlotId, Strategy, UpdateKind,
+    AutoUpdate, CheckKind, CheckState, ConstraintState, ErrorCode, MaintenanceWindow, Schedule, Settings,
+    Severity, SlotHealth, SlotId, Strategy, UpdateKind,
     auth::Role,
-    monitor::{LogLine, Monitor, Outcome, Progress, ProgressFigures, Resources, UpdateName},
+    monitor::{HealthCheck, LogLine, Monitor, Outcome, Progress, ProgressFigures, Resources, UpdateName},
     page::{LiveData, PageData},
     safety::{Constraint, Constraints, Force, Safety},
     settings::{Automation, HeldBack, Plan, PlannedAction, PlannedWindow},
-    status::{Gateway, Partition, Partitions, Status, StrategyOffer},
+    status::{Component, Gateway, Partition, Partitions, Status, StrategyOffer},
     updates::{CheckSummary, Update},
 };
 
@@ -106,6 +106,14 @@ pub fn page(situation: &str) -> PageData {
 fn trial() -> Progress {
     let mut job = job("trial", "health_checks", 95.0, 97.5);
     (job.can_cancel, job.trial_seconds_left, job.armed) = (false, Some(12), true);
+    job.checks = vec![HealthCheck {
+        name: "pump <1>".into(),
+        kind: CheckKind::Tcp,
+        required: false,
+        state: CheckState::Waiting,
+        reason: Some("127.0.0.1:502 takes no connection: connection refused.".into()),
+        seconds_left: Some(12),
+    }];
     job.cancel_refused = Some("the new system has already been started".into());
     job
 }
@@ -118,6 +126,8 @@ fn job(status: &str, operation: &str, percentage: f64, overall: f64) -> Progress
         snapshot_id: None,
         strategy: Some(Strategy::Seamless),
         back_to: None,
+        checks: Vec::new(),
+        components: Vec::new(),
         progress: ProgressFigures {
             percentage,
             overall_percentage: overall,
@@ -271,6 +281,13 @@ fn system() -> Status {
             rollback_retries: 3,
         },
         strategies: vec![StrategyOffer { strategy: Strategy::Seamless, refused: None }],
+        components: vec![Component {
+            name: "crane-app".into(),
+            version: Some("v5.0.4".into()),
+            place: None,
+            installed_at: None,
+            former_version: None,
+        }],
     }
 }
 

@@ -23,8 +23,8 @@ pub mod ws;
 
 /// The words that bodies are made of; clients need no other crate for them.
 pub use ota_core::{
-    AutoUpdate, ConstraintState, MaintenanceWindow, Schedule, Severity, SlotHealth, SlotId, Strategy,
-    UpdateKind, Weekday,
+    AutoUpdate, CheckKind, CheckState, ConstraintState, MaintenanceWindow, Schedule, Severity, SlotHealth,
+    SlotId, Strategy, UpdateKind, Weekday,
 };
 /// The update settings, and changes of them, have the same shape on the wire and in the domain.
 pub use ota_core::{AutoUpdatePatch, MaintenanceWindowPatch, Settings, SettingsPatch};

@@ -1,6 +1,6 @@
 //! Section 7: progress, installation, logs, monitor, cancel.
 
-use ota_core::{SlotId, Strategy};
+use ota_core::{CheckKind, CheckState, SlotId, Strategy, TurnState};
 use serde::{Deserialize, Serialize};
 
 use crate::{ErrorCode, settings::Automation};
@@ -32,7 +32,8 @@ pub struct Progress {
     pub cancel_refused: Option<String>,
     /// Constraints that the job waits for.
     pub waiting_for: Vec<String>,
-    /// What it waits with: `download`, `write`, `arm`, `reboot` or `go_back`.
+    /// What it waits with: `download`, `write`, `arm`, `reboot` or `go_back`; of a component `write_component`, `activate_component` or
+    /// `put_back_component`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_before: Option<String>,
     /// The trial's time limit, while it runs.
@@ -40,6 +41,12 @@ pub struct Progress {
     /// Addition, of a job that was rolled back: the version that runs again; null where the other slot had to take over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub back_to: Option<String>,
+    /// Addition: the health checks of the trial, as they stand or as they ended.
+    #[serde(default)]
+    pub checks: Vec<HealthCheck>,
+    /// Addition: of a rolling installation, the components in the order of their turns.
+    #[serde(default)]
+    pub components: Vec<ComponentProgress>,
     /// Addition: the snapshot that was taken before the slot was touched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_id: Option<String>,
@@ -79,6 +86,29 @@ pub struct Outcome {
     /// The documented code of a failure.
     pub code: Option<ErrorCode>,
     pub message: String,
+}
+
+/// A component in a rolling installation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComponentProgress {
+    pub name: String,
+    /// What was current before; null where nothing was.
+    pub from_version: Option<String>,
+    pub state: TurnState,
+}
+
+/// One health check of a trial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthCheck {
+    pub name: String,
+    pub kind: CheckKind,
+    /// A required check that fails takes the new system back.
+    pub required: bool,
+    pub state: CheckState,
+    /// What the last attempt complained of.
+    pub reason: Option<String>,
+    /// How long it may still be asked, while it is waited for.
+    pub seconds_left: Option<u64>,
 }
 
 /// `POST install`.

@@ -1,6 +1,6 @@
 //! Section 1: the gateway and its slots.
 
-use ota_core::{SlotHealth, SlotId, Strategy};
+use ota_core::{ComponentPlace, SlotHealth, SlotId, Strategy};
 use serde::{Deserialize, Serialize};
 
 /// `GET status`.
@@ -10,6 +10,9 @@ pub struct Status {
     pub partitions: Partitions,
     /// Addition: how updates can be installed.
     pub strategies: Vec<StrategyOffer>,
+    /// Addition: what is updated beside the system, one at a time.
+    #[serde(default)]
+    pub components: Vec<Component>,
 }
 
 /// One way in which images reach the system.
@@ -18,6 +21,19 @@ pub struct StrategyOffer {
     pub strategy: Strategy,
     /// Why it cannot be used now; null when it can.
     pub refused: Option<String>,
+}
+
+/// A component that is updated beside the system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Component {
+    pub name: String,
+    /// Of what is current; null where nothing is.
+    pub version: Option<String>,
+    /// The place that is current: `a` or `b`.
+    pub place: Option<ComponentPlace>,
+    pub installed_at: Option<String>,
+    /// The version in the other place, where it could take over.
+    pub former_version: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

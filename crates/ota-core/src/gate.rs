@@ -76,6 +76,7 @@ fn holds(state: &JobState, writes_slot: bool) -> bool {
         | JobState::Verifying
         | JobState::Creating
         | JobState::Installing { .. }
+        | JobState::Rolling { .. }
         | JobState::Held { .. }
         | JobState::Trial { .. } => true,
         JobState::AwaitingReboot { .. } => writes_slot,

@@ -8,7 +8,8 @@
 //!
 //! An update goes the whole way. A deployment and a restore have their bytes already and begin at `Verifying`; a rollback begins
 //! with reading its slot; a snapshot is `Creating` and then `Completed`. An installation may take a snapshot before it touches its
-//! slot. A factory reset installs the recovery image where there is one; the rest of it happens at the restart, before the service runs.
+//! slot, and one that is `rolling` brings the components of its bundle first, see `job/rolling.rs`. A factory reset installs the
+//! recovery image where there is one; the rest of it happens at the restart, before the service runs.
 //! An update in place is written there too, into the slot that ran ([`in_place`](SlotWork)).
 //!
 //! The runner performs one [`Effect`] at a time and reports its outcome as a [`JobEvent`]. `Start`, `Install`, `Cancel` and
@@ -22,14 +23,16 @@ mod foreign;
 mod in_place;
 mod reconcile;
 mod reset;
+mod rolling;
 mod work;
 
-use crate::{Actor, BootChange, JobId, Phase, SlotId, overall_percentage};
+use crate::{Actor, BootChange, CheckReport, JobId, Phase, SlotId, overall_percentage};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use foreign::ForeignJob;
 pub use in_place::{Applied, BootStep, MOST_ATTEMPTS, SlotTask, SlotWork};
+pub use rolling::{ComponentPlace, ComponentTurn, ComponentVersion, TurnState, TurnStep};
 pub use work::{
     FactoryReset, FormerSystem, JobKind, RecoveryImage, RestoreSource, RestoredVersion, SnapshotOrder,
     UploadedImage, Work,
@@ -132,6 +135,12 @@ pub struct Job {
     /// Of an update in place: what the start of the gateway made of its order, once it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<Applied>,
+    /// What became of the checks of the trial.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckReport>,
+    /// Of a rolling installation: the turns of the components, once they are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turns: Option<Vec<ComponentTurn>>,
     /// The overall percentage that people have seen. It is durable before it is shown: what is run again after a restart does
     /// not move it backwards.
     #[serde(default)]
@@ -171,6 +180,11 @@ pub enum HoldPoint {
     GoBack {
         reason: String,
     },
+    /// Before a step of a component's turn.
+    Component {
+        turn: usize,
+        step: TurnStep,
+    },
 }
 
 impl HoldPoint {
@@ -183,6 +197,7 @@ impl HoldPoint {
             Self::Arm => "arm",
             Self::Reboot => "reboot",
             Self::GoBack { .. } => "go_back",
+            Self::Component { step, .. } => step.held(),
         }
     }
 
@@ -194,6 +209,7 @@ impl HoldPoint {
             Self::Write => Phase::Write,
             Self::Arm => Phase::Arm,
             Self::Reboot | Self::GoBack { .. } => Phase::Reboot,
+            Self::Component { step, .. } => step.phase(),
         }
     }
 }
@@ -211,6 +227,11 @@ pub enum JobState {
     Creating,
     Installing {
         step: InstallStep,
+    },
+    /// A component has its turn.
+    Rolling {
+        turn: usize,
+        step: TurnStep,
     },
     /// The slot is written and proven. `armed`: it is next in the boot environment.
     AwaitingReboot {
@@ -318,11 +339,19 @@ pub enum JobEvent {
     RebootOrdered {
         until: Option<Timestamp>,
     },
+    /// The turns of the components that the bundle brings.
+    Planned(Vec<ComponentTurn>),
+    Activated,
+    /// The former component is current again. `complaint`: why it did not come up.
+    PutBack {
+        complaint: Option<String>,
+    },
     RebootFailed,
     Booted(Booted),
-    HealthPassed,
+    HealthPassed(Vec<CheckReport>),
     HealthFailed {
         reason: String,
+        checks: Vec<CheckReport>,
     },
     BootCommitted,
     /// `percentage`: how far the operation was.
@@ -357,6 +386,18 @@ pub enum Effect {
     AwaitClear(Phase),
     /// Make the target next with all its tries, in one commit. → `Armed` or `GateClosed`
     Arm,
+    /// See which components the bundle brings, and what there is of them. → `Planned`
+    PlanComponents,
+    /// Write and flush the component into its place that is not current. → `Written` or `GateClosed`
+    WriteComponent,
+    /// Read the place past the cache and compare. → `ReadBackMatched`
+    ReadBackComponent,
+    /// Make the place current and run the component's command. → `Activated`, or `GateClosed` before anything was done
+    ActivateComponent,
+    /// Run the component's checks. → `HealthPassed` or `HealthFailed`
+    CheckComponent,
+    /// Make the former place current and run the command. → `PutBack` or `GateClosed`
+    PutBackComponent,
     /// Wait for a person to order the restart. → `RebootOrdered`
     AwaitOrder,
     /// Restart the gateway. The process does not see its end; the next start sends `Booted`. → `RebootFailed`
@@ -393,7 +434,7 @@ impl JobState {
             Self::Verifying => "verifying",
             Self::Downloaded => "downloaded",
             Self::Creating => "creating",
-            Self::Installing { .. } => "installing",
+            Self::Installing { .. } | Self::Rolling { .. } => "installing",
             Self::AwaitingReboot { .. } => "awaiting_reboot",
             Self::Held { .. } => "held",
             Self::Trial { .. } => "trial",
@@ -450,7 +491,13 @@ impl JobState {
     #[must_use]
     pub const fn can_cancel(&self) -> bool {
         !self.is_ended()
-            && !matches!(self, Self::Trial { .. } | Self::Held { at: HoldPoint::GoBack { .. }, .. })
+            && match self {
+                Self::Trial { .. } | Self::Held { at: HoldPoint::GoBack { .. }, .. } => false,
+                Self::Rolling { step, .. } | Self::Held { at: HoldPoint::Component { step, .. }, .. } => {
+                    !step.is_switched()
+                }
+                _ => true,
+            }
     }
 }
 
@@ -460,7 +507,11 @@ impl Job {
     pub const fn status(&self) -> &'static str {
         let works = matches!(
             self.state,
-            JobState::Queued | JobState::Verifying | JobState::Creating | JobState::Installing { .. }
+            JobState::Queued
+                | JobState::Verifying
+                | JobState::Creating
+                | JobState::Installing { .. }
+                | JobState::Rolling { .. }
         );
         match (self.work.kind(), &self.state) {
             (JobKind::Update, state) => state.name(),
@@ -488,6 +539,7 @@ impl Job {
             JobState::Installing { step: InstallStep::MarkBad } => format!("preparing_partition_{slot}"),
             JobState::Installing { step: InstallStep::Write } => format!("flashing_partition_{slot}"),
             JobState::Installing { step: InstallStep::ReadBack } => format!("verifying_partition_{slot}"),
+            JobState::Rolling { turn, step } => self.turn_operation(*turn, step),
             JobState::AwaitingReboot { .. } => "waiting_for_reboot".to_owned(),
             state if state.awaits_window() => "waiting_for_window".to_owned(),
             JobState::Held { .. } => "waiting_for_safety".to_owned(),
@@ -547,6 +599,8 @@ impl Job {
             bundle: None,
             snapshot: None,
             applied: None,
+            checks: Vec::new(),
+            turns: None,
             reached: 0.0,
             state: JobState::Queued,
         }

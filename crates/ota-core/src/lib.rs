@@ -11,6 +11,7 @@ mod boot;
 mod calendar;
 mod eligibility;
 mod gate;
+mod health;
 mod job;
 mod job_id;
 mod label;
@@ -41,11 +42,13 @@ pub use eligibility::{
     eligibility, restart_eligibility,
 };
 pub use gate::{Admission, Operation, Refusal, admit};
+pub use health::{CheckKind, CheckPlan, CheckReport, CheckState, TrialChecks, TrialVerdict};
 pub use job::{
-    Applied, Arming, BootStep, Booted, Bundle, Denied, Effect, FactoryReset, Failure, FailureCode,
-    ForeignJob, FormerSystem, HoldPoint, ImageFacts, InstallOrder, InstallStep, Job, JobEvent, JobKind,
-    JobState, MOST_ATTEMPTS, RecoveryImage, RestoreSource, RestoredVersion, SlotTask, SlotWork,
-    SnapshotOrder, Strategy, UploadedImage, WINDOW, Work,
+    Applied, Arming, BootStep, Booted, Bundle, ComponentPlace, ComponentTurn, ComponentVersion, Denied,
+    Effect, FactoryReset, Failure, FailureCode, ForeignJob, FormerSystem, HoldPoint, ImageFacts,
+    InstallOrder, InstallStep, Job, JobEvent, JobKind, JobState, MOST_ATTEMPTS, RecoveryImage, RestoreSource,
+    RestoredVersion, SlotTask, SlotWork, SnapshotOrder, Strategy, TurnState, TurnStep, UploadedImage, WINDOW,
+    Work,
 };
 pub use job_id::{InvalidJobId, JobId};
 pub use label::file_label;

@@ -1,6 +1,6 @@
 //! How far a job is, in percent.
 
-use crate::{HoldPoint, InstallStep, Job, JobKind, JobState};
+use crate::{HoldPoint, InstallStep, Job, JobKind, JobState, Strategy, TurnStep};
 
 /// Share of the download operation that is the transfer; the rest is the verification.
 const TRANSFER: f64 = 95.0;
@@ -12,6 +12,7 @@ const TRIAL: f64 = 95.0;
 struct Shares {
     verify: f64,
     snapshot: f64,
+    components: f64,
     write: f64,
 }
 
@@ -26,7 +27,22 @@ impl Shares {
             true => verify + 20.0,
             false => verify,
         };
-        Self { verify, snapshot, write: 65.0 }
+        let alone = job.bundle.as_ref().is_some_and(|bundle| !bundle.has_root());
+        let components = match job.strategy() {
+            Strategy::Rolling if alone => 100.0,
+            Strategy::Rolling => snapshot + 20.0,
+            _ => snapshot,
+        };
+        Self { verify, snapshot, components, write: 65.0 }
+    }
+
+    /// Where a step of a component's turn is, of which the fraction `done` is behind it.
+    #[expect(clippy::cast_precision_loss, reason = "turns are few")]
+    fn turn(&self, job: &Job, turn: usize, step: &TurnStep, done: f64) -> f64 {
+        let turns = job.turns.as_ref().map_or(1, Vec::len).max(1) as f64;
+        let (behind, share) = step.share();
+        let of_all = (turn as f64 + behind + done * share) / turns;
+        self.snapshot + of_all * (self.components - self.snapshot)
     }
 }
 
@@ -41,15 +57,17 @@ pub fn percentage(job: &Job, done: f64) -> f64 {
     let kind = job.work.kind();
     match &job.state {
         JobState::Queued | JobState::Held { at: HoldPoint::Download, .. } => 0.0,
+        JobState::Rolling { turn, step } => shares.turn(job, *turn, step, done),
+        JobState::Held { at: HoldPoint::Component { turn, step }, .. } => shares.turn(job, *turn, step, 0.0),
         JobState::Downloading => within(0.0, TRANSFER),
         JobState::Verifying if kind == JobKind::Update => within(TRANSFER, 100.0),
         JobState::Verifying => within(0.0, shares.verify),
         JobState::Creating => within(0.0, 100.0),
         JobState::Installing { step: InstallStep::Snapshot } => within(shares.verify, shares.snapshot),
         JobState::Installing { step: InstallStep::MarkBad } | JobState::Held { at: HoldPoint::Write, .. } => {
-            shares.snapshot
+            shares.components
         }
-        JobState::Installing { step: InstallStep::Write } => within(shares.snapshot, shares.write),
+        JobState::Installing { step: InstallStep::Write } => within(shares.components, shares.write),
         JobState::Installing { step: InstallStep::ReadBack } if kind == JobKind::Rollback => {
             within(0.0, RESTART)
         }
@@ -76,6 +94,6 @@ pub fn overall_percentage(job: &Job, done: f64) -> f64 {
         | JobState::Verifying
         | JobState::Downloaded
         | JobState::Held { at: HoldPoint::Download, .. } => shown / 2.0,
-        _ => 50.0 + shown / 2.0,
+        _ => (50.0 + shown / 2.0).min(99.0),
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use ota_core::{
     Actor, ArmGate, Asker, Booted, Bundle, ConstraintId, ConstraintState, Effect, Enabled, InstallOrder, Job,
     JobEvent, JobId, JobKind, JobState, OverrideDesk, OverridePolicy, OverrideRequest, Phase, Reading,
-    RebootGate, Release, SafetyMonitor, Severity, SlotId, TargetFile, UpdateKind, Work, WriteGate,
+    RebootGate, Release, SafetyMonitor, Severity, SlotId, Strategy, TargetFile, UpdateKind, Work, WriteGate,
 };
 use proptest::prelude::*;
 use std::{collections::BTreeSet, time::Duration};
@@ -239,6 +239,12 @@ impl World {
                 Err(_) => closed(),
             },
             Effect::Disarm { percentage, reason } => JobEvent::Disarmed { percentage, reason },
+            Effect::PlanComponents
+            | Effect::WriteComponent
+            | Effect::ReadBackComponent
+            | Effect::ActivateComponent
+            | Effect::CheckComponent
+            | Effect::PutBackComponent => unreachable!("nothing is rolling here"),
             Effect::AwaitOrder | Effect::RunHealthChecks | Effect::CommitBoot | Effect::GoBack => return,
         };
         self.tell(event);

@@ -281,8 +281,10 @@ impl World {
                 self.boot();
                 self.start_service();
             }
-            Effect::RunHealthChecks if fails => self.tell(JobEvent::HealthFailed { reason: "x".into() }),
-            Effect::RunHealthChecks => self.tell(JobEvent::HealthPassed),
+            Effect::RunHealthChecks if fails => {
+                self.tell(JobEvent::HealthFailed { reason: "x".into(), checks: Vec::new() })
+            }
+            Effect::RunHealthChecks => self.tell(JobEvent::HealthPassed(Vec::new())),
             Effect::CommitBoot if fails => self.tell(failure),
             Effect::CommitBoot => {
                 assert!(self.runs(target), "only what runs is confirmed");
@@ -298,6 +300,12 @@ impl World {
                 self.boot();
                 self.start_service();
             }
+            Effect::PlanComponents
+            | Effect::WriteComponent
+            | Effect::ReadBackComponent
+            | Effect::ActivateComponent
+            | Effect::CheckComponent
+            | Effect::PutBackComponent => unreachable!("nothing is rolling here"),
             Effect::Disarm { percentage, reason } => {
                 self.reset_ordered = false;
                 // The power may go in between.

@@ -1,6 +1,6 @@
 //! How far a job is: bytes, smoothed speed, time left.
 
-use ota_core::{Job, JobState, percentage};
+use ota_core::{CheckReport, Job, JobState, TrialChecks, percentage};
 use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -54,8 +54,23 @@ struct Pace {
     last: Option<(Duration, u64)>,
     /// The meter is that of the job's step, and not still that of the one before.
     in_step: bool,
-    /// Boot clock.
-    trial_deadline: Option<Duration>,
+    /// The checks that are being asked, and since when on the boot clock.
+    trial: Option<(TrialChecks, Duration)>,
+}
+
+/// A health check of the job, and how long it may still be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckView {
+    pub report: CheckReport,
+    /// While it is waited for.
+    pub left: Option<Duration>,
+}
+
+impl CheckView {
+    /// How the checks ended that are not asked any more.
+    pub(crate) fn ended(job: &Job) -> Vec<Self> {
+        job.checks.iter().map(|report| Self { report: report.clone(), left: None }).collect()
+    }
 }
 
 impl Gauge {
@@ -68,16 +83,25 @@ impl Gauge {
 
     /// The step is over; what the meter shows says nothing about the next one.
     pub fn end_step(&self) {
-        self.lock().in_step = false;
+        let mut pace = self.lock();
+        (pace.in_step, pace.trial) = (false, None);
     }
 
-    /// The trial ends at `deadline` on the boot clock.
-    pub fn begin_trial(&self, deadline: Duration) {
-        self.lock().trial_deadline = Some(deadline);
+    /// How the checks stand that are asked since `began` on the boot clock.
+    pub fn show_checks(&self, checks: &TrialChecks, began: Duration) {
+        self.lock().trial = Some((checks.clone(), began));
     }
 
-    pub fn trial_left(&self, now: Duration) -> Option<Duration> {
-        self.lock().trial_deadline.map(|deadline| deadline.saturating_sub(now))
+    /// The checks that are asked, and the time until nothing is waited for any more; `None` when none are.
+    pub fn checks(&self, now: Duration) -> Option<(Vec<CheckView>, Duration)> {
+        let pace = self.lock();
+        let (checks, began) = pace.trial.as_ref()?;
+        let elapsed = now.saturating_sub(*began);
+        let view = |(index, report): (usize, &CheckReport)| CheckView {
+            report: report.clone(),
+            left: checks.is_waiting(index).then(|| checks.left(index, elapsed)),
+        };
+        Some((checks.reports().enumerate().map(view).collect(), checks.longest_left(elapsed)))
     }
 
     /// Takes a sample at `now` (boot clock).

@@ -1,14 +1,18 @@
 //! What a job's changes of state mean to the audit log. The records are saved together with the state, so that neither is
 //! there without the other.
 
-use ota_core::{Arming, AuditAction, AuditEntry, AuditOutcome, InstallStep, Job, JobKind, JobState, Work};
+use ota_core::{
+    Arming, AuditAction, AuditEntry, AuditOutcome, InstallStep, Job, JobKind, JobState, TurnStep, Work,
+};
 
 /// What is to be recorded when `job` has come into its state from `before`. A cancel is recorded by whoever cancels.
 pub(crate) fn entry(before: &JobState, job: &Job) -> Option<AuditEntry> {
     use {AuditAction as Action, AuditOutcome as Outcome, JobState as S};
     let (version, slot) = (job.work.version(), job.target);
     let (action, outcome, detail) = match &job.state {
-        S::Downloaded | S::Installing { step: InstallStep::MarkBad | InstallStep::Snapshot }
+        S::Downloaded
+        | S::Rolling { step: TurnStep::Plan, .. }
+        | S::Installing { step: InstallStep::MarkBad | InstallStep::Snapshot }
             if matches!(before, S::Verifying) =>
         {
             let signer = job.bundle.as_ref().map_or("unknown", |bundle| bundle.signer.as_str());
@@ -27,6 +31,21 @@ pub(crate) fn entry(before: &JobState, job: &Job) -> Option<AuditEntry> {
         }
         S::AwaitingReboot { armed: Arming::No } if matches!(before, S::Installing { .. }) => {
             (written(job), Outcome::Succeeded, format!("slot {slot} holds {version}, proven"))
+        }
+        S::Rolling { turn, step: TurnStep::Check }
+            if matches!(before, S::Rolling { step: TurnStep::Activate, .. }) =>
+        {
+            (Action::Arm, Outcome::Succeeded, format!("{} {version} is activated", job.turn_name(*turn)))
+        }
+        S::Rolling { turn, step: TurnStep::PutBack { reason } }
+            if matches!(before, S::Rolling { step: TurnStep::Activate | TurnStep::Check, .. }) =>
+        {
+            let detail = format!("{} {version}: {reason}", job.turn_name(*turn));
+            (Action::Commit, Outcome::failed("health_check_failed"), detail)
+        }
+        S::Committed if !job.has_come_to_slot() => {
+            let components = job.components_sentence().unwrap_or_default();
+            (Action::Commit, Outcome::Succeeded, format!("{version} is installed. {components}"))
         }
         S::Completed if matches!(job.work, Work::Reset(_)) => {
             (Action::FactoryReset, Outcome::Succeeded, "the data are reset".to_owned())

@@ -1,6 +1,6 @@
 //! What a job's changes of state say to people.
 
-use ota_core::{Arming, HoldPoint, InstallStep, Job, JobKind, JobState};
+use ota_core::{Arming, HoldPoint, InstallStep, Job, JobKind, JobState, TurnStep};
 
 use crate::ports::LogLevel;
 
@@ -45,6 +45,7 @@ pub(crate) fn line(job: &Job) -> (LogLevel, String) {
         JobState::Installing { step: InstallStep::ReadBack } => {
             info(format!("{id}: slot {slot} is written, reading it back"))
         }
+        JobState::Rolling { turn, step } => turn_line(job, *turn, step),
         JobState::AwaitingReboot { armed: Arming::Yes } => {
             info(format!("{id}: slot {slot} with {version} is next to start"))
         }
@@ -56,6 +57,16 @@ pub(crate) fn line(job: &Job) -> (LogLevel, String) {
                 HoldPoint::Arm => "making the new system next",
                 HoldPoint::Reboot => "restarting",
                 HoldPoint::GoBack { .. } => "going back to the proven system",
+                HoldPoint::Component { turn, step } => {
+                    let name = job.turn_name(*turn);
+                    let before = match step {
+                        TurnStep::PutBack { .. } => "putting back",
+                        TurnStep::Ready | TurnStep::Activate | TurnStep::Check => "activating",
+                        TurnStep::Plan | TurnStep::Write | TurnStep::ReadBack => "writing",
+                    };
+                    let text = format!("{id}: waiting before {before} {name}: {}", reasons.join(", "));
+                    return (LogLevel::Warning, text);
+                }
             };
             (LogLevel::Warning, format!("{id}: waiting before {before}: {}", reasons.join(", ")))
         }
@@ -64,10 +75,21 @@ pub(crate) fn line(job: &Job) -> (LogLevel, String) {
             (LogLevel::Error, format!("{id}: {version} failed its trial: {reason}"))
         }
         JobState::Completed => info(format!("{id}: the snapshot of {version} is complete")),
-        JobState::Committed => info(format!("{id}: {version} is confirmed on slot {slot}")),
-        JobState::Cancelled { reason, .. } => (LogLevel::Warning, format!("{id}: cancelled: {reason}")),
-        JobState::Failed { failure } => (LogLevel::Error, format!("{id}: {}", failure.message)),
-        JobState::RolledBack { reason } => (LogLevel::Error, format!("{id}: rolled back: {reason}")),
+        JobState::Committed if !job.has_come_to_slot() => {
+            info(format!("{id}: {version} is installed") + &components(job))
+        }
+        JobState::Committed => {
+            info(format!("{id}: {version} is confirmed on slot {slot}") + &components(job))
+        }
+        JobState::Cancelled { reason, .. } => {
+            (LogLevel::Warning, format!("{id}: cancelled: {reason}") + &components(job))
+        }
+        JobState::Failed { failure } => {
+            (LogLevel::Error, format!("{id}: {}", failure.message) + &components(job))
+        }
+        JobState::RolledBack { reason } => {
+            (LogLevel::Error, format!("{id}: rolled back: {reason}") + &components(job))
+        }
     }
 }
 
@@ -79,6 +101,27 @@ pub(crate) fn deterrent(state: &JobState) -> Option<String> {
         }
         state => failure(state),
     }
+}
+
+/// What became of the components, after a sentence or less.
+fn components(job: &Job) -> String {
+    job.components_sentence().map(|sentence| format!(". {sentence}")).unwrap_or_default()
+}
+
+fn turn_line(job: &Job, turn: usize, step: &TurnStep) -> (LogLevel, String) {
+    let (id, name, version) = (&job.id, job.turn_name(turn), job.work.version());
+    let text = match step {
+        TurnStep::Plan => format!("{id}: the components of {version} come one at a time"),
+        TurnStep::Write => format!("{id}: writing {name} {version}"),
+        TurnStep::ReadBack => format!("{id}: {name} is written, reading it back"),
+        TurnStep::Ready => format!("{id}: {name} is proven to hold {version}"),
+        TurnStep::Activate => format!("{id}: activating {name} {version}"),
+        TurnStep::Check => format!("{id}: {name} {version} is activated and has to pass its checks"),
+        TurnStep::PutBack { reason } => {
+            return (LogLevel::Error, format!("{id}: {name} {version} is put back: {reason}"));
+        }
+    };
+    (LogLevel::Info, text)
 }
 
 /// Why an ended job did not bring its version to stay; `None` when it did, or when somebody cancelled it.

@@ -46,7 +46,7 @@ pub use debug::{DebugView, Unmade};
 pub use error::{OpenError, OtaError};
 pub use event::{Change, Event};
 pub use factory::FactoryOrder;
-pub use figures::Figures;
+pub use figures::{CheckView, Figures};
 pub use monitor::InstallCommand;
 pub use ota::Ota;
 pub use overrides::{OverrideOrder, OverrideView};

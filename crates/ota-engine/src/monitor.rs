@@ -78,6 +78,9 @@ impl Ota {
             // Downloads supersede each other when they start, so two never wait side by side.
             return Err(OtaError::Busy { holder: other.clone(), state: "downloaded" });
         }
+        if let Some(bundle) = &job.bundle {
+            self.require_strategy(command.order.strategy, bundle)?;
+        }
         self.permit(Phase::Start, starter(actor, Some(&job.id)))?;
         let Some(open) = desk.iter_mut().find(|open| open.id == job.id) else {
             return Err(OtaError::UnknownJob(job.id.to_string()));

@@ -143,6 +143,7 @@ impl Ota {
             running: parts.slots.running(),
             boot: BootSelection { order: Vec::new(), left: BySlot::default(), recovery: None },
             slots: Arc::new(BySlot { a: empty(), b: empty() }),
+            components: Arc::default(),
             kernel: parts.telemetry.kernel().into(),
             uptime: parts.clock.boot(),
             last_ota,

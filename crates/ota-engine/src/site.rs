@@ -5,8 +5,9 @@ use ota_core::{ConstraintId, OverridePolicy};
 use std::{sync::Arc, time::Duration};
 
 use crate::ports::{
-    BootEnvironment, BootOrders, Bundles, Clock, DebugBundles, Fetcher, HealthCheck, KeptBundles, PinStore,
-    Reboot, RecoverySlot, Repository, SecretCheck, Sensors, Slots, Snapshots, Store, Telemetry, Uploads,
+    BootEnvironment, BootOrders, Bundles, Clock, Components, DebugBundles, Fetcher, HealthCheck, KeptBundles,
+    PinStore, Reboot, RecoverySlot, Repository, SecretCheck, Sensors, Slots, Snapshots, Store, Telemetry,
+    Uploads,
 };
 
 /// The gateway as its configuration describes it.
@@ -35,8 +36,6 @@ pub struct Site {
     pub constraints: Vec<(ConstraintId, bool)>,
     /// What may be overridden, by how many people and for how long.
     pub overrides: OverridePolicy,
-    /// Time that a new system has to pass its required checks.
-    pub health_deadline: Duration,
 }
 
 /// The adapters behind the ports, and the site.
@@ -59,6 +58,7 @@ pub struct Parts {
     pub recovery: Arc<dyn KeptBundles>,
     /// What the next start is to do before the service runs.
     pub orders: Arc<dyn BootOrders>,
+    pub components: Arc<dyn Components>,
     /// None where the gateway has no slot for a recovery system.
     pub recovery_slot: Option<Arc<dyn RecoverySlot>>,
     pub uploads: Arc<dyn Uploads>,

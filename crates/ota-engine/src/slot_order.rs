@@ -99,7 +99,8 @@ impl SlotStart {
 
     async fn install(&self, order: &mut SlotOrder, job: &Job) -> Result<(), StepError> {
         let (slot, wanted) = (job.target, verified(job)?);
-        let mut proof = self.already_holds(order, slot, wanted).await;
+        let system = wanted.system();
+        let mut proof = self.already_holds(order, slot, &system).await;
         self.begin(order).await?;
         if proof.is_none() {
             let (meter, cancel) = (Meter::default(), CancellationToken::new());
@@ -113,7 +114,7 @@ impl SlotStart {
                 ));
             }
             let source = ImageSource::Bundle(order.bundle.clone());
-            proof = Some(self.write(order, slot, source, wanted).await?);
+            proof = Some(self.write(order, slot, source, &system).await?);
         }
         self.make_next(proof, slot, &record_of(job, self.clock.now())?).await
     }

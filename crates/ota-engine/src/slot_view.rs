@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::{
     Change, Event, Ota, SlotView,
     error::disk_full,
-    ports::{StepError, StoreError},
+    ports::{ComponentView, StepError, StoreError},
 };
 
 impl Ota {
@@ -22,11 +22,20 @@ impl Ota {
         let a = self.view_slot(SlotId::A, &boot, open).await;
         let b = self.view_slot(SlotId::B, &boot, open).await;
         let slots = Arc::new(BySlot { a, b });
+        let components = Arc::new(self.view_components().await);
         self.update(|snapshot| {
             snapshot.boot.clone_from(&boot);
             snapshot.slots = Arc::clone(&slots);
+            snapshot.components = Arc::clone(&components);
         });
         self.tell(Event::Changed(Change::Status));
+    }
+
+    async fn view_components(&self) -> Vec<ComponentView> {
+        self.parts.components.list().await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the components cannot be looked at");
+            Vec::new()
+        })
     }
 
     async fn view_slot(&self, slot: SlotId, boot: &BootSelection, open: &[Job]) -> SlotView {

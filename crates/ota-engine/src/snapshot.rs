@@ -5,8 +5,8 @@ use ota_core::{BootSelection, BySlot, Job, Running, Settings, SlotHealth, SlotRe
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
-    DebugView, Figures, Outlook, OverrideView, RecoveryView, Site, UploadsView,
-    ports::{Catalog, ResourceUse, SlotUsage},
+    CheckView, DebugView, Figures, Outlook, OverrideView, RecoveryView, Site, UploadsView,
+    ports::{Catalog, ComponentView, ResourceUse, SlotUsage},
 };
 
 /// Everything that pages and reads show. Cheap to clone; swapped as a whole on every change.
@@ -16,6 +16,8 @@ pub struct Snapshot {
     pub running: Running,
     pub boot: BootSelection,
     pub slots: Arc<BySlot<SlotView>>,
+    /// What is updated beside the system.
+    pub components: Arc<Vec<ComponentView>>,
     /// Release of the running kernel.
     pub kernel: Arc<str>,
     /// Time since the kernel started.
@@ -77,7 +79,9 @@ pub struct JobView {
     pub job: Job,
     pub figures: Figures,
     pub elapsed: Duration,
-    /// What is left of the trial's time limit while the checks run.
+    /// The health checks: as they stand while they are asked, and as they ended afterwards.
+    pub checks: Vec<CheckView>,
+    /// Time until no check is waited for any more, while they are asked.
     pub trial_left: Option<Duration>,
 }
 

@@ -11,7 +11,10 @@ impl Snapshot {
         match strategy {
             Strategy::Seamless => None,
             Strategy::InPlace => self.in_place_refused(),
-            Strategy::Rolling => Some("This version of the gateway’s software does not offer it.".to_owned()),
+            Strategy::Rolling => self
+                .components
+                .is_empty()
+                .then(|| "This gateway has no components that are updated one at a time.".to_owned()),
         }
     }
 }

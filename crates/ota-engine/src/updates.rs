@@ -194,7 +194,8 @@ pub(crate) fn install_detail(job: &Job, order: InstallOrder) -> String {
     let first = if order.create_snapshot { "snapshot, then " } else { "" };
     let then = if order.reboot_after { ", then restart" } else { "" };
     let place = if order.is_in_place() { ", which runs" } else { "" };
-    format!("{first}{} into slot {}{place}{then}", job.work.version(), job.target)
+    let one_by_one = if order.strategy == Strategy::Rolling { "one component at a time, " } else { "" };
+    format!("{first}{one_by_one}{} into slot {}{place}{then}", job.work.version(), job.target)
 }
 
 fn superseded_entry(ended: &Job, by: &Job) -> AuditEntry {

@@ -126,7 +126,8 @@ impl Ota {
             return Ok((bundle, unfit));
         }
         let target = self.parts.slots.running().target();
-        let unfit = match self.parts.slots.check_fit(target, &bundle).await {
+        // It is deployed into a slot.
+        let unfit = match self.parts.slots.check_fit(target, &self.for_slot(&bundle)).await {
             Ok(()) => None,
             Err(error) => error.failure().map(|failure| failure.message),
         };

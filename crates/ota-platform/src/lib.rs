@@ -6,6 +6,7 @@ mod boot_orders;
 mod bundles;
 mod causes;
 mod clock;
+mod components;
 mod facts;
 mod fetch;
 mod free_space;
@@ -26,9 +27,13 @@ pub use boot::{
 pub use boot_orders::BootOrderFiles;
 pub use bundles::{KeyringError, Purpose, RaucBundles, TrustConfig};
 pub use clock::SystemClock;
+pub use components::{ComponentConfig, ComponentsConfig, DeviceComponents};
 pub use fetch::{FetchConfig, Patience, ResumableFetcher};
 pub use free_space::free_bytes;
-pub use health::{ExecutableCheck, ExecutableCheckConfig, HttpCheck, HttpCheckConfig};
+pub use health::{
+    ExecutableCheck, ExecutableCheckConfig, HttpCheck, HttpCheckConfig, SystemdCheck, SystemdCheckConfig,
+    TcpCheck, TcpCheckConfig,
+};
 pub use kept::{BundleShelf, KeptBundlesConfig};
 pub use raucb::Policy;
 pub use reboot::{

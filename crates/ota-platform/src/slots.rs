@@ -2,6 +2,7 @@
 
 pub(crate) mod buffer;
 mod cmdline;
+mod component;
 mod device;
 mod fault;
 mod filesystem;
@@ -14,6 +15,7 @@ mod write;
 mod writer;
 
 pub use cmdline::{CmdlineError, booted_slot};
+pub(crate) use component::{check_fit, compare, write_image};
 pub(crate) use filesystem::Filesystem;
 pub use identity::is_mounted;
 pub use recovery::DeviceRecoverySlot;

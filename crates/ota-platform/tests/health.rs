@@ -5,9 +5,12 @@
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use ota_core::{BySlot, SlotId};
+use ota_core::{BySlot, CheckKind, CheckPlan, SlotId};
 use ota_engine::ports::HealthCheck;
-use ota_platform::{ExecutableCheck, ExecutableCheckConfig, HttpCheck, HttpCheckConfig};
+use ota_platform::{
+    ExecutableCheck, ExecutableCheckConfig, HostPort, HttpCheck, HttpCheckConfig, SystemdCheck,
+    SystemdCheckConfig, TcpCheck, TcpCheckConfig,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -16,20 +19,28 @@ use tokio::time::{sleep, timeout};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
+fn plan(name: &str, kind: CheckKind) -> CheckPlan {
+    let (name, required) = (name.to_owned(), true);
+    CheckPlan { name, kind, required, deadline: PATIENCE, interval: Duration::from_secs(1), times: 1 }
+}
+
 fn script(text: &str, limit: Duration) -> ExecutableCheck {
     ExecutableCheck::new(ExecutableCheckConfig {
-        name: "site".into(),
-        required: true,
+        plan: plan("site", CheckKind::Executable),
         command: vec!["sh".into(), "-c".into(), text.into()],
         timeout: limit,
         devices: BySlot { a: PathBuf::from("/dev/slot a"), b: PathBuf::from("/dev/b") },
+        environment: vec![("GREETING".into(), "good day".into())],
     })
 }
 
 #[tokio::test]
 async fn a_program_is_told_the_slot_and_judged_by_its_status() {
-    let check = script("test \"$GATEWAY_OTA_SLOT:$GATEWAY_OTA_SLOT_DEVICE\" = 'A:/dev/slot a'", PATIENCE);
-    assert_eq!((check.name(), check.required()), ("site", true));
+    let check = script(
+        "test \"$GREETING:$GATEWAY_OTA_SLOT:$GATEWAY_OTA_SLOT_DEVICE\" = 'good day:A:/dev/slot a'",
+        PATIENCE,
+    );
+    assert_eq!((check.plan().name.as_str(), check.plan().required), ("site", true));
     assert_eq!(check.run(SlotId::A).await, Ok(()));
     assert_eq!(check.run(SlotId::B).await, Err("It ended with status 1.".to_owned()));
 }
@@ -39,6 +50,8 @@ async fn its_last_words_are_in_the_sentence() {
     let check =
         script("echo first >&2; echo noise; echo '  pump does not answer ' >&2; echo >&2; exit 3", PATIENCE);
     assert_eq!(check.run(SlotId::A).await, Err("It ended with status 3: pump does not answer".to_owned()));
+    let check = script("echo fan stands still; exit 1", PATIENCE);
+    assert_eq!(check.run(SlotId::A).await, Err("It ended with status 1: fan stands still".to_owned()));
     let check = script("head -c 300000 /dev/zero | tr '\\0' x >&2; exit 1", PATIENCE);
     let sentence = check.run(SlotId::A).await.unwrap_err();
     assert!(sentence.len() < 300, "{} bytes", sentence.len());
@@ -99,11 +112,11 @@ async fn what_a_program_leaves_in_the_background_does_not_hold_the_answer() {
 #[tokio::test]
 async fn a_program_that_cannot_be_started_fails_its_check() {
     let mut config = ExecutableCheckConfig {
-        name: "site".into(),
-        required: false,
+        plan: plan("site", CheckKind::Executable),
         command: vec!["/nonexistent/check".into()],
         timeout: PATIENCE,
         devices: BySlot::default(),
+        environment: Vec::new(),
     };
     let sentence = ExecutableCheck::new(config.clone()).run(SlotId::A).await.unwrap_err();
     assert!(sentence.starts_with("/nonexistent/check cannot be started"), "{sentence}");
@@ -123,9 +136,10 @@ async fn a_web_server_must_answer_with_success() {
     let check = |path: &str, limit: Duration| {
         let url = format!("http://{address}{path}").parse().unwrap();
         HttpCheck::new(HttpCheckConfig {
-            name: "web".into(),
-            required: true,
+            plan: plan("web", CheckKind::Http),
             url,
+            status: None,
+            contains: None,
             timeout: limit,
             any_certificate: false,
         })
@@ -142,4 +156,73 @@ async fn a_web_server_must_answer_with_success() {
     assert!(server.await.is_err());
     let refused = check("/good", PATIENCE).run(SlotId::A).await.unwrap_err();
     assert!(refused.ends_with("cannot be reached."), "{refused}");
+}
+
+#[tokio::test]
+async fn the_status_and_the_body_of_an_answer_can_be_asked_for() {
+    let app = Router::new()
+        .route("/state", get(|| async { (StatusCode::IM_A_TEAPOT, "state: ready") }))
+        .route("/endless", get(|| async { "x".repeat(3 << 20) + "ready" }));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let ask = async |path: &str, status: u16, contains: &str| {
+        let url = format!("http://{address}{path}").parse().unwrap();
+        let (plan, contains) = (plan("web", CheckKind::Http), Some(contains.to_owned()));
+        let config = HttpCheckConfig {
+            plan,
+            url,
+            status: Some(status),
+            contains,
+            timeout: PATIENCE,
+            any_certificate: false,
+        };
+        HttpCheck::new(config).unwrap().run(SlotId::A).await
+    };
+    assert_eq!(ask("/state", 418, "ready").await, Ok(()));
+    let url = format!("http://{address}");
+    assert_eq!(ask("/state", 200, "ready").await, Err(format!("{url}/state answers HTTP 418.")));
+    let sentence = format!("The answer of {url}/state does not have “steady” in it.");
+    assert_eq!(ask("/state", 418, "steady").await, Err(sentence));
+    assert!(ask("/endless", 200, "ready").await.is_err(), "what comes after a megabyte is not looked at");
+}
+
+#[tokio::test]
+async fn a_port_must_take_connections() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let check = |host: &str| {
+        let address = HostPort { host: host.into(), port };
+        TcpCheck::new(TcpCheckConfig { plan: plan("drive", CheckKind::Tcp), address, timeout: PATIENCE })
+    };
+    assert_eq!(check("127.0.0.1").run(SlotId::A).await, Ok(()));
+    assert_eq!(check("localhost").run(SlotId::A).await, Ok(()));
+    drop(listener);
+    let refused = check("127.0.0.1").run(SlotId::A).await.unwrap_err();
+    assert_eq!(refused, format!("127.0.0.1:{port} takes no connection: connection refused."));
+}
+
+/// A program in systemctl's place.
+fn unit(answer: &str) -> SystemdCheck {
+    let plan = plan("controller", CheckKind::Systemd);
+    let mut config = SystemdCheckConfig::new(plan, "crane.service".into(), PATIENCE);
+    assert_eq!(config.command, ["systemctl", "is-active", "--"]);
+    config.command = vec!["sh".into(), "-c".into(), answer.into(), "sh".into()];
+    SystemdCheck::new(config)
+}
+
+#[tokio::test]
+async fn a_unit_must_be_active() {
+    let active = unit("test \"$1\" = crane.service && echo active").run(SlotId::A).await;
+    assert_eq!(active, Ok(()));
+    let failed = unit("echo failed; exit 3").run(SlotId::A).await;
+    assert_eq!(failed, Err("crane.service is not active: failed.".to_owned()));
+}
+
+/// Whatever systemd this machine has: nothing of this name runs anywhere.
+#[tokio::test]
+async fn a_unit_that_does_not_exist_is_not_active() {
+    let plan = plan("controller", CheckKind::Systemd);
+    let config = SystemdCheckConfig::new(plan, "no-such-unit-anywhere.service".into(), PATIENCE);
+    assert!(SystemdCheck::new(config).run(SlotId::A).await.is_err());
 }

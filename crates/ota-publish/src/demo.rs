@@ -3,10 +3,13 @@
 //! Everything is real but the hardware. A second start with the same directory finds keys, bundles and repository as they
 //! were left; only the expiry of the metadata and the addresses are brought up to date.
 
+mod components;
 mod config;
 mod field;
 mod prepare;
 mod releases;
+
+pub use components::{COMPONENTS, component_image};
 
 use crate::atomic::{self, WriteError};
 use crate::image::DEFAULT_SIZE;

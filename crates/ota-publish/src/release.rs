@@ -42,6 +42,10 @@ pub enum ReleaseError {
 pub struct Release {
     announcement: Announcement,
     image: ImageSpec,
+    /// Images of components beside it, by class.
+    components: BTreeMap<String, Vec<u8>>,
+    /// The bundle brings no system.
+    components_only: bool,
     compression: Compression,
     /// The bundle's own, where it is not the first that is announced.
     bundle_compatible: Option<String>,
@@ -78,6 +82,8 @@ impl Release {
                 more: Map::new(),
             },
             image: ImageSpec::new(version, kernel),
+            components: BTreeMap::new(),
+            components_only: false,
             compression: Compression::Zstd { level: ZSTD_LEVEL },
             bundle_compatible: None,
             signer: None,
@@ -162,6 +168,20 @@ impl Release {
         self
     }
 
+    /// One more component, of the class `name`, in the bundle.
+    #[must_use]
+    pub fn component(mut self, name: &str, image: impl Into<Vec<u8>>) -> Self {
+        self.components.insert(name.to_owned(), image.into());
+        self
+    }
+
+    /// A bundle that brings its components and no system.
+    #[must_use]
+    pub fn components_only(mut self) -> Self {
+        self.components_only = true;
+        self
+    }
+
     /// How the bundle is compressed.
     #[must_use]
     pub fn compression(mut self, compression: Compression) -> Self {
@@ -189,9 +209,24 @@ impl Release {
     pub fn write_bundle(&self, keys: &Keys, out: &Path) -> Result<Manifest, ReleaseError> {
         let parent = crate::atomic::parent_of(out);
         let work = work_directory(parent)?;
-        let image = work.path().join("rootfs.img");
-        image::build(&self.image, &image)?;
-        Ok(bundle::make(&self.bundle_spec(image), keys, out)?)
+        let mut images = Vec::new();
+        let source = |class: &str| ImageSource {
+            slot_class: class.to_owned(),
+            filename: format!("{class}.img"),
+            path: work.path().join(format!("{class}.img")),
+        };
+        if !self.components_only {
+            let root = source("rootfs");
+            image::build(&self.image, &root.path)?;
+            images.push(root);
+        }
+        for (name, content) in &self.components {
+            let component = source(name);
+            std::fs::write(&component.path, content)
+                .map_err(|error| ReleaseError::Work { path: component.path.clone(), source: error })?;
+            images.push(component);
+        }
+        Ok(bundle::make(&self.bundle_spec(images), keys, out)?)
     }
 
     /// Makes image and bundle and adds the bundle to the repository as [`add`] does, for the usual time.
@@ -224,7 +259,7 @@ impl Release {
         Ok((bundle, manifest))
     }
 
-    fn bundle_spec(&self, image: PathBuf) -> BundleSpec {
+    fn bundle_spec(&self, images: Vec<ImageSource>) -> BundleSpec {
         let announced = self.announcement.compatible.first();
         let kernel = BTreeMap::from([("kernel".to_owned(), self.image.kernel.clone())]);
         BundleSpec {
@@ -232,11 +267,7 @@ impl Release {
             version: self.announcement.version.clone(),
             description: Some(self.announcement.description.clone()),
             build: None,
-            images: vec![ImageSource {
-                slot_class: "rootfs".to_owned(),
-                filename: "rootfs.img".to_owned(),
-                path: image,
-            }],
+            images,
             compression: self.compression,
             meta: BTreeMap::from([("gateway-ota".to_owned(), kernel)]),
         }

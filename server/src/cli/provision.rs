@@ -45,6 +45,7 @@ fn sentence(done: &Done) -> String {
             format!("Slot {slot}: made {} of {} MiB.", path.display(), size >> 20)
         }
         Done::Written { slot, version } => format!("Slot {slot}: wrote {version} and read it back."),
+        Done::Component { name, version } => format!("Component {name}: wrote {version} and read it back."),
         Done::Recorded { slot, version } => format!("Slot {slot}: holds {version} already."),
         Done::Environment { order } => format!("Boot environment: slots are tried in the order {order}."),
         Done::PoweredOn { slot } => format!("The modelled hardware was switched on and started slot {slot}."),

@@ -1,7 +1,6 @@
 //! Whether values make sense. Each answer is a sentence that starts with its key.
 
-use super::{Check, Config, LONGEST_OVERRIDE, Safety, Server, sources};
-use std::collections::BTreeSet;
+use super::{Config, LONGEST_OVERRIDE, Safety, Server, components, health, sources};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -64,7 +63,8 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     server(&mut checker, &config.server);
     slots_and_boot(&mut checker, config);
     trust_and_repository(&mut checker, config);
-    health(&mut checker, config);
+    health::check(&mut checker, &config.health);
+    components::check(&mut checker, config);
     storage(&mut checker, config);
     safety(&mut checker, &config.safety);
     let filter = tracing_subscriber::EnvFilter::builder().parse(&config.log.level);
@@ -182,19 +182,6 @@ fn storage(checker: &mut Checker, config: &Config) {
     checker.within("debug.keep", config.debug.keep.into(), 1, 100);
     checker.within("log.file_megabytes", config.log.file_megabytes.into(), 0, 1000);
     checker.within("slots.scrub_hours", config.slots.scrub_hours.into(), 1, 24 * 366);
-}
-
-fn health(checker: &mut Checker, config: &Config) {
-    checker.within("health.deadline_seconds", config.health.deadline_seconds, 1, 24 * 3600);
-    let mut names = BTreeSet::new();
-    for Check { name, command, timeout_seconds, .. } in &config.health.check {
-        checker.text("health.check.name", name, 64);
-        checker.require(names.insert(name), "health.check.name", format!("is “{name}” twice"));
-        let program = command.first().is_some_and(|program| Path::new(program).is_absolute());
-        let sentence = format!("of “{name}” must start with the absolute path of a program");
-        checker.require(program, "health.check.command", sentence);
-        checker.within("health.check.timeout_seconds", *timeout_seconds, 1, 3600);
-    }
 }
 
 fn safety(checker: &mut Checker, safety: &Safety) {

@@ -4,7 +4,9 @@
 //! does not exist is an error in every layer; a value that makes no sense is a [`Problem`] that names its key.
 
 mod check;
+mod components;
 mod effective;
+mod health;
 mod layers;
 mod model;
 mod safety;
@@ -12,11 +14,12 @@ mod sources;
 mod storage;
 
 pub use check::Problem;
+pub use components::{Component, Components};
 pub use effective::Effective;
+pub use health::{Check, Health};
 pub use layers::Origin;
 pub use model::{
-    Boot, Check, Config, Gateway, Health, Log, LogFormat, Purpose, RebootBy, Repository, Scheme, Server,
-    Slot, Slots, Trust,
+    Boot, Config, Gateway, Log, LogFormat, Purpose, RebootBy, Repository, Scheme, Server, Slot, Slots, Trust,
 };
 pub use safety::{LONGEST_OVERRIDE, LevelSource, LoadLimit, Override, Safety, StateSource, Switch};
 pub use sources::{HttpSource, ModbusSource, MqttSource, NutSource};

@@ -1,5 +1,7 @@
 //! The keys, their kinds and their defaults. What is empty by default must be set; the checks say which.
 
+use super::components::Components;
+use super::health::Health;
 use super::safety::Safety;
 use super::storage::{Bundles, Debug, Snapshots, Uploads};
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,7 @@ pub struct Config {
     pub trust: Trust,
     pub repository: Repository,
     pub health: Health,
+    pub components: Components,
     pub uploads: Uploads,
     pub snapshots: Snapshots,
     pub bundles: Bundles,
@@ -37,6 +40,7 @@ impl Default for Config {
             trust: Trust::default(),
             repository: Repository::default(),
             health: Health::default(),
+            components: Components::new(),
             uploads: Uploads::default(),
             snapshots: Snapshots::default(),
             bundles: Bundles::default(),
@@ -245,42 +249,6 @@ impl Default for Repository {
             check_interval_hours: 8,
         }
     }
-}
-
-/// How a new system proves itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Health {
-    /// Time that the required checks have to succeed after a start.
-    pub deadline_seconds: u64,
-    pub check: Vec<Check>,
-}
-
-impl Default for Health {
-    fn default() -> Self {
-        Self { deadline_seconds: 300, check: Vec::new() }
-    }
-}
-
-/// A program whose exit status says whether the system works.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Check {
-    pub name: String,
-    /// Program and arguments; no shell.
-    pub command: Vec<String>,
-    #[serde(default = "yes")]
-    pub required: bool,
-    #[serde(default = "twenty")]
-    pub timeout_seconds: u64,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-const fn twenty() -> u64 {
-    20
 }
 
 /// What the service writes to its error output.

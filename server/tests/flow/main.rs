@@ -21,6 +21,7 @@ mod refusals;
 mod repository;
 mod resumable;
 mod rollback;
+mod rolling;
 mod slow_disk;
 mod small_disk;
 #[path = "../support/mod.rs"]

@@ -33,7 +33,6 @@ async fn what_this_gateway_does_not_offer_is_refused_and_nothing_happens() {
     let id = downloaded(&gateway).await;
     for (body, part) in [
         (json!({ "job_id": id, "strategy": "in_place" }), "in_place"),
-        (json!({ "job_id": id, "strategy": "rolling" }), "rolling"),
         (json!({ "job_id": id, "strategy": "magic" }), "“strategy” cannot be used"),
         (json!({ "job_id": id, "reboot_after": "yes" }), "“reboot_after” cannot be used"),
     ] {

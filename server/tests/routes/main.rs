@@ -33,6 +33,7 @@ mod settings;
 mod setup;
 mod snapshot;
 mod status;
+mod trial;
 mod updates;
 mod upload;
 mod upload_corpus;

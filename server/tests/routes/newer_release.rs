@@ -1,13 +1,39 @@
 //! A database that a newer release has left: the gateway starts, works, and leaves alone what it does not understand.
 
 use crate::support::Gateway;
-use ota_engine::ports::Store;
+use async_trait::async_trait;
+use ota_core::{CheckKind, CheckPlan, SlotId};
+use ota_engine::ports::{HealthCheck, Store};
 use serde_json::json;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
-use std::{path::Path, sync::atomic::Ordering};
+use std::{path::Path, sync::Arc, time::Duration};
 
 const FOREIGN: &str =
     r#"{"id":"TELEPORT-001","target":"A","teleport":{"to":"the moon"},"state":{"state":"trial"}}"#;
+
+/// A check of the site that complains, or does not.
+struct Check {
+    plan: CheckPlan,
+    complains: bool,
+}
+
+#[async_trait]
+impl HealthCheck for Check {
+    fn plan(&self) -> &CheckPlan {
+        &self.plan
+    }
+
+    async fn run(&self, _: SlotId) -> Result<(), String> {
+        if self.complains { Err("unwell, as ordered".to_owned()) } else { Ok(()) }
+    }
+}
+
+fn check(complains: bool) -> Arc<dyn HealthCheck> {
+    let (deadline, interval) = (Duration::from_secs(1), Duration::from_millis(20));
+    let (name, kind) = ("pump".to_owned(), CheckKind::Tcp);
+    let plan = CheckPlan { name, kind, required: true, deadline, interval, times: 1 };
+    Arc::new(Check { plan, complains })
+}
 
 async fn connect(database: &Path) -> SqliteConnection {
     SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(database)).await.unwrap()
@@ -65,7 +91,7 @@ async fn what_may_be_on_trial_keeps_its_tries_only_when_it_is_well() {
     let started = |unwell: bool| {
         move |world: &crate::support::World| {
             world.start_a_once_more();
-            world.unwell.store(unwell, Ordering::Relaxed);
+            *world.checks.lock().unwrap() = vec![check(unwell)];
         }
     };
     let gateway = Gateway::ready().await.restarted_over(started(true), plant).await;
@@ -82,8 +108,7 @@ async fn what_may_be_on_trial_keeps_its_tries_only_when_it_is_well() {
             tokio::task::yield_now().await;
         }
     };
-    gateway.world.skipped.store(3600, Ordering::Relaxed);
-    said("may be on trial and is not confirmed: world: unwell, as ordered").await;
+    said("may be on trial and is not confirmed").await;
     assert_eq!(tries(&gateway), 2, "the boot loader goes on counting");
     let gateway = gateway.restarted_into(started(false)).await;
     gateway.until("it is well", || tries(&gateway) == 3).await;

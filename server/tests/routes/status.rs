@@ -1,4 +1,6 @@
 use crate::support::Gateway;
+use ota_core::{ComponentPlace, ComponentVersion};
+use ota_engine::ports::ComponentView;
 use serde_json::json;
 
 #[tokio::test]
@@ -31,4 +33,32 @@ async fn gateway_and_slots_have_the_documented_members() {
         (&data["partitions"]["auto_rollback"], &data["partitions"]["rollback_retries"]),
         (&json!(true), &json!(3))
     );
+}
+
+#[tokio::test]
+async fn components_are_shown_where_there_are_any() {
+    let gateway = Gateway::ready().await;
+    let data = gateway.read("/api/v1/ota/status").await.data("Gateway status retrieved successfully");
+    assert_eq!(data["components"], json!([]));
+    let gateway = gateway
+        .restarted_into(|world| {
+            let current = ComponentVersion { version: "v5.0.4".into(), place: ComponentPlace::B };
+            *world.components.lock().unwrap() = vec![ComponentView {
+                name: "crane-app".into(),
+                current: Some(current),
+                sha256: None,
+                installed_at: Some(jiff::Timestamp::UNIX_EPOCH),
+                former: Some("v5.0.3".into()),
+            }];
+        })
+        .await;
+    let data = gateway.read("/api/v1/ota/status").await.data("Gateway status retrieved successfully");
+    let expected = json!([{
+        "name": "crane-app",
+        "version": "v5.0.4",
+        "place": "b",
+        "installed_at": "1970-01-01T00:00:00Z",
+        "former_version": "v5.0.3"
+    }]);
+    assert_eq!(data["components"], expected);
 }

@@ -2,13 +2,13 @@ use jiff::Timestamp;
 use ota_api::{
     ApiError, human,
     monitor::{
-        Cancelled, InstallRequest, InstallStarted, LogLine, Logs, Monitor, Outcome, Progress,
-        ProgressFigures, Resources, UpdateName,
+        Cancelled, ComponentProgress, HealthCheck, InstallRequest, InstallStarted, LogLine, Logs, Monitor,
+        Outcome, Progress, ProgressFigures, Resources, UpdateName,
     },
 };
-use ota_core::{FailureCode, InstallOrder, Job, JobState};
+use ota_core::{ComponentTurn, FailureCode, HoldPoint, InstallOrder, Job, JobState};
 use ota_engine::{
-    InstallCommand, JobView, Snapshot,
+    CheckView, InstallCommand, JobView, Snapshot,
     ports::{LogEntry, LogLevel, LogPage},
 };
 
@@ -44,10 +44,32 @@ pub fn progress(view: &JobView) -> Progress {
         held_before,
         trial_seconds_left: view.trial_left.map(|left| left.as_secs()),
         back_to: back_to(job),
+        checks: view.checks.iter().map(health_check).collect(),
+        components: job.turns.iter().flatten().map(component).collect(),
         snapshot_id: job.snapshot.as_ref().map(ToString::to_string),
         outcome: outcome(job),
         started_at: instant(job.created_at),
         ended_at: job.ended_at.map(instant),
+    }
+}
+
+fn component(turn: &ComponentTurn) -> ComponentProgress {
+    ComponentProgress {
+        name: turn.name.clone(),
+        from_version: turn.from.as_ref().map(|from| from.version.clone()),
+        state: turn.state,
+    }
+}
+
+fn health_check(check: &CheckView) -> HealthCheck {
+    let report = &check.report;
+    HealthCheck {
+        name: report.name.clone(),
+        kind: report.kind,
+        required: report.required,
+        state: report.state,
+        reason: report.reason.clone(),
+        seconds_left: check.left.map(|left| left.as_secs()),
     }
 }
 
@@ -81,6 +103,11 @@ fn cancel_refused(state: &JobState) -> Option<String> {
     }
     Some(if state.is_ended() {
         "The job has ended.".to_owned()
+    } else if matches!(
+        state,
+        JobState::Rolling { .. } | JobState::Held { at: HoldPoint::Component { .. }, .. }
+    ) {
+        "A component has been activated; it stays or is put back by itself.".to_owned()
     } else {
         "The new system has been started; it is confirmed or rolled back by itself.".to_owned()
     })
@@ -97,6 +124,7 @@ fn outcome(job: &Job) -> Option<Outcome> {
         JobState::Completed => {
             (None, format!("The snapshot of {version} on partition {} is complete.", job.target))
         }
+        JobState::Committed if !job.has_come_to_slot() => (None, format!("{version} is installed.")),
         JobState::Committed => {
             (None, format!("{version} runs from partition {} and is confirmed.", job.target))
         }
@@ -110,6 +138,10 @@ fn outcome(job: &Job) -> Option<Outcome> {
             },
         ),
         _ => return None,
+    };
+    let message = match job.components_sentence() {
+        Some(components) => format!("{message} {components}"),
+        None => message,
     };
     Some(Outcome { code, message })
 }

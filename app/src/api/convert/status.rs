@@ -1,9 +1,9 @@
 use ota_api::{
     human,
-    status::{Gateway, Partition, Partitions, RebootStarted, Status, StrategyOffer},
+    status::{Component, Gateway, Partition, Partitions, RebootStarted, Status, StrategyOffer},
 };
 use ota_core::{Running, SlotId, Strategy};
-use ota_engine::Snapshot;
+use ota_engine::{Snapshot, ports::ComponentView};
 
 use super::instant;
 
@@ -32,6 +32,17 @@ pub fn status(snapshot: &Snapshot) -> Status {
         strategies: Strategy::ALL
             .map(|strategy| StrategyOffer { strategy, refused: snapshot.strategy_refused(strategy) })
             .into(),
+        components: snapshot.components.iter().map(component).collect(),
+    }
+}
+
+fn component(view: &ComponentView) -> Component {
+    Component {
+        name: view.name.clone(),
+        version: view.current.as_ref().map(|current| current.version.clone()),
+        place: view.current.as_ref().map(|current| current.place),
+        installed_at: view.installed_at.map(instant),
+        former_version: view.former.clone(),
     }
 }
 

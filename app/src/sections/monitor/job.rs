@@ -1,5 +1,6 @@
 //! The running update, or what became of the last one.
 
+use super::checks::Checks;
 use leptos::prelude::*;
 use ota_api::{Strategy, human, monitor::Progress};
 
@@ -63,6 +64,7 @@ pub fn JobPanel(live: Live) -> impl IntoView {
                     <span>{t::TRIAL_LEFT}</span>" "<strong>{trial_left(live)}</strong>
                 </p>
             </div>
+            <Checks live/>
             <Figures live/>
             <Orders live/>
         </article>

@@ -2,7 +2,7 @@
 
 use ota_api::{Strategy, monitor::Progress};
 
-use super::{advice, constraint, list};
+use super::{advice, constraint, list, sentence_start};
 use crate::ui::Tone;
 
 /// The word of a job's state, in the form of a label.
@@ -59,10 +59,11 @@ pub fn step(job: &Progress) -> String {
         "health_checks" => "Running the health checks".to_owned(),
         "rolling_back" => format!("Going back to {}", job.from_version),
         "none" => crate::strings::NONE.to_owned(),
+        "planning_components" => "Looking at the components".to_owned(),
         other if other.starts_with("preparing_partition") => format!("Preparing slot {slot}"),
         other if other.starts_with("flashing_partition") => format!("Writing slot {slot}"),
         other if other.starts_with("verifying_partition") => format!("Reading slot {slot} back"),
-        other => other.replace('_', " "),
+        other => sentence_start(&other.replace('_', " ")),
     }
 }
 
@@ -107,6 +108,9 @@ pub fn job_sentence(job: &Progress) -> String {
         "rolled_back" if in_place(job) && job.back_to.is_none() => {
             format!("{version} did not prove itself, and the other slot runs.")
         }
+        "installing" if of_component(job) => {
+            format!("The components of {version} come one at a time. One that is not well is put back.")
+        }
         "installing" => format!("{version} goes into slot {slot}. The gateway keeps running {from}."),
         "held" => held_sentence(job),
         "awaiting_reboot" if restarts_by_itself(job) => {
@@ -122,6 +126,16 @@ pub fn job_sentence(job: &Progress) -> String {
             format!("{version} failed a health check. The gateway goes back to {from}.")
         }
         "trial" => format!("Running {version} on slot {slot}. It stays if it passes its health checks."),
+        "committed" if !job.components.is_empty() => {
+            job.outcome.as_ref().map(|outcome| outcome.message.clone()).unwrap_or_default()
+        }
+        "cancelled" | "failed" if !job.components.is_empty() => {
+            let how = if job.status == "failed" { "failed" } else { "was cancelled" };
+            format!(
+                "{} {how}. The gateway runs {from}; what its components are is said below.",
+                job_name(job)
+            )
+        }
         "committed" | "completed" => {
             format!("Running {version} on slot {slot}. It passed its health checks and is confirmed.")
         }
@@ -130,6 +144,12 @@ pub fn job_sentence(job: &Progress) -> String {
         "rolled_back" => format!("{version} did not prove itself. The gateway runs {from} again."),
         other => other.replace('_', " "),
     }
+}
+
+/// Whether a component has its turn: the operation names no partition.
+fn of_component(job: &Progress) -> bool {
+    let operation = &job.progress.current_operation;
+    !operation.contains("_partition_") && operation != "creating_snapshot"
 }
 
 /// What is done, at the beginning of a sentence or as a heading.
@@ -165,6 +185,11 @@ fn held_sentence(job: &Progress) -> String {
     match job.held_before.as_deref() {
         Some("download") => format!("Downloading {version} {waits}."),
         Some("write") => format!("{version} is downloaded and verified. Writing slot {slot} {waits}."),
+        Some("write_component") => {
+            format!("{version} is downloaded and verified. Writing its next component {waits}.")
+        }
+        Some("activate_component") => format!("A component is written and proven. Activating it {waits}."),
+        Some("put_back_component") => format!("A component of {version} failed. Putting it back {waits}."),
         Some("go_back") => {
             format!("{version} failed its trial. The restart back to {} {waits}.", job.from_version)
         }

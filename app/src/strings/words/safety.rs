@@ -5,7 +5,7 @@ use ota_api::{
     safety::{Constraint, Force, Safety},
 };
 
-use super::list;
+use super::{list, sentence_start};
 use crate::ui::Tone;
 
 /// `crane motion`: a constraint's name in a sentence.
@@ -148,9 +148,4 @@ pub fn override_banner(force: &Force) -> String {
     let time = ota_api::human::minutes(force.remaining_seconds);
     let (who, what, why) = (override_people(force), constraints(&force.constraints), &force.reason);
     format!("Safety override by {who}: {what} not counted, for {time} more. Reason: {why}")
-}
-
-fn sentence_start(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }

@@ -20,10 +20,19 @@ impl Job {
             JobEvent::Cancel { percentage, reason } => self.cancel(percentage, reason)?,
             // A system that runs and cannot be confirmed goes back, as one that is not well does.
             JobEvent::Failed(failure) if matches!(self.state, JobState::Trial { failed: None }) => {
-                self.advance(JobEvent::HealthFailed { reason: failure.message })?
+                self.advance(JobEvent::HealthFailed { reason: failure.message, checks: self.checks.clone() })?
             }
-            JobEvent::Failed(failure) => (JobState::Failed { failure }, None),
-            event => self.advance(event)?,
+            JobEvent::Failed(failure) => match self.turn() {
+                Some((turn, step)) => self.fail_turn(turn, step.clone(), failure),
+                None => (JobState::Failed { failure }, None),
+            },
+            event => match self.turn() {
+                Some((turn, step)) => {
+                    let step = step.clone();
+                    self.advance_turn(turn, step, event)?
+                }
+                None => self.advance(event)?,
+            },
         };
         self.state = state;
         self.reached = self.reached.max(overall_percentage(self, 0.0));
@@ -122,11 +131,13 @@ impl Job {
                 S::AwaitingReboot { armed: Arming::Yes | Arming::Underway } | S::Held { at: At::Reboot, .. },
                 E::Disarmed { percentage, reason },
             ) => (S::Cancelled { percentage, reason }, None),
-            (S::Trial { failed: None }, E::HealthPassed) => {
+            (S::Trial { failed: None }, E::HealthPassed(checks)) => {
+                self.checks = checks;
                 (S::Trial { failed: None }, Some(Effect::CommitBoot))
             }
             (S::Trial { failed: None }, E::BootCommitted) => (S::Committed, None),
-            (S::Trial { failed: None }, E::HealthFailed { reason }) => {
+            (S::Trial { failed: None }, E::HealthFailed { reason, checks }) => {
+                self.checks = checks;
                 (S::Trial { failed: Some(reason) }, Some(Effect::AwaitClear(Phase::Reboot)))
             }
             (S::Trial { failed: Some(reason) } | S::Held { at: At::GoBack { reason }, .. }, E::Cleared) => {
@@ -154,8 +165,8 @@ impl Job {
         }
     }
 
-    /// The way into the slot: over a snapshot of the running system where one was ordered and is not there yet. Without one nothing is
-    /// updated in place.
+    /// The way into the slot: over a snapshot of the running system where one was ordered and is not there yet, and over the components
+    /// where they come one by one. Without a snapshot nothing is updated in place.
     pub(super) fn before_writing(&self) -> (JobState, Option<Effect>) {
         let wanted = self.is_in_place() || self.order.is_some_and(|order| order.create_snapshot);
         if self.snapshot.is_none() && wanted {
@@ -163,6 +174,9 @@ impl Job {
         }
         if self.is_in_place() {
             return (JobState::AwaitingReboot { armed: Arming::No }, Some(Effect::AwaitClear(Phase::Arm)));
+        }
+        if self.has_turns_left() {
+            return self.first_turn();
         }
         (JobState::Installing { step: InstallStep::MarkBad }, Some(Effect::AwaitClear(Phase::Write)))
     }
@@ -201,7 +215,7 @@ impl Job {
 }
 
 impl JobEvent {
-    const fn name(&self) -> &'static str {
+    pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Fetched => "fetched",
@@ -216,9 +230,12 @@ impl JobEvent {
             Self::WindowClosed => "window closed",
             Self::Armed => "armed",
             Self::RebootOrdered { .. } => "reboot ordered",
+            Self::Planned(_) => "planned",
+            Self::Activated => "activated",
+            Self::PutBack { .. } => "put back",
             Self::RebootFailed => "reboot failed",
             Self::Booted(_) => "booted",
-            Self::HealthPassed => "health passed",
+            Self::HealthPassed(_) => "health passed",
             Self::HealthFailed { .. } => "health failed",
             Self::BootCommitted => "boot committed",
             Self::Cancel { .. } => "cancel",

@@ -37,6 +37,10 @@ impl Job {
             JobState::Installing { .. } | JobState::Held { at: HoldPoint::Write, .. } => {
                 self.before_writing()
             }
+            JobState::Rolling { turn, step }
+            | JobState::Held { at: HoldPoint::Component { turn, step }, .. } => {
+                self.reconcile_turn(*turn, step.clone(), booted)
+            }
             JobState::AwaitingReboot { armed } => self.after_waiting(*armed, booted),
             JobState::Held { at: HoldPoint::Arm, .. } => self.after_waiting(Arming::No, booted),
             JobState::Held { at: HoldPoint::Reboot, .. } => self.after_waiting(Arming::Yes, booted),

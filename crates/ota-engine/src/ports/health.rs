@@ -1,15 +1,13 @@
 use async_trait::async_trait;
-use ota_core::SlotId;
+use ota_core::{CheckPlan, SlotId};
 
 /// A question whose answer says whether a freshly started system works.
 #[async_trait]
 pub trait HealthCheck: Send + Sync {
-    fn name(&self) -> &str;
+    /// What it is called, and how long and how often it is asked.
+    fn plan(&self) -> &CheckPlan;
 
-    /// A failing required check rolls the trial back; a failing wanted one is only logged.
-    fn required(&self) -> bool;
-
-    /// Asks once, within the check's own time limit.
+    /// Asks once, within the check's own time limit. Dropping the future ends the attempt and whatever it started.
     ///
     /// # Errors
     /// A sentence that says what is not as it should be.

@@ -3,6 +3,7 @@
 mod audit;
 mod boot;
 mod clock;
+mod components;
 mod debug;
 mod fetch;
 mod health;
@@ -23,6 +24,7 @@ mod uploads;
 pub use audit::{AuditPage, AuditQuery};
 pub use boot::{BootEnvironment, PermittedChange, Reboot};
 pub use clock::Clock;
+pub use components::{ComponentImage, ComponentView, Components};
 pub use debug::{DebugBundle, DebugBundles, DebugContent, Scene};
 pub use fetch::{Bundles, Fetcher};
 pub use health::HealthCheck;

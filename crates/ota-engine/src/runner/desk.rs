@@ -5,7 +5,7 @@ use ota_core::{Denied, Effect, Job, JobEvent, JobId, JobState, Running, Work};
 use std::{mem::discriminant, sync::Arc, time::Duration};
 
 use crate::{
-    Event, Figures, JobView, Ota, job_audit, job_log,
+    CheckView, Event, Figures, JobView, Ota, job_audit, job_log,
     ports::{LogLevel, PermittedChange, StepError, StoreError},
 };
 
@@ -71,6 +71,7 @@ impl Ota {
     /// What is left to do when a job has ended: the boot environment and the records say so too, and staging is empty.
     async fn settle(&self, job: &Job, open: &[Job]) {
         match job.state {
+            JobState::Committed if !job.has_come_to_slot() => {}
             JobState::Committed => {
                 self.give_up_order(job).await;
                 self.keep_bundle(job, open).await;
@@ -107,7 +108,11 @@ impl Ota {
     async fn leave_target(&self, job: &Job, open: &[Job]) {
         let other = job.target.other();
         let of_another = open.iter().any(|other| other.id != job.id && other.state.is_armed());
-        if self.target_runs(job) || of_another || matches!(job.work, Work::Snapshot(_)) {
+        if self.target_runs(job)
+            || of_another
+            || !job.has_come_to_slot()
+            || matches!(job.work, Work::Snapshot(_))
+        {
             return;
         }
         let left = async {
@@ -152,9 +157,13 @@ impl Ota {
         let gauge = self.drivers().get(&job.id).map(|driver| Arc::clone(&driver.gauge));
         let gauge = gauge.filter(|_| !job.state.is_ended());
         let figures = gauge.as_ref().map_or_else(|| Figures::resting(job), |gauge| gauge.sample(job, boot));
-        let trial_left = gauge.and_then(|gauge| gauge.trial_left(boot));
+        let asked = gauge.and_then(|gauge| gauge.checks(boot));
+        let (checks, trial_left) = match asked {
+            Some((checks, left)) => (checks, Some(left)),
+            None => (CheckView::ended(job), None),
+        };
         let elapsed = elapsed(job.created_at, job.ended_at.unwrap_or(now));
-        JobView { job: job.clone(), figures, elapsed, trial_left }
+        JobView { job: job.clone(), figures, elapsed, checks, trial_left }
     }
 
     /// Makes this the job that the page shows, unless an open one of somebody's is there and this one has ended.
@@ -213,6 +222,7 @@ fn is_news(before: &Job, after: &Job) -> bool {
     match (&before.state, &after.state) {
         (S::Held { reasons: old, .. }, S::Held { reasons: new, .. }) => old != new,
         (S::Installing { step: old }, S::Installing { step: new }) => old != new,
+        (S::Rolling { .. }, S::Rolling { .. }) => before.state != after.state,
         (S::AwaitingReboot { armed: old }, S::AwaitingReboot { armed: new }) => {
             old != new && *new == ota_core::Arming::Yes
         }

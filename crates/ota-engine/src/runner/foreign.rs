@@ -34,8 +34,7 @@ impl Ota {
     }
 
     async fn prove_running(self: Arc<Self>, slot: SlotId) {
-        let deadline = self.parts.clock.boot() + self.parts.site.health_deadline;
-        let Some(health) = self.await_health(deadline, &self.stop).await else { return };
+        let Some(health) = self.prove_health().await else { return };
         let proven = match health {
             Ok(()) => self.refill_tries(&[]).await.map_err(|error| error.to_string()),
             Err(complaints) => Err(complaints),

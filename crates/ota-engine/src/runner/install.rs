@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use ota_core::{
-    Bundle, FactoryReset, FailureCode, Job, JobEvent, RestoreSource, SlotRecord, UploadedImage, Work,
-    WriteGate, check_floor,
+    Bundle, FactoryReset, FailureCode, Job, JobEvent, RestoreSource, SlotRecord, Strategy, UploadedImage,
+    Work, WriteGate, check_floor,
 };
 use std::path::PathBuf;
 
@@ -54,7 +54,10 @@ impl Ota {
         };
         require_version(job, &bundle)?;
         self.require_floor(&bundle)?;
-        self.parts.slots.check_fit(job.target, &bundle).await?;
+        self.check_fit(job, &bundle).await?;
+        if job.order.is_some() {
+            self.require_strategy(job.strategy(), &bundle)?;
+        }
         Ok(JobEvent::Verified(bundle))
     }
 
@@ -63,6 +66,15 @@ impl Ota {
         check_floor(&bundle.version, self.parts.site.version_floor.as_deref()).map_err(|error| {
             StepError::failed(FailureCode::InvalidImage, format!("{error}."), "below the version floor")
         })
+    }
+
+    /// A bundle of components alone has nothing for the other slot.
+    pub(crate) fn require_strategy(&self, strategy: Strategy, bundle: &Bundle) -> Result<(), StepError> {
+        if strategy == Strategy::Rolling || bundle.has_root() {
+            return Ok(());
+        }
+        let message = "The bundle brings components and no system. Install it with the strategy rolling.";
+        Err(StepError::failed(FailureCode::InvalidImage, message, strategy.as_str()))
     }
 
     pub(super) async fn mark_target_bad(&self, job: &Job) -> Result<JobEvent, StepError> {
@@ -77,13 +89,13 @@ impl Ota {
         self.refuse_booted(job.target)?;
         let (meter, cancel) = (&course.gauge.meter, &course.cancel);
         let source = self.source(course, job).await?;
-        let bundle = verified(job)?;
+        let bundle = self.for_slot(verified(job)?);
         let clearance = match self.clearance::<WriteGate>(asker(job)) {
             Ok(clearance) => clearance,
             Err(blocked) => return Ok(JobEvent::GateClosed { reasons: names(&blocked) }),
         };
         course.gauge.begin_step(bundle.image_bytes());
-        self.parts.slots.write(job.target, source, bundle, clearance, meter, cancel).await?;
+        self.parts.slots.write(job.target, source, &bundle, clearance, meter, cancel).await?;
         Ok(JobEvent::Written)
     }
 
@@ -92,10 +104,10 @@ impl Ota {
         if matches!(job.work, Work::Rollback(_)) {
             return self.prove_former(course, job).await;
         }
-        let bundle = verified(job)?;
+        let bundle = self.for_slot(verified(job)?);
         course.gauge.begin_step(bundle.image_bytes());
         let (meter, cancel) = (&course.gauge.meter, &course.cancel);
-        course.proof = Some(self.parts.slots.read_back(job.target, bundle, meter, cancel).await?);
+        course.proof = Some(self.parts.slots.read_back(job.target, &bundle, meter, cancel).await?);
         let record = record_of(job, self.parts.clock.now())?;
         let saved = self.parts.store.put_slot_record(job.target, &record).await;
         saved.map_err(|error| store_failure(&error))?;
@@ -116,7 +128,7 @@ impl Ota {
 
 /// What a slot holds that was written with the job's images and compared `at` this time.
 pub(crate) fn record_of(job: &Job, at: Timestamp) -> Result<SlotRecord, StepError> {
-    Ok(SlotRecord::proven(verified(job)?, job.work.kernel(), at))
+    Ok(SlotRecord::proven(&verified(job)?.system(), job.work.kernel(), at))
 }
 
 /// The bundle that is kept under this hash.

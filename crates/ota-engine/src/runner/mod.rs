@@ -1,11 +1,13 @@
 //! The job runner: applies an event, makes the state durable, performs the effect, and so on until the job rests.
 
+mod components;
 mod desk;
 mod foreign;
 mod install;
 mod perform;
 mod reconcile;
 mod snapshot;
+mod trial;
 mod wait;
 
 use ota_core::{Effect, JobEvent, JobId};

@@ -1,6 +1,7 @@
 //! The files from which the gateway of the demo is configured.
 
 use super::Layout;
+use super::components::{self, Component};
 use super::field::{ACS_TOPIC, CRANE_TOPIC, Field, UPS};
 use crate::release::MODEL;
 use serde::Serialize;
@@ -44,6 +45,7 @@ struct Config {
     trust: Trust,
     repository: Repository,
     health: Health,
+    components: BTreeMap<&'static str, Component>,
     safety: Safety,
 }
 
@@ -212,6 +214,7 @@ pub(super) fn gateway(
             check_interval_hours: 8,
         },
         health: health(layout),
+        components: components::configured(layout),
         safety: safety(field, here),
     };
     let text = toml::to_string(&config)?;

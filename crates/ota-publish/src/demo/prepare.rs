@@ -2,8 +2,8 @@
 //! there is left as it is.
 
 use super::field::Field;
-use super::{DemoError, Layout, config, releases};
-use crate::atomic;
+use super::{DemoError, Layout, components, config, releases};
+use crate::atomic::{self, WriteError};
 use crate::keys::Keys;
 use crate::release::{self, Release, ReleaseError};
 use crate::repository::{Expiry, Repository};
@@ -53,13 +53,24 @@ pub(super) fn slots(layout: &Layout, size: u64) -> Result<(), DemoError> {
         let path = layout.slot(name);
         let failed = |source| DemoError::Directory { path: path.clone(), source };
         atomic::directory(atomic::parent_of(&path), 0o755)?;
-        if !path.exists() {
-            let empty = path.with_extension("new");
-            File::create(&empty).and_then(|file| file.set_len(size)).map_err(failed)?;
-            atomic::publish(&empty, &path)?;
-        }
+        empty_place(&path, size).map_err(failed)??;
+    }
+    for (name, place) in components::COMPONENTS.iter().flat_map(|name| [(name, "a"), (name, "b")]) {
+        let path = components::place(layout, name, place);
+        let failed = |source| DemoError::Directory { path: path.clone(), source };
+        atomic::directory(atomic::parent_of(&path), 0o755)?;
+        empty_place(&path, components::PLACE).map_err(failed)??;
     }
     Ok(())
+}
+
+fn empty_place(path: &Path, size: u64) -> io::Result<Result<(), WriteError>> {
+    if path.exists() {
+        return Ok(Ok(()));
+    }
+    let empty = path.with_extension("new");
+    File::create(&empty)?.set_len(size)?;
+    Ok(atomic::publish(&empty, path).map(drop))
 }
 
 /// Trust that was given to a gateway is never replaced; what names addresses and places always is.
@@ -82,6 +93,8 @@ pub(super) fn files(
     }
     for (name, text, mode) in [
         ("bin/health-check", config::HEALTH_CHECK.to_owned(), 0o755),
+        ("bin/activate-component", components::ACTIVATE.to_owned(), 0o755),
+        ("bin/check-component", components::CHECK.to_owned(), 0o755),
         ("fw_env.config", config::fw_env(layout), 0o644),
         ("config.toml", config::gateway(layout, field, here, gateway)?, 0o644),
     ] {

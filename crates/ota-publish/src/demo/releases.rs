@@ -1,8 +1,17 @@
 //! The releases of the demo.
 
+use super::components::{COMPONENTS, component_image};
 use crate::announcement::{Kind, Severity};
 use crate::release::Release;
 use jiff::civil::date;
+
+/// With every component of the gateway in its bundle.
+fn with_components(release: Release) -> Release {
+    let version = release.announcement().version.clone();
+    COMPONENTS
+        .iter()
+        .fold(release, |release, name| release.component(name, component_image(name, &version, true)))
+}
 
 /// What the factory wrote into the slots; not in the repository.
 pub(super) fn factory() -> [Release; 2] {
@@ -11,10 +20,12 @@ pub(super) fn factory() -> [Release; 2] {
             .released(date(2025, 1, 20))
             .kernel("6.1.32-LTS")
             .notes("State of the gateway as delivered, fallback slot.", &[]),
-        Release::new("factory-a", "v5.0.4")
-            .released(date(2025, 3, 10))
-            .kernel("6.1.33-LTS")
-            .notes("State of the gateway as delivered.", &[]),
+        with_components(
+            Release::new("factory-a", "v5.0.4")
+                .released(date(2025, 3, 10))
+                .kernel("6.1.33-LTS")
+                .notes("State of the gateway as delivered.", &[]),
+        ),
     ]
 }
 
@@ -37,6 +48,7 @@ pub(super) fn offered() -> [Release; 2] {
                     "Improved system stability when the UPS connection is lost",
                 ],
             ),
+        with_components(
         Release::new("update-002", "v5.1.0")
             .kind(Kind::Feature, Severity::Medium)
             .released(date(2025, 4, 2))
@@ -51,6 +63,6 @@ pub(super) fn offered() -> [Release; 2] {
                     "Time synchronisation accepts a second server as fallback",
                     "Fixed a rare wrong unit in exported calibration tables",
                 ],
-            ),
+            )),
     ]
 }

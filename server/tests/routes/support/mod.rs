@@ -208,7 +208,6 @@ fn site() -> Site {
             second_person: false,
             never: [ConstraintId::UpsBattery].into(),
         },
-        health_deadline: Duration::from_secs(5),
     }
 }
 
@@ -242,6 +241,7 @@ fn parts(world: &Arc<World>, store: &SqliteStore, site: Site, directory: &Path) 
         snapshots: Arc::new(SlotSnapshots::open(snapshots).unwrap()),
         kept: Arc::new(BundleShelf::open(kept).unwrap()),
         recovery: Arc::new(BundleShelf::open(recovery).unwrap()),
+        components: world.clone(),
         recovery_slot: None,
         orders: Arc::new(BootOrderFiles::within(directory)),
         uploads: Arc::new(UploadDirectory::open(uploads).unwrap()),
@@ -260,7 +260,7 @@ fn parts(world: &Arc<World>, store: &SqliteStore, site: Site, directory: &Path) 
         reboot: world.clone(),
         sensors: world.clone(),
         telemetry: world.clone(),
-        health: vec![world.clone()],
+        health: world.checks.lock().unwrap().clone(),
     }
 }
 

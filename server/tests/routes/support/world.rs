@@ -2,17 +2,18 @@
 
 use async_trait::async_trait;
 use ota_core::{
-    BootSelection, Bundle, Clearance, ConstraintId, ConstraintState, FailureCode, ImageFacts, Reading,
-    RebootGate, Release, Running, Severity, SlotId, TargetFile, UpdateKind, WriteGate,
+    ArmGate, BootSelection, Bundle, Clearance, ComponentPlace, ConstraintId, ConstraintState, FailureCode,
+    ImageFacts, Reading, RebootGate, Release, Running, Severity, SlotId, TargetFile, UpdateKind, WriteGate,
 };
 use ota_engine::ports::{
-    BootEnvironment, Bundles, Clock, Fetcher, HealthCheck, ImageSource, Meter, PermittedChange, ReadBack,
-    Reboot, Repository, RepositoryError, ResourceUse, Sensors, SlotUsage, Slots, StepError, Telemetry,
+    BootEnvironment, Bundles, Clock, ComponentImage, ComponentView, Components, Fetcher, HealthCheck,
+    ImageSource, Meter, PermittedChange, ReadBack, Reboot, Repository, RepositoryError, ResourceUse, Sensors,
+    SlotUsage, Slots, StepError, Telemetry,
 };
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -38,8 +39,6 @@ pub struct World {
     pub boot_read_only: AtomicBool,
     /// The gateway has been started from slot B.
     pub runs_from_b: AtomicBool,
-    /// The system that runs is not well.
-    pub unwell: AtomicBool,
     pub repository_down: AtomicBool,
     /// A slot is not what was written to it.
     pub slots_differ: AtomicBool,
@@ -51,6 +50,10 @@ pub struct World {
     /// The crane starts as soon as slot B is next.
     pub crane_starts_when_armed: AtomicBool,
     pub reboots: AtomicU32,
+    /// What is shown beside the system.
+    pub components: Mutex<Vec<ComponentView>>,
+    /// What a trial asks.
+    pub checks: Mutex<Vec<Arc<dyn HealthCheck>>>,
     /// Changes of the boot environment.
     pub commits: AtomicU32,
     /// Seconds that the wall clock was set forward or back by.
@@ -72,7 +75,6 @@ impl World {
             space_panics: AtomicBool::new(false),
             boot_read_only: AtomicBool::new(false),
             runs_from_b: AtomicBool::new(false),
-            unwell: AtomicBool::new(false),
             repository_down: AtomicBool::new(false),
             slots_differ: AtomicBool::new(false),
             slots_unreadable: AtomicBool::new(false),
@@ -81,6 +83,8 @@ impl World {
             network_down: AtomicBool::new(false),
             crane_starts_when_armed: AtomicBool::new(false),
             reboots: AtomicU32::new(0),
+            components: Mutex::default(),
+            checks: Mutex::default(),
             commits: AtomicU32::new(0),
             wall_jump: AtomicI64::new(0),
             skipped: AtomicU64::new(0),
@@ -92,21 +96,6 @@ impl World {
     /// The boot loader took one try of slot A.
     pub fn start_a_once_more(&self) {
         self.boot.lock().unwrap().left.a -= 1;
-    }
-}
-
-#[async_trait]
-impl HealthCheck for World {
-    fn name(&self) -> &'static str {
-        "world"
-    }
-
-    fn required(&self) -> bool {
-        true
-    }
-
-    async fn run(&self, _: SlotId) -> Result<(), String> {
-        if self.unwell.load(Ordering::Relaxed) { Err("unwell, as ordered".to_owned()) } else { Ok(()) }
     }
 }
 
@@ -295,6 +284,51 @@ impl Slots for World {
     async fn write_mark(&self, _: SlotId) -> Result<Option<String>, StepError> {
         Ok(Some("untouched".to_owned()))
     }
+}
+
+/// It shows components and installs none.
+#[async_trait]
+impl Components for World {
+    fn names(&self) -> &[String] {
+        &[]
+    }
+    fn checks(&self, _: &str) -> &[Arc<dyn HealthCheck>] {
+        &[]
+    }
+    async fn list(&self) -> Result<Vec<ComponentView>, StepError> {
+        Ok(self.components.lock().unwrap().clone())
+    }
+    async fn check_fit(&self, _: &ComponentImage) -> Result<(), StepError> {
+        Err(no_component())
+    }
+    async fn write(
+        &self,
+        _: &ComponentImage,
+        _: PathBuf,
+        _: Clearance<WriteGate>,
+        _: &Meter,
+        _: &CancellationToken,
+    ) -> Result<(), StepError> {
+        Err(no_component())
+    }
+    async fn read_back(&self, _: &ComponentImage, _: &Meter, _: &CancellationToken) -> Result<(), StepError> {
+        Err(no_component())
+    }
+    async fn activate(&self, _: &ComponentImage, _: Clearance<ArmGate>) -> Result<(), StepError> {
+        Err(no_component())
+    }
+    async fn put_back(
+        &self,
+        _: &str,
+        _: Option<ComponentPlace>,
+        _: Clearance<ArmGate>,
+    ) -> Result<Result<(), String>, StepError> {
+        Err(no_component())
+    }
+}
+
+fn no_component() -> StepError {
+    StepError::failed(FailureCode::InvalidImage, "This gateway has no components.", "as ordered")
 }
 
 #[async_trait]
