@@ -1,7 +1,7 @@
 //! Random lives of a job in a model of a gateway: ports that fail, gates that close, people who cancel, processes that are
 //! killed and power that goes away between any two steps.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says why")]
+#![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
 use jiff::Timestamp;
 use ota_core::{
     Actor, BootChange, BootSelection, Booted, Bundle, Effect, FactoryReset, Failure, FailureCode,
