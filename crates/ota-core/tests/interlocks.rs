@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use ota_core::{
     Actor, ArmGate, Asker, Booted, Bundle, ConstraintId, ConstraintState, Effect, Enabled, InstallOrder, Job,
     JobEvent, JobId, JobKind, JobState, OverrideDesk, OverridePolicy, OverrideRequest, Phase, Reading,
-    RebootGate, Release, SafetyMonitor, Severity, SlotId, Strategy, TargetFile, UpdateKind, Work, WriteGate,
+    RebootGate, Release, SafetyMonitor, Severity, SlotId, TargetFile, UpdateKind, Work, WriteGate,
 };
 use proptest::prelude::*;
 use std::{collections::BTreeSet, time::Duration};

@@ -441,7 +441,7 @@ fn a_repair_from_the_recovery_slot_ends_there_again_when_it_is_not_well() {
             world.step(50);
         }
         // Where it starts, its checks fail.
-        world.tell(JobEvent::HealthFailed { reason: "unwell".into() });
+        world.tell(JobEvent::HealthFailed { reason: "unwell".into(), checks: Vec::new() });
         for _ in 0..5 {
             world.step(50);
         }
