@@ -34,6 +34,7 @@ pub fn SettingsSection(live: Live) -> impl IntoView {
                 <article class="card form">
                     <h3>{t::STRATEGY}</h3>
                     <Choice live field=&STRATEGY/>
+                    <p class="hint">{text(move || strategy_refused(live).unwrap_or_default())}</p>
                 </article>
             </fieldset>
             <Saving live/>
@@ -75,6 +76,12 @@ fn Saving(live: Live) -> impl IntoView {
         </div>
         <Why id="settings-why".to_owned() reason=save/>
     }
+}
+
+/// Why nothing can be installed now in the way that is chosen.
+fn strategy_refused(live: Live) -> Option<String> {
+    let chosen = of(live, |settings| settings.update_strategy);
+    live.system.with(|s| s.strategies.iter().find(|offer| offer.strategy == chosen)?.refused.clone())
 }
 
 /// What the form shows: the draft, or else what is saved.

@@ -79,7 +79,7 @@ impl Ota {
             return Err(OtaError::Busy { holder: other.clone(), state: "downloaded" });
         }
         if let Some(bundle) = &job.bundle {
-            self.require_strategy(command.order.strategy, bundle)?;
+            self.require_strategy(order.strategy, bundle)?;
         }
         self.permit(Phase::Start, starter(actor, Some(&job.id)))?;
         let Some(open) = desk.iter_mut().find(|open| open.id == job.id) else {

@@ -7,7 +7,7 @@ use crate::{
     row::{damaged, is_of_newer_release, time_text, to_json},
 };
 use jiff::Timestamp;
-use ota_core::{AuditEntry, ForeignJob, InstallStep, Job, JobState, Work};
+use ota_core::{AuditEntry, ForeignJob, HoldPoint, InstallStep, Job, JobState, Work};
 use ota_engine::ports::StoreError;
 use serde_json::{Map, Value};
 use sqlx::{Sqlite, Transaction};
@@ -88,7 +88,11 @@ const INSERT_OPERATION: &str = "INSERT INTO operation (ordinal, id, created_at, 
 const fn is_known_to_older_releases(job: &Job) -> bool {
     let new_state = matches!(
         job.state,
-        JobState::Creating | JobState::Completed | JobState::Installing { step: InstallStep::Snapshot }
+        JobState::Creating
+            | JobState::Completed
+            | JobState::Installing { step: InstallStep::Snapshot }
+            | JobState::Rolling { .. }
+            | JobState::Held { at: HoldPoint::Component { .. }, .. }
     );
     matches!(job.work, Work::Release(_)) && !new_state
 }

@@ -52,11 +52,11 @@ async fn each_bad_request_has_its_code() {
 }
 
 #[tokio::test]
-async fn what_is_not_offered_yet_is_refused_and_an_unfinished_download_is_not_installed() {
+async fn an_unknown_strategy_is_refused_and_what_is_not_downloaded_is_not_installed() {
     let gateway = Gateway::start().await;
     let job = gateway.start_update("update-001", false).await;
     gateway.job_until(&job, "the download", |job| job["status"] == "downloaded").await;
-    let body = json!({"job_id": job, "strategy": "rolling"});
+    let body = json!({"job_id": job, "strategy": "sideways"});
     refused(&gateway, "install", body, 400, "BAD_REQUEST").await;
     Gateway::data(gateway.post("cancel", json!({"job_id": job})).await);
     refused(&gateway, "install", json!({"job_id": job}), 409, "OTA_INSTALL_FAILED").await;

@@ -187,7 +187,7 @@ async fn what_has_no_place_here_or_no_system_is_refused_and_changes_nothing() {
     assert!(status.is_client_error(), "{status} {body}");
     assert!(body["message"].as_str().unwrap().contains("strategy rolling"), "{body}");
     let (status, body) = gateway.post("install", json!({"job_id": job, "strategy": "in_place"})).await;
-    assert_eq!(status.as_u16(), 400, "{body}");
+    assert_eq!(status.as_u16(), 422, "{body}");
     Gateway::data(gateway.post("cancel", json!({"job_id": job})).await);
 
     let unknown =

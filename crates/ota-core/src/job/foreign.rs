@@ -19,8 +19,8 @@ pub struct ForeignJob {
 }
 
 /// States in which a job has never made its slot next.
-const BEFORE_ARMING: [&str; 6] =
-    ["queued", "downloading", "verifying", "downloaded", "creating", "installing"];
+const BEFORE_ARMING: [&str; 7] =
+    ["queued", "downloading", "verifying", "downloaded", "creating", "installing", "rolling"];
 
 impl ForeignJob {
     /// Whether the system in `slot` may run on this job's trial, so that it is not proven. Where that cannot be told, it may.
@@ -32,13 +32,14 @@ impl ForeignJob {
 
 impl JobState {
     /// The words of all states in the saved form.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 15] = [
         "queued",
         "downloading",
         "verifying",
         "downloaded",
         "creating",
         "installing",
+        "rolling",
         "awaiting_reboot",
         "held",
         "trial",

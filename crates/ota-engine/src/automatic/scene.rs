@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use ota_core::{
     Ahead, Arming, Asker, ConstraintId, Facts, Gates, Job, JobId, JobKind, JobState, Offer, Operation, Phase,
-    Release, Settings, UpdateKind, WaitingRestart, Work,
+    Release, Settings, Strategy, UpdateKind, WaitingRestart, Work,
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -113,10 +113,13 @@ impl Ota {
         let shortage = if downloaded { None } else { shortages.get(&release.id).cloned() };
         let auto_reboot = snapshot.settings.auto_update.auto_reboot;
         let length = release.target.length;
+        let in_place = snapshot.settings.update_strategy == Strategy::InPlace;
+        let running = snapshot.running.slot().and_then(|slot| snapshot.slots.get(slot).record.as_ref());
+        let kept_first = running.filter(|_| in_place).map_or(0, |record| record.image_bytes);
         let ahead = Ahead {
             fetch: if downloaded { 0 } else { length },
             verify: if downloaded { 0 } else { length },
-            snapshot: 0,
+            snapshot: kept_first,
             write: length,
             restart: auto_reboot,
             clear_for: self.parts.site.clear_for,
@@ -177,6 +180,8 @@ impl Ota {
             ota_core::admit(operation, open).err().map(|refusal| busy(refusal).to_string())
         };
         let start: Vec<String> = safety(Phase::Start);
+        let snapshot = self.snapshot();
+        let strategy = snapshot.strategy_refused(snapshot.settings.update_strategy);
         let download = operation(&Operation::Download { sha256: "", writes_slot: false });
         let install = operation(&Operation::Download { sha256: "", writes_slot: true });
         let others =
@@ -185,7 +190,7 @@ impl Ota {
             others.map(|job| OtaError::Busy { holder: job.id.clone(), state: job.status() }.to_string());
         Gates {
             download: download.into_iter().chain(start.iter().cloned()).collect(),
-            install: install.into_iter().chain(start).collect(),
+            install: install.into_iter().chain(strategy).chain(start).collect(),
             reboot: restart.into_iter().chain(safety(Phase::Reboot)).collect(),
         }
     }
