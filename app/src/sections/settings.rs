@@ -159,6 +159,8 @@ struct EntryField {
     kind: &'static str,
     /// Of a number.
     range: (&'static str, &'static str),
+    /// What holds where nothing is set.
+    unset: &'static str,
     shown: fn(&Settings) -> bool,
     read: fn(&Settings) -> String,
     write: fn(&mut Settings, String),
@@ -177,6 +179,7 @@ static NUMBERS: [EntryField; 2] = [
         label: t::CHECK_INTERVAL,
         kind: "number",
         range: ("1", "744"),
+        unset: "",
         shown: always,
         read: |s| digits(s.auto_update.check_interval),
         write: |s, typed| s.auto_update.check_interval = typed.parse().ok(),
@@ -185,6 +188,7 @@ static NUMBERS: [EntryField; 2] = [
         label: t::SOAK,
         kind: "number",
         range: ("0", "8784"),
+        unset: "0",
         shown: always,
         read: |s| digits(s.auto_update.soak_hours),
         write: |s, typed| s.auto_update.soak_hours = typed.parse().ok(),
@@ -196,30 +200,39 @@ static WINDOW_ENTRIES: [EntryField; 4] = [
         label: t::DAY,
         kind: "number",
         range: ("1", "31"),
+        unset: "1",
         shown: |s| s.maintenance_window.schedule == Schedule::Monthly,
-        read: |s| digits(s.maintenance_window.day.or(Some(1))),
+        read: |s| digits(s.maintenance_window.day),
         write: |s, typed| s.maintenance_window.day = typed.parse().ok(),
     },
     EntryField {
         label: t::TIME,
         kind: "time",
         range: ("", ""),
+        unset: "",
         shown: always,
         read: |s| s.maintenance_window.time.clone(),
-        write: |s, typed| s.maintenance_window.time = typed,
+        // While somebody types, a field of this kind is empty.
+        write: |s, typed| {
+            if !typed.is_empty() {
+                s.maintenance_window.time = typed;
+            }
+        },
     },
     EntryField {
         label: t::DURATION,
         kind: "number",
         range: ("1", "1440"),
+        unset: "120",
         shown: always,
-        read: |s| digits(s.maintenance_window.duration_minutes.or(Some(120))),
+        read: |s| digits(s.maintenance_window.duration_minutes),
         write: |s, typed| s.maintenance_window.duration_minutes = typed.parse().ok(),
     },
     EntryField {
         label: t::TIME_ZONE,
         kind: "text",
         range: ("", ""),
+        unset: "",
         shown: always,
         read: |s| s.maintenance_window.timezone.clone().unwrap_or_default(),
         write: |s, typed| {
@@ -238,11 +251,12 @@ fn Entry(live: Live, field: &'static EntryField) -> impl IntoView {
                 type=field.kind
                 min=field.range.0
                 max=field.range.1
+                placeholder=field.unset
                 maxlength="64"
                 autocomplete="off"
                 value=saved
                 prop:value=text(move || of(live, field.read))
-                on:change=typed(move |value| edit(live, |settings| (field.write)(settings, value)))
+                on:input=typed(move |value| edit(live, |settings| (field.write)(settings, value)))
             />
         </label>
     }
