@@ -169,9 +169,6 @@ pub mod upload {
 }
 
 pub mod settings {
-    use super::words::strategy;
-    use ota_api::Strategy;
-
     pub const AUTOMATION: &str = "Automation";
     pub const AUTO_UPDATE: &str = "Auto-Update";
     pub const AUTO_UPDATE_HINT: &str = "updates are installed in the maintenance window without a person";
@@ -207,11 +204,8 @@ pub mod settings {
     pub const TIME_ZONE: &str = "Time zone, such as Europe/Berlin (empty: the site’s)";
     pub const STRATEGY: &str = "Update strategy";
     pub const METHOD: &str = "Method";
-    pub const STRATEGIES: [(&str, &str); 3] = [
-        ("seamless", strategy(Strategy::Seamless)),
-        ("in_place", strategy(Strategy::InPlace)),
-        ("rolling", strategy(Strategy::Rolling)),
-    ];
+    pub const STRATEGIES: [(&str, &str); 3] =
+        [("seamless", "Seamless"), ("in_place", "In place"), ("rolling", "Rolling")];
     pub const SAVE: &str = "Save Settings";
     pub const DISCARD: &str = "Discard Changes";
     pub const UNSAVED: &str = "Unsaved changes";

@@ -6,7 +6,7 @@ use ota_api::{Schedule, Settings, Strategy, Weekday, auth::Role};
 use crate::{
     live::{Live, edit, is_overtaken, keep_mine, save_draft},
     rules,
-    strings::{plan, settings as t},
+    strings::{plan, settings as t, words},
     ui::{ActionButton, Section, Why, flag, press, text, ticked, typed, word},
 };
 
@@ -34,7 +34,7 @@ pub fn SettingsSection(live: Live) -> impl IntoView {
                 <article class="card form">
                     <h3>{t::STRATEGY}</h3>
                     <Choice live field=&STRATEGY/>
-                    <p class="hint">{text(move || strategy_refused(live).unwrap_or_default())}</p>
+                    <p class="hint">{text(move || strategy_hint(live))}</p>
                 </article>
             </fieldset>
             <Saving live/>
@@ -78,10 +78,12 @@ fn Saving(live: Live) -> impl IntoView {
     }
 }
 
-/// Why nothing can be installed now in the way that is chosen.
-fn strategy_refused(live: Live) -> Option<String> {
+/// What the way that is chosen means, and why nothing can be installed in it now.
+fn strategy_hint(live: Live) -> String {
     let chosen = of(live, |settings| settings.update_strategy);
-    live.system.with(|s| s.strategies.iter().find(|offer| offer.strategy == chosen)?.refused.clone())
+    let refused =
+        live.system.with(|s| s.strategies.iter().find(|offer| offer.strategy == chosen)?.refused.clone());
+    format!("{}. {}", words::strategy(chosen), refused.unwrap_or_default())
 }
 
 /// What the form shows: the draft, or else what is saved.
