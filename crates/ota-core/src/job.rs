@@ -575,11 +575,16 @@ impl Job {
     /// Whether the maintenance window is over in which the job may do what `phase` is asked for.
     #[must_use]
     pub fn is_past_window(&self, phase: Phase, now: Timestamp) -> bool {
-        let goes_back = matches!(
-            self.state,
-            JobState::Trial { .. } | JobState::Held { at: HoldPoint::GoBack { .. }, .. }
-        );
-        let restarts = matches!(phase, Phase::Arm | Phase::Reboot) && !goes_back;
+        // A way back is taken at any time.
+        let asks = match &self.state {
+            JobState::AwaitingReboot { .. }
+            | JobState::Held { at: HoldPoint::Arm | HoldPoint::Reboot, .. } => true,
+            JobState::Rolling { step, .. } | JobState::Held { at: HoldPoint::Component { step, .. }, .. } => {
+                *step == TurnStep::Ready
+            }
+            _ => false,
+        };
+        let restarts = matches!(phase, Phase::Arm | Phase::Reboot) && asks;
         restarts && self.restart_until.is_some_and(|until| until <= now)
     }
 

@@ -651,3 +651,22 @@ fn a_window_that_is_over_leaves_the_restart_to_the_next_one() {
     }
     assert_eq!((&world.job.state, world.running), (&JobState::Committed, Running::Slot(SlotId::B)));
 }
+
+/// A component waits for its window as a restart does, and is put back without one.
+#[test]
+fn a_window_bounds_the_activation_of_a_component_and_not_its_way_back() {
+    use ota_core::{ComponentPlace, ComponentTurn, Phase, TurnState, TurnStep};
+    let mut job = World::new(Some(true), true).job;
+    let turn = ComponentTurn { name: "x".into(), from: None, into: ComponentPlace::A, state: TurnState::Old };
+    (job.turns, job.restart_until) = (Some(vec![turn]), Some(now()));
+    let later = now() + jiff::SignedDuration::from_secs(1);
+    job.state = JobState::Rolling { turn: 0, step: TurnStep::PutBack { reason: "x".into() } };
+    assert!(!job.is_past_window(Phase::Arm, later));
+    job.state = JobState::Rolling { turn: 0, step: TurnStep::Ready };
+    assert!(job.is_past_window(Phase::Arm, later));
+    assert_eq!(job.apply(JobEvent::WindowClosed, later), Ok(None));
+    assert!(job.state.awaits_window() && job.state.can_cancel());
+    let ordered = job.apply(JobEvent::RebootOrdered { until: None }, later);
+    assert_eq!(ordered, Ok(Some(Effect::AwaitClear(Phase::Arm))));
+    assert!(!job.is_past_window(Phase::Arm, later));
+}

@@ -63,7 +63,11 @@ impl Ota {
         match &decision {
             Decision::Wait { .. } => true,
             // It notes itself, as a person's does.
-            Decision::Check => self.check_updates(true, false, &actor).await.is_ok(),
+            Decision::Check => {
+                // What comes after one that failed is decided by its own pauses.
+                _ = self.check_updates(true, false, &actor).await;
+                true
+            }
             _ => {
                 let now = self.parts.clock.now();
                 if !self.remember(|state| state.begin(&decision, now)).await {
@@ -88,7 +92,7 @@ impl Ota {
             Decision::Download { release } => self.fetch_release(release, None, None, actor).await,
             Decision::Install { release, reboot_after, window } => {
                 let order = InstallOrder { reboot_after: *reboot_after, ..InstallOrder::default() };
-                let until = window.filter(|_| *reboot_after).map(|window| window.end);
+                let until = window.map(|window| window.end);
                 match self.downloaded_job(release).await {
                     Some(job) => self.install_job(job, order, until, actor).await,
                     None => self.fetch_release(release, Some(order), until, actor).await,

@@ -99,15 +99,14 @@ impl Ota {
     async fn run_check(&self, actor: &Actor) -> Result<(), RepositoryError> {
         let began = self.parts.clock.boot();
         let now = self.parts.clock.now();
-        // Where it cannot be noted, the next one comes early, which harms nobody.
-        self.remember(|state| state.begin_check(now)).await;
+        self.note_check(|state| state.begin_check(now)).await;
         self.update(|snapshot| snapshot.check.running = true);
         self.tell(Event::Changed(Change::Updates));
         let result = match self.parts.repository.check().await {
             Ok(releases) => {
                 let catalog = Catalog { releases, checked_at: self.parts.clock.now() };
                 self.keep_catalog(catalog, actor).await;
-                self.remember(ScheduleState::check_succeeded).await;
+                self.note_check(ScheduleState::check_succeeded).await;
                 Ok(())
             }
             Err(error) => {

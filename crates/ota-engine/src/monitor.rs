@@ -86,6 +86,8 @@ impl Ota {
             return Err(OtaError::UnknownJob(job.id.to_string()));
         };
         let mut next = open.clone();
+        // Whoever installs answers for it: an override of theirs serves it, and a timer has none.
+        next.actor = actor.clone();
         next.restart_until = command.restart_until;
         let now = self.parts.clock.now();
         let effect = next.apply(JobEvent::Install(order), now);

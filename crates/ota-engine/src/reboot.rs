@@ -56,6 +56,10 @@ impl Ota {
         // One order at a time: the next one finds the worker that this one starts.
         let _lane = self.reboot_lane.lock().await;
         let waiting = self.gate_for_reboot().await?;
+        if actor.is_automatic() && waiting.is_none() {
+            // Somebody has cancelled it since that was decided.
+            return Err(OtaError::BadRequest("No update waits for a restart any more.".to_owned()));
+        }
         self.permit(Phase::Reboot, starter(actor, waiting.as_ref()))?;
         let subject = waiting.as_ref().map_or("", JobId::as_str);
         self.audit(&entry.clone().about(subject)).await?;

@@ -120,6 +120,8 @@ impl Job {
                     _ => (Arming::No, Phase::Arm),
                 };
                 self.restart_until = until;
+                // Who lets it go on wants the restart.
+                self.order = self.order.map(|order| super::InstallOrder { reboot_after: true, ..order });
                 (S::AwaitingReboot { armed }, Some(Effect::AwaitClear(phase)))
             }
             // The slot stays armed and proven; a person can try the restart again.

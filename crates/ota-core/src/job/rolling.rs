@@ -10,6 +10,7 @@
 
 use super::{
     Booted, Denied, Effect, Failure, FailureCode, HoldPoint, InstallStep, Job, JobEvent, JobState, Strategy,
+    WINDOW,
 };
 use crate::{Phase, ROOT_CLASS};
 use serde::{Deserialize, Serialize};
@@ -222,6 +223,14 @@ impl Job {
                 (rolling(turn, Step::ReadBack), Some(Effect::ReadBackComponent))
             }
             (false, Step::ReadBack, E::ReadBackMatched) => {
+                (rolling(turn, Step::Ready), Some(Effect::AwaitClear(Phase::Arm)))
+            }
+            (_, Step::Ready, E::WindowClosed) => {
+                let at = HoldPoint::Component { turn, step: Step::Ready };
+                (JobState::Held { at, reasons: vec![WINDOW.to_owned()] }, None)
+            }
+            (true, Step::Ready, E::RebootOrdered { until }) if self.state.awaits_window() => {
+                self.restart_until = until;
                 (rolling(turn, Step::Ready), Some(Effect::AwaitClear(Phase::Arm)))
             }
             // The intent is durable before the switch.

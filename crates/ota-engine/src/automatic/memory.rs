@@ -50,6 +50,14 @@ impl Ota {
         }
     }
 
+    /// Notes something about a check. Where that cannot be saved it holds until the service ends: the repository is not asked again
+    /// and again.
+    pub(crate) async fn note_check(&self, change: impl Fn(&mut ScheduleState)) {
+        if !self.remember(&change).await {
+            change(&mut *self.schedule.lock().await);
+        }
+    }
+
     /// Notes what came of the last run, once its job has ended.
     pub(super) async fn finish_run(&self) {
         let last = self.schedule.lock().await.last_run().cloned();

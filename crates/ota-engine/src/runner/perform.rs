@@ -1,8 +1,8 @@
 //! Effects: what the machine asks for, done through the ports.
 
 use ota_core::{
-    Actor, ArmGate, AuditAction, AuditEntry, Effect, Failure, FailureCode, Job, JobEvent, Pass, RebootGate,
-    Running, SlotId, Work,
+    Actor, ArmGate, AuditAction, AuditEntry, Effect, Failure, FailureCode, Job, JobEvent, Pass, Phase,
+    RebootGate, Running, SlotId, WINDOW, Work,
 };
 use std::time::Duration;
 
@@ -81,6 +81,10 @@ impl Ota {
         // Before the commit: a start in between carries it out, and then goes on with the commit.
         self.place_reset(job).await?;
         loop {
+            if job.is_past_window(Phase::Arm, self.parts.clock.now()) {
+                // It was over before the slot was read back.
+                return Ok(JobEvent::GateClosed { reasons: vec![WINDOW.to_owned()] });
+            }
             let clearance = match self.clearance::<ArmGate>(asker(job)) {
                 Ok(clearance) => clearance,
                 Err(blocked) => {
