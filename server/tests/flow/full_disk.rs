@@ -108,13 +108,24 @@ async fn during_an_upload() {
     for percent in percents() {
         let what = format!("at {percent} %");
         let (first, rest) = image.split_at(image.len() * percent as usize / 100);
-        let (disk, first, rest) = (Arc::clone(&full.disk), first.to_vec(), rest.to_vec());
         // Somebody else fills the disk while the image comes.
-        let pieces = stream::iter((!first.is_empty()).then_some(first)).chain(stream::once(async move {
-            disk.leave(0);
-            rest
-        }));
-        told(&what, gateway.upload_pieces("x.raucb", pieces).await);
+        let answer = 'heard: {
+            for _ in 0..10 {
+                let (disk, first, rest) = (Arc::clone(&full.disk), first.to_vec(), rest.to_vec());
+                let pieces =
+                    stream::iter((!first.is_empty()).then_some(first)).chain(stream::once(async move {
+                        disk.leave(0);
+                        rest
+                    }));
+                if let Some(answer) = gateway.upload_pieces("x.raucb", pieces).await {
+                    break 'heard answer;
+                }
+                full.unharmed(&what, &kept).await;
+                full.disk.make_room();
+            }
+            panic!("{what}: never an answer")
+        };
+        told(&what, answer);
         full.unharmed(&what, &kept).await;
         // One that is announced is not even begun.
         full.disk.leave(RESERVE + image.len() as u64 * percent / 100);

@@ -1,6 +1,7 @@
 //! A demo gateway whose repository can misbehave and whose process can be killed.
 
 use crate::support::{Site, succeeded};
+use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use ota_publish::{
     faults::FaultyServer,
@@ -201,27 +202,34 @@ impl Gateway {
 
     pub async fn upload_to(&self, path: &str, name: &str, image: Vec<u8>) -> (StatusCode, Value) {
         let [head, end] = frame(name);
-        self.upload_form(path, [head.as_bytes(), &image, end.as_bytes()].concat().into()).await
+        let form = Bytes::from([head.as_bytes(), &image, end.as_bytes()].concat());
+        for _ in 0..10 {
+            if let Some(answer) = self.upload_form(path, form.clone().into()).await {
+                return answer;
+            }
+        }
+        panic!("never an answer to the upload of {name}")
     }
 
-    /// Uploads an image that comes in pieces, of a length that nobody has told.
+    /// Uploads an image that comes in pieces, of a length that nobody has told. `None` where a refusal was lost with the connection:
+    /// it comes while the client still writes.
     pub async fn upload_pieces(
         &self,
         name: &str,
         image: impl Stream<Item = Vec<u8>> + Send + 'static,
-    ) -> (StatusCode, Value) {
+    ) -> Option<(StatusCode, Value)> {
         let [head, end] = frame(name).map(|text| stream::iter([text.into_bytes()]));
         let pieces = head.chain(image).chain(end).map(Ok::<_, std::io::Error>);
         self.upload_form("upload/verify", Body::wrap_stream(pieces)).await
     }
 
-    async fn upload_form(&self, path: &str, body: Body) -> (StatusCode, Value) {
+    async fn upload_form(&self, path: &str, body: Body) -> Option<(StatusCode, Value)> {
         let url = format!("http://{}/api/v1/ota/{path}", self.address);
         // A refused one is not read to its end, and takes its connection with it.
         let call = Client::new().post(url).header("x-gateway-id", ID).bearer_auth(&self.token);
         let call = call.header("content-type", "multipart/form-data; boundary=B").body(body);
-        let answer = call.send().await.unwrap();
-        (answer.status(), answer.json().await.unwrap())
+        let answer = call.send().await.ok()?;
+        Some((answer.status(), answer.json().await.ok()?))
     }
 
     /// The data of a success.
