@@ -30,6 +30,8 @@ pub struct RunningSlot {
     no_hook: bool,
     /// Chance, for what happens within a start.
     dice: u64,
+    /// Power cuts since a system came up: the boot loader's tries bear one, and more of them are no fault of ours.
+    cuts: u32,
 }
 
 /// The power has gone in the middle of a start.
@@ -60,7 +62,11 @@ impl World {
 
     fn may_cut(&mut self) -> Result<(), Cut> {
         // Seed zero has no accidents.
-        if self.in_place.dice != 0 && self.chance(8) { Err(Cut) } else { Ok(()) }
+        if self.in_place.dice != 0 && self.in_place.cuts == 0 && self.chance(8) {
+            self.in_place.cuts += 1;
+            return Err(Cut);
+        }
+        Ok(())
     }
 
     fn fails(&mut self) -> bool {
@@ -84,6 +90,7 @@ impl World {
             };
         if starts {
             (self.running, self.rebooted) = (Running::Slot(slot), true);
+            self.in_place.cuts = 0;
         }
         starts
     }
