@@ -7,8 +7,10 @@ use ota_api::{
     monitor::{CancelRequest, InstallRequest},
     recovery::{RestoreRequest, RollbackRequest},
     safety::OverrideRequest,
+    settings::AutoUpdateRequest,
     snapshot::{DeleteSnapshotRequest, SnapshotRequest},
-    updates::DownloadRequest,
+    status::RebootRequest,
+    updates::{CheckRequest, DownloadRequest},
     upload::DeployRequest,
 };
 use serde_json::Value;
@@ -156,7 +158,10 @@ pub fn perform(live: Live, order: Order) {
 
 fn send(order: Order) -> api::Answer {
     match order {
-        Order::Check => api::order(&api::CheckUpdates { force: true, background: false }),
+        Order::Check => {
+            let request = CheckRequest { force: true, background: false };
+            api::order(&api::CheckUpdates { request })
+        }
         Order::InstallUpdate { id, version, snapshot, strategy } => {
             let strategy = Some(strategy);
             let request =
@@ -176,7 +181,10 @@ fn send(order: Order) -> api::Answer {
             let request = CancelRequest { job_id, reason: text::CANCEL_REASON.to_owned() };
             api::order(&api::Cancel { request })
         }
-        Order::Restart { .. } => api::order(&api::OrderReboot { reason: text::RESTART_REASON.to_owned() }),
+        Order::Restart { .. } => {
+            let request = RebootRequest { reason: text::RESTART_REASON.to_owned() };
+            api::order(&api::OrderReboot { request })
+        }
         Order::EndOverride => {
             let reason = overriding::END_REASON.to_owned();
             let request = OverrideRequest { enable: false, pin: None, reason, constraints: None };
@@ -213,7 +221,10 @@ fn send(order: Order) -> api::Answer {
             let Draft { settings, revision } = *draft;
             api::order_if(&api::SaveSettings { request: patch(settings) }, &revision)
         }
-        Order::SwitchAutoUpdate { enabled } => api::order(&api::SwitchAutoUpdate { enabled }),
+        Order::SwitchAutoUpdate { enabled } => {
+            let request = AutoUpdateRequest { enabled };
+            api::order(&api::SwitchAutoUpdate { request })
+        }
         Order::Deploy { name, checksum, reboot_after, snapshot, strategy, .. } => {
             let request = DeployRequest {
                 filename: name,

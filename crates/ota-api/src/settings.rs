@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// `POST settings`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettingsSaved {
     pub updated: bool,
     /// The start of the next maintenance window, UTC; null where there are none.
@@ -20,6 +21,15 @@ pub struct SettingsSaved {
 
 /// `POST auto-update`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AutoUpdateRequest {
+    pub enabled: bool,
+}
+
+/// The answer to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AutoUpdateSwitched {
     pub auto_update: bool,
     /// A check interval is set.
@@ -28,6 +38,7 @@ pub struct AutoUpdateSwitched {
 
 /// Addition to `GET monitor`: what the gateway is going to do by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Automation {
     /// Names the state of the settings, as the header `ETag` of `GET settings` does.
     pub settings_revision: String,
@@ -47,6 +58,7 @@ pub struct Automation {
 
 /// A window and what it is for, if the machine stands still then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PlannedWindow {
     /// UTC.
     pub opens_at: String,
@@ -60,6 +72,7 @@ pub struct PlannedWindow {
 
 /// What would be begun.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Plan {
     pub action: PlannedAction,
     /// The version that is installed or started.
@@ -69,6 +82,7 @@ pub struct Plan {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PlannedAction {
     #[default]
@@ -82,6 +96,7 @@ pub enum PlannedAction {
 
 /// Whether the gateway does something by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Eligible {
     /// It would begin now.
     pub eligible: bool,
@@ -93,6 +108,7 @@ pub struct Eligible {
 
 /// One reason why something is not done by itself. A person may do it all the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HeldBack {
     /// `window`, `wave`, `soak`, `gate`, `version_floor`, `compatible`, `space`, `policy` or `failed_before`.
     pub code: String,
@@ -101,6 +117,7 @@ pub struct HeldBack {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LastRun {
     /// UTC.
     pub began_at: String,

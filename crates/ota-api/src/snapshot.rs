@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// `POST snapshot`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SnapshotRequest {
     pub name: String,
@@ -16,6 +17,7 @@ pub struct SnapshotRequest {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SnapshotStarted {
     /// `snap-006`.
     pub snapshot_id: String,
@@ -28,6 +30,7 @@ pub struct SnapshotStarted {
 
 /// A snapshot, and what it would restore.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Snapshot {
     pub id: String,
     pub name: String,
@@ -50,12 +53,14 @@ pub struct Snapshot {
 
 /// `POST snapshot/delete` (an addition).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DeleteSnapshotRequest {
     pub snapshot_id: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SnapshotDeleted {
     pub snapshot_id: String,
     /// `deleted`.

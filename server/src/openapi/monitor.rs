@@ -1,0 +1,50 @@
+//! Section 7: progress, installation, log, monitor, cancel, and the WebSocket.
+
+use super::{example::published, route::Route};
+use ota_api::{
+    ErrorCode,
+    auth::Role,
+    monitor::{CancelRequest, Cancelled, InstallRequest, InstallStarted, Logs, Monitor, Progress},
+    routes,
+};
+use serde_json::json;
+
+pub(super) fn routes() -> Vec<Route> {
+    let text = || json!({ "type": "string" });
+    let levels = json!({ "type": "string", "enum": ["debug", "info", "warning", "error"] });
+    vec![
+        Route::read("progress", "How far a job is")
+            .query("job_id", text(), "The job. This or `snapshot_id` is needed.")
+            .query("snapshot_id", text(), "The snapshot.")
+            .answers::<Progress>(published!("progress.get.response", added))
+            .fails([ErrorCode::NotFound]),
+        Route::order("install", "Installs a downloaded job")
+            .takes::<InstallRequest>(published!("install.post.request"))
+            .answers::<InstallStarted>(published!("install.post.response"))
+            .starts_a_job()
+            .fails([ErrorCode::NotFound, ErrorCode::OtaInstallFailed, ErrorCode::OtaRecoveryFailed])
+            .conflicts(ErrorCode::OtaInstallFailed),
+        Route::read("logs", "The activity log, newest first")
+            .query(
+                "limit",
+                json!({ "type": "integer", "minimum": 1, "default": 50 }),
+                "More than 1000 counts as 1000.",
+            )
+            .query("level", levels, "Only entries of exactly this level.")
+            .answers::<Logs>(published!("logs.get.response")),
+        Route::read("monitor", "What the gateway does; its load; what it will do by itself")
+            .answers::<Monitor>(published!("monitor.get.response", added)),
+        Route::order("cancel", "Ends a job")
+            .about("Possible until the new system has been started.")
+            .takes::<CancelRequest>(published!("cancel.post.request"))
+            .answers::<Cancelled>(published!("cancel.post.response"))
+            .fails([ErrorCode::NotFound, ErrorCode::OtaOperationInProgress])
+            .fails([ErrorCode::OtaInstallFailed, ErrorCode::OtaRollbackFailed, ErrorCode::OtaRecoveryFailed])
+            .conflicts(ErrorCode::OtaInstallFailed),
+        Route::new("get", routes::WEB_SOCKET, "What happens, as it happens: a WebSocket")
+            .about("With a session at the handshake, or with an `auth` message as the first frame.")
+            .for_role_or_later(Role::Viewer)
+            .answers_other(101, json!({ "description": "The WebSocket is open." }))
+            .fails([ErrorCode::Forbidden, ErrorCode::TooManyRequests]),
+    ]
+}
