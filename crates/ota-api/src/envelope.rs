@@ -48,8 +48,10 @@ pub struct ApiError {
 pub struct ErrorBody {
     pub code: ErrorCode,
     /// Depends on the code: the holder of the gate, the blocking constraints, the offending field.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub details: Option<Value>,
     /// Names the request in the gateway's log.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub request_id: Option<String>,
 }
 

@@ -1,7 +1,8 @@
 //! Failures of the interface: their envelope, and what each code means.
 
+use super::route::Component;
 use ota_api::{ApiError, ErrorBody, ErrorCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
 /// Why a route may refuse.
@@ -14,12 +15,9 @@ pub(super) enum Failure {
     Locked,
 }
 
-/// The name of the envelope among the document's schemas.
-const ENVELOPE: &str = "Failure";
-
 /// The envelope of every failure.
-pub(super) fn envelope() -> (String, Value) {
-    let schema = json!({
+fn envelope() -> Component {
+    let value = json!({
         "type": "object",
         "required": ["data", "success", "message", "error"],
         "properties": {
@@ -29,7 +27,7 @@ pub(super) fn envelope() -> (String, Value) {
             "error": { "$ref": "#/components/schemas/ErrorBody" }
         }
     });
-    (ENVELOPE.to_owned(), schema)
+    Component { kind: "schemas", name: "Failure".to_owned(), value }
 }
 
 /// The schemas that the envelope is made of.
@@ -39,41 +37,57 @@ pub(super) fn schemas() -> Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::
     schemas
 }
 
-/// The answer that stands for these failures, which have the same status.
-pub(super) fn response(failures: &[Failure]) -> Value {
+/// The answer that stands for these failures, which all have this status, and what it is made of.
+pub(super) fn response(status: u16, failures: &[Failure]) -> (Value, Vec<Component>) {
     let codes: Vec<_> = failures.iter().map(|failure| failure.example().error.code).collect();
-    let lines: Vec<_> = failures
-        .iter()
-        .map(|failure| format!("`{}`: {}", failure.example().error.code, failure.example().message))
-        .collect();
-    let examples: serde_json::Map<_, _> = failures
-        .iter()
-        .map(|failure| (failure.example().error.code.to_string(), json!({ "value": failure.example() })))
-        .collect();
-    let retry = failures.iter().any(|failure| failure.is_temporary());
-    let mut response = json!({
-        "description": lines.join("\n\n"),
+    let about = |failure: &Failure| {
+        let ApiError { message, error, .. } = failure.example();
+        format!("`{}`: {message}", error.code)
+    };
+    let example = |failure: &Failure| Component {
+        kind: "examples",
+        name: failure.name(),
+        value: json!({ "value": failure.example() }),
+    };
+    let mut components: Vec<_> = failures.iter().map(example).collect();
+    let envelope = envelope();
+    let mut value = json!({
+        "description": failures.iter().map(about).collect::<Vec<_>>().join("\n\n"),
         "content": { "application/json": {
             "schema": { "allOf": [
-                { "$ref": format!("#/components/schemas/{ENVELOPE}") },
+                envelope.reference(),
                 { "properties": { "error": { "properties": { "code": { "enum": codes } } } } }
             ] },
-            "examples": examples
+            "examples": components.iter().map(|one| (one.name.clone(), one.reference())).collect::<Map<_, _>>()
         } }
     });
-    if retry {
-        response["headers"] = json!({ "Retry-After": {
+    if failures.iter().any(|failure| failure.is_temporary()) {
+        value["headers"] = json!({ "Retry-After": {
             "description": "Seconds, where it is known when another try is worth it.",
             "schema": { "type": "integer", "minimum": 0 }
         } });
     }
-    response
+    let names = failures.iter().map(|failure| failure.name());
+    let name = std::iter::once(status.to_string()).chain(names).collect::<Vec<_>>().join(".");
+    let response = Component { kind: "responses", name, value };
+    let reference = response.reference();
+    components.extend([envelope, response]);
+    (reference, components)
 }
 
 impl Failure {
     /// The HTTP status.
     pub(super) fn status(self) -> u16 {
         self.example().status()
+    }
+
+    /// Of its example; the code alone where that says all.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Code(code) => code.to_string(),
+            Self::Conflict(code) => format!("{code}_CONFLICT"),
+            Self::Locked => format!("{}_LOCKED", ErrorCode::OtaInvalidPin),
+        }
     }
 
     fn is_temporary(self) -> bool {

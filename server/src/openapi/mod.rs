@@ -17,7 +17,7 @@ mod status;
 mod updates;
 mod upload;
 
-use route::Route;
+use route::{Component, Route};
 use serde_json::{Map, Value, json};
 
 /// What is said of the interface as a whole.
@@ -30,11 +30,13 @@ const ABOUT: &str = "Updates, ways back and interlocks of one gateway.\n\n\
 #[must_use]
 pub fn document(gateway: &str) -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    let mut schemas = Map::from_iter([failure::envelope()]);
+    let mut components = json!({ "securitySchemes": security_schemes() });
     for (tag, routes) in sections() {
         for route in routes {
             let described = route.described(tag, gateway);
-            schemas.extend(described.schemas);
+            for Component { kind, name, value } in described.components {
+                components[kind][name] = value;
+            }
             let operations = paths.entry(described.path).or_insert_with(|| json!({}));
             if let Some(operations) = operations.as_object_mut() {
                 operations.insert(described.method, described.operation);
@@ -54,7 +56,7 @@ pub fn document(gateway: &str) -> Value {
         "servers": [{ "url": "/", "description": "This gateway" }],
         "tags": tags,
         "paths": paths,
-        "components": { "schemas": schemas, "securitySchemes": security_schemes() }
+        "components": components
     })
 }
 

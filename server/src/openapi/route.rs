@@ -35,12 +35,27 @@ pub(super) struct Route {
     schemas: Vec<(String, RefOr<Schema>)>,
 }
 
-/// An operation as it is in the document, and the schemas that it names.
+/// What operations refer to.
+pub(super) struct Component {
+    /// `schemas`, `examples` or `responses`.
+    pub kind: &'static str,
+    pub name: String,
+    pub value: Value,
+}
+
+impl Component {
+    /// What refers to it.
+    pub fn reference(&self) -> Value {
+        json!({ "$ref": format!("#/components/{}/{}", self.kind, self.name) })
+    }
+}
+
+/// An operation as it is in the document, and what it names.
 pub(super) struct Described {
     pub path: String,
     pub method: String,
     pub operation: Value,
-    pub schemas: Map<String, Value>,
+    pub components: Vec<Component>,
 }
 
 impl Route {
@@ -234,9 +249,13 @@ impl Route {
         for failure in self.failures {
             by_status.entry(failure.status()).or_default().push(failure);
         }
-        let mut responses = self.successes;
-        let failures = by_status.iter().map(|(status, all)| (status.to_string(), failure::response(all)));
-        responses.extend(failures);
+        let (mut responses, mut components) = (self.successes, Vec::new());
+        for (status, mut failures) in by_status {
+            failures.sort_by_key(|failure| failure.name());
+            let (reference, named) = failure::response(status, &failures);
+            responses.insert(status.to_string(), reference);
+            components.extend(named);
+        }
         let (role, security) = match self.gate {
             Gate::Open => (None, json!([])),
             Gate::Session(role) => (Some(role.as_str()), json!([{ "bearer": [] }, { "cookie": [] }])),
@@ -259,10 +278,20 @@ impl Route {
         if !self.body.is_null() {
             operation["requestBody"] = self.body;
         }
-        let schemas = self.schemas.into_iter();
-        let schemas = schemas.map(|(name, schema)| (name, serde_json::to_value(schema).unwrap_or_default()));
-        Described { path: self.path, method: self.method.to_owned(), operation, schemas: schemas.collect() }
+        components.extend(self.schemas.into_iter().map(|(name, schema)| {
+            let mut value = serde_json::to_value(schema).unwrap_or_default();
+            drop_null_defaults(&mut value);
+            Component { kind: "schemas", name, value }
+        }));
+        Described { path: self.path, method: self.method.to_owned(), operation, components }
     }
+}
+
+/// A member that may be left out is not null by default where null is refused.
+fn drop_null_defaults(schema: &mut Value) {
+    let Value::Object(members) = schema else { return };
+    members.retain(|name, value| name != "default" || !value.is_null());
+    members.values_mut().for_each(drop_null_defaults);
 }
 
 /// The example as the type says it; null where it is none.
