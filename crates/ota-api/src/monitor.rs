@@ -195,6 +195,7 @@ pub struct Resources {
 pub struct CancelRequest {
     pub job_id: String,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(max_length = 500))]
     pub reason: String,
 }
 

@@ -66,8 +66,10 @@ pub struct KeptBundle {
 #[serde(deny_unknown_fields)]
 pub struct RollbackRequest {
     /// `rollback_to_a` or `rollback_to_b`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^rollback_to_[ab]$"))]
     pub action: String,
     /// Recorded in the audit log.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 500))]
     pub reason: String,
 }
 
@@ -98,6 +100,7 @@ pub struct RestoreRequest {
     pub version: String,
     /// Must be the inactive slot where given.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[AB]$"))]
     pub target_partition: Option<String>,
     /// Addition: this snapshot and no other; it must be of `version`.
     #[serde(default)]
@@ -134,6 +137,7 @@ pub struct FactoryRequest {
     /// False: settings, users, sessions and PINs. True: all data.
     pub wipe_data: bool,
     /// At least ten characters, recorded in the audit log.
+    #[cfg_attr(feature = "openapi", schema(min_length = 10, max_length = 500))]
     pub reason: String,
 }
 
@@ -164,6 +168,7 @@ pub struct FactoryStarted {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RecoveryFinishRequest {
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-f]{32}$"))]
     pub upload_id: String,
 }
 

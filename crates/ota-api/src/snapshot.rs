@@ -8,11 +8,14 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SnapshotRequest {
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     pub name: String,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(max_length = 500))]
     pub description: String,
     /// Addition: the slot to take it of; the running one where not given.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[AB]$"))]
     pub partition: Option<String>,
 }
 

@@ -94,6 +94,7 @@ pub struct Partition {
 #[serde(deny_unknown_fields)]
 pub struct RebootRequest {
     /// Recorded in the log.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 500))]
     pub reason: String,
 }
 

@@ -98,6 +98,7 @@ pub struct DownloadRequest {
     pub version: Option<String>,
     /// Must be the inactive slot where given.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[AB]$"))]
     pub target_partition: Option<String>,
     #[serde(default)]
     pub background: bool,

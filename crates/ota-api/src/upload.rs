@@ -89,6 +89,7 @@ pub struct UnfinishedUpload {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FinishRequest {
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-f]{32}$"))]
     pub upload_id: String,
     /// A label; that of the upload's metadata where none is given.
     #[serde(default)]
@@ -106,7 +107,9 @@ pub struct DeployRequest {
     pub version: Option<String>,
     /// Must be the inactive slot where given.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[AB]$"))]
     pub target_partition: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(pattern = "^sha256:[0-9a-f]{64}$"))]
     pub checksum: String,
     /// Addition: restart into it as soon as the machine is still.
     #[serde(default)]

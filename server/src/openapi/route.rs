@@ -237,12 +237,14 @@ impl Route {
 
     /// As it is in the document of the gateway with this id.
     pub fn described(self, tag: &str, gateway: &str) -> Described {
+        // Without a name it is as if it were not sent.
+        let names = if self.gateway_required { vec![gateway] } else { vec![gateway, ""] };
         let mut parameters = vec![json!({
             "in": "header",
             "name": "X-Gateway-ID",
             "required": self.gateway_required,
             "description": "The gateway that the request is meant for.",
-            "schema": { "type": "string", "const": gateway }
+            "schema": { "type": "string", "enum": names }
         })];
         parameters.extend(self.parameters);
         let mut by_status: BTreeMap<u16, Vec<Failure>> = BTreeMap::new();

@@ -38,11 +38,11 @@ pub struct AutoUpdatePatch {
     pub auto_reboot: Option<bool>,
     /// Hours, 1 to 744.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>, minimum = 1, maximum = 744))]
     pub check_interval: Option<Option<u32>>,
     /// Hours, 0 to 8784.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>, minimum = 0, maximum = 8784))]
     pub soak_hours: Option<Option<u32>>,
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>))]
@@ -62,7 +62,7 @@ pub struct MaintenanceWindowPatch {
     pub schedule: Option<Schedule>,
     /// `HH:MM`.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, pattern = "^[0-2][0-9]:[0-5][0-9]$"))]
     pub time: Option<String>,
     /// IANA name.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
@@ -70,14 +70,14 @@ pub struct MaintenanceWindowPatch {
     pub timezone: Option<Option<String>>,
     /// 1 to 1440.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>, minimum = 1, maximum = 1440))]
     pub duration_minutes: Option<Option<u32>>,
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Weekday>))]
     pub weekday: Option<Option<Weekday>>,
     /// 1 to 31.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>, minimum = 1, maximum = 31))]
     pub day: Option<Option<u32>>,
 }
 
