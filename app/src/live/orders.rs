@@ -7,7 +7,7 @@ use ota_api::{
     monitor::{CancelRequest, InstallRequest},
     recovery::{RestoreRequest, RollbackRequest},
     safety::OverrideRequest,
-    settings::AutoUpdateRequest,
+    settings::{AutoUpdateRequest, revision},
     snapshot::{DeleteSnapshotRequest, SnapshotRequest},
     status::RebootRequest,
     updates::{CheckRequest, DownloadRequest},
@@ -15,7 +15,7 @@ use ota_api::{
 };
 use serde_json::Value;
 
-use super::{Draft, Live, Restart, Wanted, patch, resync::leave, want};
+use super::{Draft, Live, Restart, Wanted, is_saved, patch, resync::leave, want};
 use crate::{
     api,
     strings::{orders as text, overriding, words},
@@ -49,6 +49,10 @@ pub enum Order {
     },
     /// Into the version that is next.
     Restart {
+        version: String,
+    },
+    /// With a component that waits for its maintenance window.
+    GoOn {
         version: String,
     },
     EndOverride,
@@ -96,6 +100,7 @@ impl Order {
             | Self::InstallDownloaded { version, .. }
             | Self::Cancel { version, .. }
             | Self::Restart { version }
+            | Self::GoOn { version }
             | Self::Restore { version, .. }
             | Self::Rollback { version, .. }
             | Self::Deploy { version, .. } => version,
@@ -181,7 +186,7 @@ fn send(order: Order) -> api::Answer {
             let request = CancelRequest { job_id, reason: text::CANCEL_REASON.to_owned() };
             api::order(&api::Cancel { request })
         }
-        Order::Restart { .. } => {
+        Order::Restart { .. } | Order::GoOn { .. } => {
             let request = RebootRequest { reason: text::RESTART_REASON.to_owned() };
             api::order(&api::OrderReboot { request })
         }
@@ -218,8 +223,8 @@ fn send(order: Order) -> api::Answer {
             api::order(&api::Rollback { request })
         }
         Order::SaveSettings(draft) => {
-            let Draft { settings, revision } = *draft;
-            api::order_if(&api::SaveSettings { request: patch(settings) }, &revision)
+            let Draft { settings, seen } = *draft;
+            api::order_if(&api::SaveSettings { request: patch(settings) }, &revision(&seen))
         }
         Order::SwitchAutoUpdate { enabled } => {
             let request = AutoUpdateRequest { enabled };
@@ -266,8 +271,7 @@ const fn after(order: &Order) -> Wanted {
 
 fn show_success(live: Live, order: &Order, done: String) {
     if let Order::SaveSettings(saved) = order {
-        live.settings.set(saved.settings.clone());
-        live.draft.set(None);
+        is_saved(live, saved.settings.clone());
     }
     match order {
         Order::Restart { version } => live.restart.set(Restart::Announced { version: version.clone() }),

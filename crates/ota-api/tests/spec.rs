@@ -104,8 +104,8 @@ fn came_back<T: Serialize + DeserializeOwned>(name: &str, block: &Value) {
     if let Some(additions) = additions(name) {
         add(&mut given, &additions, name);
     }
-    let read: T = serde_json::from_value(given).unwrap_or_else(|error| panic!("{name}: {error}"));
-    is_shown(block, &serde_json::to_value(read).unwrap(), name);
+    let read: T = serde_json::from_value(given.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
+    is_shown(&given, &serde_json::to_value(read).unwrap(), name);
 }
 
 /// An addition is beside what is published, and never in its place.
@@ -127,7 +127,7 @@ fn add(block: &mut Value, addition: &Value, place: &str) {
     }
 }
 
-/// Everything in `block` is in `said`, with the same value; members may be added, items of a list may not.
+/// Everything in `block` is in `said`, with the same value; `said` may have more members, but not more items of a list.
 fn is_shown(block: &Value, said: &Value, place: &str) {
     match (block, said) {
         (Value::Object(block), Value::Object(said)) => {
