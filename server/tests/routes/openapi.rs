@@ -1,10 +1,10 @@
 //! The document of the interface says what the router serves and what `docs/api.md` says.
 
-use crate::support::{GATEWAY, Gateway};
+use crate::support::{GATEWAY, Gateway, conforms};
 use app::api::{GetAudit, GetLogs, GetProgress};
 use http::Method;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 const DOCUMENT: &str = "/api/openapi.json";
@@ -185,6 +185,30 @@ fn every_operation_says_all_that_a_client_has_to_know() {
 fn referenced<'a>(document: &'a Value, reference: &Value) -> &'a Value {
     let place = reference["$ref"].as_str().unwrap().trim_start_matches('#');
     document.pointer(place).unwrap_or_else(|| panic!("{place} leads nowhere"))
+}
+
+#[test]
+fn an_answer_that_the_document_does_not_have_is_found() {
+    let found = |status: u16, kind: &str, text: &str| {
+        let status = http::StatusCode::from_u16(status).unwrap();
+        let check = || conforms(&Method::POST, "/api/v1/ota/snapshot/delete", status, kind, text);
+        std::panic::catch_unwind(check).is_err()
+    };
+    let said = json!({ "data": { "snapshot_id": "snap-001", "status": "deleted" }, "success": true, "message": "Gone" });
+    let json = "application/json";
+    assert!(!found(200, json, &said.to_string()));
+    assert!(found(202, json, &said.to_string()), "a status");
+    assert!(found(200, "text/html", &said.to_string()), "a type");
+    assert!(found(200, json, &said["data"].to_string()), "a body without its envelope");
+    let mut retyped = said.clone();
+    retyped["data"]["snapshot_id"] = json!(1);
+    assert!(found(200, json, &retyped.to_string()), "a member of another type");
+    let refused = |code: &str| {
+        let error = json!({ "code": code, "details": null, "request_id": null });
+        json!({ "data": null, "success": false, "message": "No", "error": error }).to_string()
+    };
+    assert!(!found(409, json, &refused("OTA_OPERATION_IN_PROGRESS")));
+    assert!(found(409, json, &refused("OTA_INSTALL_FAILED")), "a code of another route");
 }
 
 #[test]
