@@ -49,7 +49,7 @@ pub struct OverrideRequest {
     /// Needed to enable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<String>,
-    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 500))]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1))]
     pub reason: String,
     /// Needed to enable: names of constraints.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,12 +10,12 @@ use ota_api::{
 use serde_json::json;
 
 pub(super) fn routes() -> Vec<Route> {
-    let text = || json!({ "type": "string" });
+    let id = |example: &str| json!({ "type": "string", "examples": [example] });
     let levels = json!({ "type": "string", "enum": ["debug", "info", "warning", "error"] });
     vec![
         Route::read("progress", "How far a job is")
-            .query("job_id", text(), "The job. This or `snapshot_id` is needed.")
-            .query("snapshot_id", text(), "The snapshot.")
+            .query("job_id", id("OTA-JOB-8821X"), "The job. This or `snapshot_id` is needed.")
+            .query("snapshot_id", id("snap-006"), "The snapshot.")
             .answers::<Progress>(published!("progress.get.response", added))
             .fails([ErrorCode::NotFound]),
         Route::order("install", "Installs a downloaded job")

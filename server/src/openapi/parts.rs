@@ -21,7 +21,7 @@ pub(super) fn routes() -> Vec<Route> {
             .fails([ErrorCode::PreconditionFailed, ErrorCode::Forbidden])
     };
     let one = |method, summary| {
-        let id = json!({ "type": "string", "pattern": "^[0-9a-f]{32}$" });
+        let id = json!({ "type": "string", "pattern": "^[0-9a-f]{32}$", "examples": ["0a1b2c3d4e5f60718293a4b5c6d7e8f9"] });
         tus(method, &file, summary).in_path("id", id, "From the `Location` of its beginning.")
     };
     vec![

@@ -12,6 +12,9 @@ use ota_api::{
 use serde_json::json;
 
 pub(super) fn routes() -> Vec<Route> {
+    let bundle = json!({
+        "type": "string", "pattern": "^debug-.*\\.tar\\.gz$", "examples": ["debug-20250315-001.tar.gz"]
+    });
     vec![
         Route::read("status", "Gateway, slots, what starts next")
             .answers::<Status>(published!("status.get.response", added)),
@@ -61,7 +64,7 @@ pub(super) fn routes() -> Vec<Route> {
             })),
         Route::new("get", format!("{}{{file}}", routes::DEBUG_DOWNLOAD), "Downloads a debug bundle")
             .for_role(Role::Operator)
-            .in_path("file", json!({ "type": "string", "pattern": "^debug-.*\\.tar\\.gz$" }), "As in `download_url`.")
+            .in_path("file", bundle, "As in `download_url`.")
             .answers_other(
                 200,
                 json!({

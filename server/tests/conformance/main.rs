@@ -8,7 +8,7 @@ mod gateway;
 mod support;
 
 use gateway::Gateway;
-use reqwest::Client;
+use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,7 +37,7 @@ async fn every_answer_is_as_the_document_says() {
     gateway.ready().await;
 }
 
-/// The document with examples that name what there is on this gateway: a downloaded job, a snapshot, an image.
+/// The document with examples that name what there is on this gateway: a downloaded job, a snapshot, an image, the beginning of one.
 async fn about_what_there_is(document: String, gateway: &Gateway) -> String {
     let job = gateway.start_update("update-001", false).await;
     gateway.job_until(&job, "the download", |job| job["status"] == "downloaded").await;
@@ -51,9 +51,13 @@ async fn about_what_there_is(document: String, gateway: &Gateway) -> String {
         .await;
     let bundle = support::read(&gateway.site.path("factory/v5.0.3.raucb"));
     let image = Gateway::data(gateway.upload("custom-v5.1.0.img", bundle).await);
+    let begin = gateway.request(Method::POST, "upload/files").header("tus-resumable", "1.0.0");
+    let begun = begin.header("upload-length", "4096").send().await.unwrap();
+    let upload = begun.headers()["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned();
     let shown = |value: &Value| value.as_str().unwrap().to_owned();
     let [checksum, version] = [shown(&image["file"]["checksum"]), shown(&image["file"]["version"])];
     [
+        ("0a1b2c3d4e5f60718293a4b5c6d7e8f9", upload),
         ("OTA-JOB-8821X", job),
         ("snap-006", snapshot),
         ("sha256:1234abcd...", checksum),
