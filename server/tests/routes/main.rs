@@ -14,6 +14,7 @@ mod download;
 mod every_route;
 mod factory;
 mod health;
+mod idempotency;
 mod install;
 mod login;
 mod logs;
