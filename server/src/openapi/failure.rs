@@ -143,6 +143,7 @@ const fn meaning(code: ErrorCode) -> &'static str {
         ErrorCode::PreconditionFailed => {
             "What the request is based on is not so any more, or it speaks another protocol."
         }
+        ErrorCode::IdempotencyConflict => "The Idempotency-Key was used for another request.",
         ErrorCode::UploadOffsetConflict => {
             "The part does not begin where the upload ends, or something is missing."
         }
@@ -176,6 +177,7 @@ const fn conflict(code: ErrorCode) -> &'static str {
         ErrorCode::OtaInstallFailed => "The job is not in a state for that.",
         ErrorCode::OtaRollbackFailed => "There is no system in the other slot that can be gone back to.",
         ErrorCode::OtaRecoveryFailed => "What is asked for cannot be restored or kept as things are.",
+        ErrorCode::IdempotencyConflict => "The request was begun before, and its answer is lost.",
         code => meaning(code),
     }
 }
@@ -184,6 +186,7 @@ const fn state(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::OtaInstallFailed => "downloading",
         ErrorCode::OtaRollbackFailed => "bad",
+        ErrorCode::IdempotencyConflict => "answer_lost",
         _ => "damaged",
     }
 }

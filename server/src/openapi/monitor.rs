@@ -21,6 +21,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::order("install", "Installs a downloaded job")
             .takes::<InstallRequest>(published!("install.post.request"))
             .answers::<InstallStarted>(published!("install.post.response"))
+            .leads_on()
             .starts_a_job()
             .fails([ErrorCode::NotFound, ErrorCode::OtaInstallFailed, ErrorCode::OtaRecoveryFailed])
             .conflicts(ErrorCode::OtaInstallFailed),

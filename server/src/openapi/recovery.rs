@@ -61,12 +61,14 @@ pub(super) fn routes() -> Vec<Route> {
             .about("`status` is `checking` where the comparison of the slot takes longer.")
             .takes::<RollbackRequest>(published!("recovery-rollback.post.request"))
             .answers::<RollbackStarted>(published!("recovery-rollback.post.response", added))
+            .leads_on()
             .starts_a_job()
             .fails([ErrorCode::OtaRollbackFailed])
             .conflicts(ErrorCode::OtaRollbackFailed),
         Route::order("recovery/restore", "Brings a version back into the inactive slot")
             .takes::<RestoreRequest>(published!("recovery-restore.post.request"))
             .answers::<RestoreStarted>(published!("recovery-restore.post.response", added))
+            .leads_on()
             .starts_a_job()
             .fails([ErrorCode::NotFound, ErrorCode::OtaRecoveryFailed])
             .conflicts(ErrorCode::OtaRecoveryFailed),
@@ -74,6 +76,7 @@ pub(super) fn routes() -> Vec<Route> {
             .for_role(Role::Admin)
             .takes::<FactoryRequest>(published!("recovery-factory.post.request"))
             .answers::<FactoryStarted>(published!("recovery-factory.post.response", added))
+            .leads_on()
             .asks_for_a_pin()
             .starts_a_job(),
         kept(Route::order("recovery/upload", "Takes a recovery image as a form, verifies and keeps it"))

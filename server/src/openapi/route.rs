@@ -181,7 +181,16 @@ impl Route {
             "required": true,
             "content": { "application/json": { "schema": schema, "example": shown::<T>(example) } }
         });
-        self.fails([ErrorCode::Forbidden, ErrorCode::PayloadTooLarge, ErrorCode::UnsupportedMediaType])
+        let route =
+            self.fails([ErrorCode::Forbidden, ErrorCode::PayloadTooLarge, ErrorCode::UnsupportedMediaType]);
+        if route.path.starts_with(routes::BASE) { route.may_be_sent_again() } else { route }
+    }
+
+    fn may_be_sent_again(self) -> Self {
+        let key = json!({ "type": "string", "pattern": "^[!-~]{1,128}$" });
+        self.header("Idempotency-Key", false, key, "Sent again with the same key, it is done once.")
+            .fails([ErrorCode::IdempotencyConflict])
+            .conflicts(ErrorCode::IdempotencyConflict)
     }
 
     /// The body is something else than JSON.
@@ -216,6 +225,11 @@ impl Route {
     pub fn answers_other(mut self, status: u16, response: Value) -> Self {
         self.successes.insert(status.to_string(), response);
         self
+    }
+
+    /// Something is started, and the answer says where to look what becomes of it.
+    pub fn leads_on(self) -> Self {
+        self.with_header("Location", json!({ "type": "string" }), "Where to look what becomes of it.")
     }
 
     /// Headers of the success.

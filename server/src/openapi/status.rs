@@ -30,6 +30,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::order("snapshot", "Takes a snapshot of a slot")
             .takes::<SnapshotRequest>(published!("snapshot.post.request"))
             .answers::<SnapshotStarted>(published!("snapshot.post.response"))
+            .leads_on()
             .fails([ErrorCode::OtaOperationInProgress, ErrorCode::OtaRecoveryFailed])
             .conflicts(ErrorCode::OtaRecoveryFailed),
         Route::order("snapshot/delete", "Removes a snapshot")
@@ -45,6 +46,7 @@ pub(super) fn routes() -> Vec<Route> {
             .about("`download_url` answers 404 until the bundle is complete.")
             .takes::<DebugBundleRequest>(published!("debug-bundle.post.request"))
             .answers::<DebugBundleStarted>(published!("debug-bundle.post.response"))
+            .leads_on()
             .fails([ErrorCode::OtaOperationInProgress]),
         Route::read("debug-bundle", "The debug bundles there are, newest first")
             .about("An addition.")

@@ -23,6 +23,7 @@ pub(super) fn routes() -> Vec<Route> {
             .about("With `install_after` also its installation, and with `reboot_after` the restart into it.")
             .takes::<DownloadRequest>(published!("download.post.request"))
             .answers::<DownloadStarted>(published!("download.post.response", added))
+            .leads_on()
             .starts_a_job()
             .fails([ErrorCode::NotFound, ErrorCode::OtaInvalidImage, ErrorCode::OtaInstallFailed])
             .fails([ErrorCode::OtaRecoveryFailed])

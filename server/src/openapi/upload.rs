@@ -41,6 +41,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::order("upload/deploy", "Puts a verified image into the inactive slot")
             .takes::<DeployRequest>(published!("upload-deploy.post.request"))
             .answers::<DeployStarted>(published!("upload-deploy.post.response", added))
+            .leads_on()
             .starts_a_job()
             .fails([ErrorCode::NotFound, ErrorCode::OtaInvalidImage, ErrorCode::OtaInstallFailed])
             .fails([ErrorCode::OtaRecoveryFailed]),
