@@ -3,9 +3,12 @@
 use crate::{SqliteStore, TokenHash, error::failed, row::time_text};
 use jiff::{SignedDuration, Timestamp};
 use ota_engine::ports::StoreError;
+use sqlx::{Sqlite, Transaction};
 
 /// How long a request is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// How many requests of a session are kept.
+const MOST: u32 = 1000;
 
 /// Names a request and says what it was: 256 bits that do not lead back to it.
 pub type Fingerprint = [u8; 32];
@@ -14,11 +17,23 @@ pub type Fingerprint = [u8; 32];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptRequest {
     pub fingerprint: Vec<u8>,
-    /// Status and body; none where the gateway stopped before it had one.
-    pub answer: Option<(u16, Vec<u8>)>,
+    /// None where the gateway stopped before it had one.
+    pub answer: Option<KeptAnswer>,
 }
 
-type Row = (Vec<u8>, Option<u16>, Option<Vec<u8>>);
+/// What a request was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// Of HTTP.
+    pub status: u16,
+    /// The header `Location`.
+    pub location: Option<String>,
+    /// The header `ETag`.
+    pub entity_tag: Option<String>,
+    pub body: Vec<u8>,
+}
+
+type Row = (Vec<u8>, Option<u16>, Option<String>, Option<String>, Option<Vec<u8>>);
 
 impl SqliteStore {
     /// Keeps a request before it is carried out. `Some`: one came before under this key, and nothing is kept anew.
@@ -34,21 +49,16 @@ impl SqliteStore {
     ) -> Result<Option<KeptRequest>, StoreError> {
         let kept = async {
             let mut transaction = self.begin().await?;
-            // A clock that was set back makes nothing immortal.
-            let (from, to) = (now.saturating_sub(KEPT), now.saturating_add(KEPT));
-            sqlx::query("DELETE FROM kept_request WHERE begun_at < ?1 OR begun_at > ?2")
-                .bind(time_text(from.unwrap_or(now)))
-                .bind(time_text(to.unwrap_or(now)))
-                .execute(&mut *transaction)
-                .await?;
-            let statement =
-                "SELECT fingerprint, status, body FROM kept_request WHERE session = ?1 AND key = ?2";
+            let statement = "SELECT fingerprint, status, location, entity_tag, body FROM kept_request
+                             WHERE session = ?1 AND key = ?2";
             let row: Option<Row> = sqlx::query_as(statement)
                 .bind(session.as_slice())
                 .bind(key)
                 .fetch_optional(&mut *transaction)
                 .await?;
             if row.is_none() {
+                // After the look: a clock that is wrong after a power cut must not make the gateway forget what it is asked.
+                forget_old(&mut transaction, session, now).await?;
                 let statement =
                     "INSERT INTO kept_request (session, key, fingerprint, begun_at) VALUES (?1, ?2, ?3, ?4)";
                 sqlx::query(statement)
@@ -63,7 +73,7 @@ impl SqliteStore {
             Ok(row)
         };
         let row = kept.await.map_err(failed("keeping the request"))?;
-        Ok(row.map(|(fingerprint, status, body)| KeptRequest { fingerprint, answer: status.zip(body) }))
+        Ok(row.map(kept_request))
     }
 
     /// Keeps what the request was answered.
@@ -74,13 +84,17 @@ impl SqliteStore {
         &self,
         session: &TokenHash,
         key: &str,
-        (status, body): (u16, &[u8]),
+        answer: &KeptAnswer,
     ) -> Result<(), StoreError> {
-        sqlx::query("UPDATE kept_request SET status = ?3, body = ?4 WHERE session = ?1 AND key = ?2")
+        let statement = "UPDATE kept_request SET status = ?3, location = ?4, entity_tag = ?5, body = ?6
+                         WHERE session = ?1 AND key = ?2";
+        sqlx::query(statement)
             .bind(session.as_slice())
             .bind(key)
-            .bind(status)
-            .bind(body)
+            .bind(answer.status)
+            .bind(&answer.location)
+            .bind(&answer.entity_tag)
+            .bind(&answer.body)
             .execute(&self.writer)
             .await
             .map(drop)
@@ -100,4 +114,29 @@ impl SqliteStore {
             .map(drop)
             .map_err(failed("forgetting the request"))
     }
+}
+
+/// Forgets what is older than a day, what a clock that was ahead has written, and of what is left the oldest where it is too much.
+async fn forget_old(
+    transaction: &mut Transaction<'_, Sqlite>,
+    session: &TokenHash,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let (from, to) = (now.saturating_sub(KEPT), now.saturating_add(KEPT));
+    let statement = "DELETE FROM kept_request WHERE session = ?1 AND (begun_at < ?2 OR begun_at > ?3 OR begun_at <=
+                     (SELECT begun_at FROM kept_request WHERE session = ?1 ORDER BY begun_at DESC LIMIT 1 OFFSET ?4))";
+    sqlx::query(statement)
+        .bind(session.as_slice())
+        .bind(time_text(from.unwrap_or(now)))
+        .bind(time_text(to.unwrap_or(now)))
+        .bind(MOST)
+        .execute(&mut **transaction)
+        .await
+        .map(drop)
+}
+
+fn kept_request((fingerprint, status, location, entity_tag, body): Row) -> KeptRequest {
+    let answer = status.zip(body);
+    let answer = answer.map(|(status, body)| KeptAnswer { status, location, entity_tag, body });
+    KeptRequest { fingerprint, answer }
 }

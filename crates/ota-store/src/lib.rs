@@ -25,7 +25,7 @@ mod setup;
 mod store;
 
 pub use accounts::{AccountError, User};
-pub use kept_requests::{Fingerprint, KeptRequest};
+pub use kept_requests::{Fingerprint, KeptAnswer, KeptRequest};
 pub use lock::ServiceLock;
 pub use open::SqliteStore;
 pub use sessions::{NewSession, Session, TokenHash};

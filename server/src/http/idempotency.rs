@@ -9,12 +9,12 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use ota_api::{ApiError, ErrorCode};
 use ota_engine::{OtaError, ports::StoreError};
-use ota_store::{Fingerprint, KeptRequest, SqliteStore, TokenHash};
+use ota_store::{Fingerprint, KeptAnswer, KeptRequest, SqliteStore, TokenHash};
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
@@ -102,7 +102,14 @@ async fn answer(
         Err(error) => return envelope::internal(&error),
     };
     let kept = if parts.status.is_success() {
-        store.keep_answer(hash, key, (parts.status.as_u16(), &body)).await
+        let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let answer = KeptAnswer {
+            status: parts.status.as_u16(),
+            location: text(header::LOCATION),
+            entity_tag: text(header::ETAG),
+            body: body.to_vec(),
+        };
+        store.keep_answer(hash, key, &answer).await
     } else {
         store.forget_request(hash, key).await
     };
@@ -119,13 +126,20 @@ fn again(before: KeptRequest, fingerprint: &Fingerprint) -> Response {
         let message = "This Idempotency-Key was used for another request. Nothing was done: use a new one.";
         return envelope::reject(ErrorCode::IdempotencyConflict, message);
     }
-    let Some((status, body)) = before.answer else {
+    let Some(answer) = before.answer else {
         let message = "This request was begun before, and the gateway stopped before it had an answer. See what became of it, then use \
                        a new Idempotency-Key.";
         return envelope::respond(ApiError::conflict(ErrorCode::IdempotencyConflict, message, "answer_lost"));
     };
-    let mut response = envelope::json(StatusCode::from_u16(status).unwrap_or(StatusCode::OK), body);
-    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = envelope::json(status, answer.body);
+    let headers = response.headers_mut();
+    headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    for (name, text) in [(header::LOCATION, answer.location), (header::ETAG, answer.entity_tag)] {
+        if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
+            headers.insert(name, value);
+        }
+    }
     response
 }
 
@@ -133,7 +147,7 @@ fn unkept(error: StoreError) -> Response {
     envelope::respond(app::api::convert::refusal(OtaError::from(error)))
 }
 
-/// Route and body, salted with the token: the database does not lead back to a PIN in a body.
+/// Route, condition and body, salted with the token: the database does not lead back to a PIN in a body.
 async fn with_fingerprint(request: Request) -> Result<(Request, Fingerprint), Response> {
     let (parts, body) = guards::collected(request).await?.into_parts();
     let body = body.collect().await.map_err(|error| envelope::internal(&error))?.to_bytes();
@@ -142,7 +156,11 @@ async fn with_fingerprint(request: Request) -> Result<(Request, Fingerprint), Re
         hasher.update(token.reveal());
     }
     hasher.update(parts.uri.path());
-    hasher.update([0]);
+    for condition in parts.headers.get_all(header::IF_MATCH) {
+        hasher.update([0]);
+        hasher.update(condition);
+    }
+    hasher.update([0, 0]);
     hasher.update(&body);
     Ok((Request::from_parts(parts, Body::from(body)), hasher.finalize().into()))
 }

@@ -27,6 +27,7 @@ async fn a_request_that_comes_again_is_answered_again_and_not_carried_out_again(
     assert!(first.header("idempotent-replayed").is_empty());
     let again = send(&gateway, &token, "key-1", &update("update-001")).await;
     assert_eq!((again.data(STARTED), again.header("idempotent-replayed")), (first.data(STARTED), "true"));
+    assert_eq!(again.header("location"), first.header("location"));
     // The same key for something else, and another key for the same thing.
     send(&gateway, &token, "key-1", &update("update-002")).await.failure(422, "IDEMPOTENCY_CONFLICT");
     send(&gateway, &token, "key-2", &update("update-001")).await.failure(409, "OTA_OPERATION_IN_PROGRESS");
@@ -94,4 +95,21 @@ async fn a_key_is_one_short_word() {
     let twice = twice.header("idempotency-key", "a").header("idempotency-key", "b");
     twice.json(&update("update-001")).send().await.failure(400, "BAD_REQUEST");
     assert!(gateway.ota.snapshot().open_job().is_none());
+}
+
+#[tokio::test]
+async fn a_condition_is_part_of_the_request() {
+    let gateway = Gateway::ready().await;
+    let token = gateway.token("operator").await;
+    let save = |tag: &str| {
+        let call = gateway.post("/api/v1/ota/settings").bearer(&token).gateway(GATEWAY);
+        let call = call.header("idempotency-key", "key").header("if-match", tag);
+        call.json(&json!({ "maintenance_window": { "time": "03:00" } })).send()
+    };
+    let first = save("*").await;
+    assert_eq!(
+        (save("*").await.header("etag"), first.header("etag").is_empty()),
+        (first.header("etag"), false)
+    );
+    save("\"another\"").await.failure(422, "IDEMPOTENCY_CONFLICT");
 }
