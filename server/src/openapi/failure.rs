@@ -37,13 +37,18 @@ pub(super) fn schemas() -> Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::
     schemas
 }
 
-/// The answer that stands for these failures, which all have this status, and what it is made of.
-pub(super) fn response(status: u16, failures: &[Failure]) -> (Value, Vec<Component>) {
-    let codes: Vec<_> = failures.iter().map(|failure| failure.example().error.code).collect();
+/// What these failures mean.
+pub(super) fn description(failures: &[Failure]) -> String {
     let about = |failure: &Failure| {
         let ApiError { message, error, .. } = failure.example();
         format!("`{}`: {message}", error.code)
     };
+    failures.iter().map(about).collect::<Vec<_>>().join("\n\n")
+}
+
+/// The answer that stands for these failures, which all have this status, and what it is made of.
+pub(super) fn response(status: u16, failures: &[Failure]) -> (Value, Vec<Component>) {
+    let codes: Vec<_> = failures.iter().map(|failure| failure.example().error.code).collect();
     let example = |failure: &Failure| Component {
         kind: "examples",
         name: failure.name(),
@@ -52,7 +57,7 @@ pub(super) fn response(status: u16, failures: &[Failure]) -> (Value, Vec<Compone
     let mut components: Vec<_> = failures.iter().map(example).collect();
     let envelope = envelope();
     let mut value = json!({
-        "description": failures.iter().map(about).collect::<Vec<_>>().join("\n\n"),
+        "description": description(failures),
         "content": { "application/json": {
             "schema": { "allOf": [
                 envelope.reference(),

@@ -268,6 +268,12 @@ impl Route {
         let (mut responses, mut components) = (self.successes, Vec::new());
         for (status, mut failures) in by_status {
             failures.sort_by_key(|failure| failure.name());
+            if self.method == "head" {
+                // It has no body to say it in.
+                let response = json!({ "description": failure::description(&failures) });
+                responses.insert(status.to_string(), response);
+                continue;
+            }
             let (reference, named) = failure::response(status, &failures);
             responses.insert(status.to_string(), reference);
             components.extend(named);

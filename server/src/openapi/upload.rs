@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 pub(super) fn routes() -> Vec<Route> {
     let verified = || published!("upload-verify.post.response", added);
+    let mut deployed = published!("upload-deploy.post.request");
+    // The published one is shortened.
+    deployed["checksum"] = json!("sha256:9b74c9897bac770ffc029102a200c5de11e6d5b0c5ce8f8b3f5e4b1d9a0f7c21");
     let form = form(json!({ "version": { "type": "string", "description": "A label, one line." } }));
     vec![
         Route::read("upload", "The verified images, and the room for more")
@@ -39,7 +42,7 @@ pub(super) fn routes() -> Vec<Route> {
             }))
             .answers::<VerifiedImage>(verified()),
         Route::order("upload/deploy", "Puts a verified image into the inactive slot")
-            .takes::<DeployRequest>(published!("upload-deploy.post.request"))
+            .takes::<DeployRequest>(deployed)
             .answers::<DeployStarted>(published!("upload-deploy.post.response", added))
             .leads_on()
             .starts_a_job()

@@ -60,7 +60,7 @@ async fn about_what_there_is(document: String, gateway: &Gateway) -> String {
         ("0a1b2c3d4e5f60718293a4b5c6d7e8f9", upload),
         ("OTA-JOB-8821X", job),
         ("snap-006", snapshot),
-        ("sha256:1234abcd...", checksum),
+        ("sha256:9b74c9897bac770ffc029102a200c5de11e6d5b0c5ce8f8b3f5e4b1d9a0f7c21", checksum),
         ("v5.1.0-custom", version),
     ]
     .into_iter()

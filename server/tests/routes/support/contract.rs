@@ -35,12 +35,15 @@ pub fn conforms(method: &Method, address: &str, status: StatusCode, kind: &str, 
     let described = content.get(kind).unwrap_or_else(|| panic!("the document has no {kind} here: {what}"));
     if kind == "application/json" {
         let body: Value = serde_json::from_str(text).unwrap();
-        let errors: Vec<_> = validator(&place, &described["schema"])
-            .iter_errors(&body)
-            .map(|error| format!("{}: {error}", error.instance_path()))
-            .collect();
+        let errors = misfits(&place, &described["schema"], &body);
         assert!(errors.is_empty(), "{errors:?}: {what}");
     }
+}
+
+/// What of `value` does not fit the schema, which is in this place of the document.
+pub fn misfits(place: &str, schema: &Value, value: &Value) -> Vec<String> {
+    let validator = validator(place, schema);
+    validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
 
 /// The operation that answers at this address. An address of its own goes before one with a variable part.

@@ -5,7 +5,7 @@ mod contract;
 mod world;
 
 pub use client::{Answer, Call};
-pub use contract::conforms;
+pub use contract::{conforms, misfits};
 pub use world::{CLOCK_PANICS, SIZE, World};
 
 use http::Method;
