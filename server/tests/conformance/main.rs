@@ -80,6 +80,7 @@ fn ask(document: &Path, address: &str, token: &str, chosen: [&str; 2]) -> Comman
         .args(["--header", &format!("Authorization: Bearer {token}"), "--no-color"])
         .args(chosen)
         .env("SCHEMATHESIS_HOOKS", HOOKS)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .current_dir(document.parent().unwrap());
     command
 }
