@@ -11,7 +11,7 @@ use serde_json::json;
 
 pub(super) fn routes() -> Vec<Route> {
     let id = |example: &str| json!({ "type": "string", "examples": [example] });
-    let levels = json!({ "type": "string", "enum": ["debug", "info", "warning", "error"] });
+    let levels = json!({ "type": "string", "enum": ["debug", "info", "warning", "error", ""] });
     vec![
         Route::read("progress", "How far a job is")
             .query("job_id", id("OTA-JOB-8821X"), "The job. This or `snapshot_id` is needed.")
@@ -31,7 +31,7 @@ pub(super) fn routes() -> Vec<Route> {
                 json!({ "type": "integer", "minimum": 1, "default": 50 }),
                 "More than 1000 counts as 1000.",
             )
-            .query("level", levels, "Only entries of exactly this level.")
+            .query("level", levels, "Only entries of exactly this level; an empty one filters nothing.")
             .answers::<Logs>(published!("logs.get.response")),
         Route::read("monitor", "What the gateway does; its load; what it will do by itself")
             .answers::<Monitor>(published!("monitor.get.response", added)),
