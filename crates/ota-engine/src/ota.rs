@@ -22,7 +22,7 @@ use crate::{
     check::CheckLane,
     job_log,
     pins::PinLocks,
-    ports::{Fact, LogEntry, LogLevel, LogPage, SlotUsage, StoreError},
+    ports::{Fact, LogEntry, LogLevel, LogPage, LogQuery, SlotUsage, StoreError},
     resumable::FinishedUploads,
     runner::Drivers,
     scrub::Scrub,
@@ -216,7 +216,8 @@ impl Ota {
 
     /// Writes a line into the activity log. A store that cannot take it is not a reason to stop.
     pub async fn log(&self, level: LogLevel, source: &str, message: impl Into<String>) {
-        let entry = LogEntry {
+        let mut entry = LogEntry {
+            id: None,
             at: self.parts.clock.now(),
             level,
             source: source.to_owned(),
@@ -228,18 +229,19 @@ impl Ota {
             LogLevel::Info => tracing::info!(source, "{}", entry.message),
             LogLevel::Debug => tracing::debug!(source, "{}", entry.message),
         }
-        if let Err(error) = self.parts.store.append_log(&entry).await {
-            tracing::error!(%error, "the activity log cannot be written");
+        match self.parts.store.append_log(&entry).await {
+            Ok(id) => entry.id = Some(id),
+            Err(error) => tracing::error!(%error, "the activity log cannot be written"),
         }
         self.tell(Event::Log(entry));
     }
 
-    /// The newest entries of the activity log.
+    /// Entries of the activity log, newest first.
     ///
     /// # Errors
     /// [`crate::OtaError::Store`].
-    pub async fn logs(&self, limit: u32, level: Option<LogLevel>) -> Result<LogPage, crate::OtaError> {
-        Ok(self.parts.store.logs(limit, level).await?)
+    pub async fn logs(&self, query: &LogQuery) -> Result<LogPage, crate::OtaError> {
+        Ok(self.parts.store.logs(query).await?)
     }
 
     pub(crate) fn update(&self, change: impl Fn(&mut Snapshot)) {
