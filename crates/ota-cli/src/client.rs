@@ -60,7 +60,9 @@ impl Client {
     /// `path` below the interface's base.
     pub(crate) async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Answer, Failure> {
         let mut address = self.address(&format!("{}/{path}", routes::BASE));
-        address.query_pairs_mut().extend_pairs(query);
+        if !query.is_empty() {
+            address.query_pairs_mut().extend_pairs(query);
+        }
         self.exchange(self.http.get(address)).await
     }
 

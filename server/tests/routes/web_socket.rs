@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-async fn listen(gateway: &Gateway) -> (String, CancellationToken) {
+pub async fn listen(gateway: &Gateway) -> (String, CancellationToken) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let stop = CancellationToken::new();
@@ -235,15 +235,16 @@ async fn messages_are_numbered_and_whoever_comes_back_is_told_what_was_missed() 
 async fn there_is_room_for_so_many_and_whoever_leaves_makes_some() {
     let gateway = Gateway::ready().await;
     let (address, _stop) = listen(&gateway).await;
+    let session = [("authorization", format!("Bearer {}", gateway.token("viewer").await))];
     let mut sockets = Vec::new();
     for _ in 0..128 {
-        sockets.push(connect(&address, &[]).await.unwrap());
+        sockets.push(connect(&address, &session).await.unwrap());
     }
-    assert_eq!(status(&connect(&address, &[]).await.unwrap_err()), 429);
+    assert_eq!(status(&connect(&address, &session).await.unwrap_err()), 429);
     gateway.read("/api/v1/ota/events").await.failure(429, "TOO_MANY_REQUESTS");
     sockets.clear();
     let limit = tokio::time::Instant::now() + Duration::from_secs(20);
-    while connect(&address, &[]).await.is_err() {
+    while connect(&address, &session).await.is_err() {
         assert!(tokio::time::Instant::now() < limit, "no seat was given back");
     }
 }
