@@ -33,7 +33,7 @@ use ota_api::{
 pub use audit::{AuditList, read_audit};
 pub use backoff::delay_ms;
 pub use danger::{Danger, DangerForm, send_danger};
-pub use draft::{Draft, edit, is_overtaken, keep_mine, patch, save_draft};
+pub use draft::{Draft, edit, is_overtaken, is_saved, keep_mine, patch, save_draft};
 pub use message::{Assessed, Heard, read};
 pub use orders::{Message, Order, ask, perform};
 pub use part::Part;

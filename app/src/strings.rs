@@ -325,6 +325,7 @@ pub mod monitor {
     pub const INSTALL: &str = "Install";
     pub const CANCEL: &str = "Cancel";
     pub const RESTART: &str = "Restart Now";
+    pub const GO_ON: &str = "Go On Now";
     pub const IDLE: &str = "No update is running.";
     pub const IDLE_HINT: &str = "Start one under Available Updates; its progress appears here.";
     pub const RESOURCES: &str = "Gateway now";
@@ -382,6 +383,8 @@ pub mod orders {
             (Order::Rollback { .. }, false) => "The rollback was not executed",
             (Order::Deploy { .. }, true) => "The deployment has started",
             (Order::Deploy { .. }, false) => "The deployment was not started",
+            (Order::GoOn { .. }, true) => "The installation goes on",
+            (Order::GoOn { .. }, false) => "The installation did not go on",
             (Order::Restart { .. }, true) => "The gateway restarts",
             (Order::Restart { .. }, false) => "The gateway was not restarted",
         }

@@ -8,36 +8,40 @@ use super::{Live, Order, perform};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
     pub settings: Settings,
-    pub revision: String,
+    pub seen: Settings,
 }
 
 /// Changes the draft; one that is what is saved is none.
 pub fn edit(live: Live, change: impl FnOnce(&mut Settings)) {
-    let seen = || Draft {
-        settings: live.settings.peek(Clone::clone),
-        revision: live.monitor.peek(|monitor| monitor.automation.settings_revision.clone()),
-    };
-    let mut draft = live.draft.peek(Clone::clone).unwrap_or_else(seen);
+    let saved = live.settings.peek(Clone::clone);
+    let begun = || Draft { settings: saved.clone(), seen: saved.clone() };
+    let mut draft = live.draft.peek(Clone::clone).unwrap_or_else(begun);
     change(&mut draft.settings);
-    let changed = live.settings.peek(|saved| *saved != draft.settings);
-    live.draft.set(changed.then_some(draft));
+    live.draft.set((draft.settings != saved).then_some(draft));
 }
 
 /// Somebody else has saved other settings since the draft was begun.
 #[must_use]
 pub fn is_overtaken(live: Live) -> bool {
-    let newest = live.monitor.with(|monitor| monitor.automation.settings_revision.clone());
-    live.draft.with(|draft| draft.as_ref().is_some_and(|draft| draft.revision != newest))
+    let news = |draft: &Draft| live.settings.with(|saved| *saved != draft.seen && *saved != draft.settings);
+    live.draft.with(|draft| draft.as_ref().is_some_and(news))
 }
 
 /// Keeps what was set, over what somebody else has saved: the next save does not ask again.
 pub fn keep_mine(live: Live) {
-    let newest = live.monitor.peek(|monitor| monitor.automation.settings_revision.clone());
+    let newest = live.settings.peek(Clone::clone);
     live.draft.update(|draft| {
         if let Some(draft) = draft {
-            draft.revision = newest;
+            draft.seen = newest;
         }
     });
+}
+
+/// The gateway has saved this. What was set while it did is a draft still.
+pub fn is_saved(live: Live, saved: Settings) {
+    live.settings.set(saved.clone());
+    let rest = live.draft.peek(Clone::clone).filter(|draft| draft.settings != saved);
+    live.draft.set(rest.map(|draft| Draft { seen: saved, ..draft }));
 }
 
 /// Sends the draft.

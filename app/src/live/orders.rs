@@ -7,13 +7,14 @@ use ota_api::{
     monitor::{CancelRequest, InstallRequest},
     recovery::{RestoreRequest, RollbackRequest},
     safety::OverrideRequest,
+    settings::revision,
     snapshot::{DeleteSnapshotRequest, SnapshotRequest},
     updates::DownloadRequest,
     upload::DeployRequest,
 };
 use serde_json::Value;
 
-use super::{Draft, Live, Restart, Wanted, patch, resync::leave, want};
+use super::{Draft, Live, Restart, Wanted, is_saved, patch, resync::leave, want};
 use crate::{
     api,
     strings::{orders as text, overriding, words},
@@ -47,6 +48,10 @@ pub enum Order {
     },
     /// Into the version that is next.
     Restart {
+        version: String,
+    },
+    /// With a component that waits for its maintenance window.
+    GoOn {
         version: String,
     },
     EndOverride,
@@ -94,6 +99,7 @@ impl Order {
             | Self::InstallDownloaded { version, .. }
             | Self::Cancel { version, .. }
             | Self::Restart { version }
+            | Self::GoOn { version }
             | Self::Restore { version, .. }
             | Self::Rollback { version, .. }
             | Self::Deploy { version, .. } => version,
@@ -176,7 +182,9 @@ fn send(order: Order) -> api::Answer {
             let request = CancelRequest { job_id, reason: text::CANCEL_REASON.to_owned() };
             api::order(&api::Cancel { request })
         }
-        Order::Restart { .. } => api::order(&api::OrderReboot { reason: text::RESTART_REASON.to_owned() }),
+        Order::Restart { .. } | Order::GoOn { .. } => {
+            api::order(&api::OrderReboot { reason: text::RESTART_REASON.to_owned() })
+        }
         Order::EndOverride => {
             let reason = overriding::END_REASON.to_owned();
             let request = OverrideRequest { enable: false, pin: None, reason, constraints: None };
@@ -210,8 +218,8 @@ fn send(order: Order) -> api::Answer {
             api::order(&api::Rollback { request })
         }
         Order::SaveSettings(draft) => {
-            let Draft { settings, revision } = *draft;
-            api::order_if(&api::SaveSettings { request: patch(settings) }, &revision)
+            let Draft { settings, seen } = *draft;
+            api::order_if(&api::SaveSettings { request: patch(settings) }, &revision(&seen))
         }
         Order::SwitchAutoUpdate { enabled } => api::order(&api::SwitchAutoUpdate { enabled }),
         Order::Deploy { name, checksum, reboot_after, snapshot, strategy, .. } => {
@@ -255,8 +263,7 @@ const fn after(order: &Order) -> Wanted {
 
 fn show_success(live: Live, order: &Order, done: String) {
     if let Order::SaveSettings(saved) = order {
-        live.settings.set(saved.settings.clone());
-        live.draft.set(None);
+        is_saved(live, saved.settings.clone());
     }
     match order {
         Order::Restart { version } => live.restart.set(Restart::Announced { version: version.clone() }),

@@ -55,6 +55,7 @@ fn plain(order: &Order, target: SlotId, running: &str) -> Option<Question> {
         Order::InstallDownloaded { version, .. } => Some(install_downloaded(version, target, running)),
         Order::Cancel { version, .. } => Some(cancel(version, target, running)),
         Order::Restart { version } => Some(restart(version, target, running)),
+        Order::GoOn { version } => Some(go_on(version, running)),
         Order::TakeSnapshot { .. } => Some(take_snapshot(target, running)),
         Order::DeleteSnapshot { id, name } => Some(delete_snapshot(id, name, running)),
         Order::Restore { version, snapshot } => Some(restore(version, snapshot.as_deref(), target, running)),
@@ -158,6 +159,17 @@ fn restart(version: &str, target: SlotId, running: &str) -> Question {
         format!("If {version} does not pass its health checks, {running} comes back by itself."),
     ];
     q.confirm = super::monitor::RESTART;
+    q
+}
+
+fn go_on(version: &str, running: &str) -> Question {
+    let mut q = base("Go on with the installation now?".to_owned(), version, running);
+    q.facts = vec![("Update", version.to_owned())];
+    q.effects = vec![
+        "The component is activated as soon as the safety constraints allow it; what it does is interrupted meanwhile.".to_owned(),
+        "One that does not pass its health checks is put back.".to_owned(),
+    ];
+    q.confirm = super::monitor::GO_ON;
     q
 }
 

@@ -4,7 +4,8 @@ mod job;
 mod safety;
 
 pub use job::{
-    awaits_window, job_name, job_sentence, job_state, job_title, outcome_advice, restarts_by_itself, step,
+    awaits_window, before_component, job_name, job_sentence, job_state, job_title, outcome_advice,
+    restarts_by_itself, step,
 };
 pub use safety::{
     constraint, constraint_clears, constraint_state, constraint_title, constraint_value, constraints,

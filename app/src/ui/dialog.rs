@@ -30,7 +30,7 @@ pub fn ConfirmDialog(live: Live) -> impl IntoView {
     let asked = move || {
         let facts = live.facts();
         let (strategy, order) = (live.strategy.get(), live.question.with(Clone::clone)?);
-        let about_job = matches!(order, Order::Cancel { .. } | Order::Restart { .. });
+        let about_job = matches!(order, Order::Cancel { .. } | Order::Restart { .. } | Order::GoOn { .. });
         let of_job = live.job.with(|job| job.as_ref().filter(|_| about_job).map(|job| job.target_partition));
         question(&order, strategy, of_job.unwrap_or(facts.target), &facts.running)
     };

@@ -241,7 +241,6 @@ fn live() -> LiveData {
 
 fn automation() -> Automation {
     Automation {
-        settings_revision: "0123456789abcdef".into(),
         auto_check_enabled: true,
         timezone: "Europe/Berlin".into(),
         next_maintenance_window: Some("2025-03-16T01:00:00Z".into()),

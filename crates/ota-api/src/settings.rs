@@ -1,6 +1,18 @@
 //! Section 4 and section 2's switch: the update settings, and what the gateway does with them by itself.
 
 use serde::{Deserialize, Serialize};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::Settings;
+
+/// Names a state of the settings: equal settings have equal names. It is compared, and never stored. The header `ETag` has it in
+/// quotation marks.
+#[must_use]
+pub fn revision(settings: &Settings) -> String {
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_string(settings).unwrap_or_default().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
 
 /// `POST settings`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +41,6 @@ pub struct AutoUpdateSwitched {
 /// Addition to `GET monitor`: what the gateway is going to do by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Automation {
-    /// Names the state of the settings, as the header `ETag` of `GET settings` does.
-    pub settings_revision: String,
     pub auto_check_enabled: bool,
     /// IANA name of the zone of the maintenance windows.
     pub timezone: String,

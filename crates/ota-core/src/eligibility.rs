@@ -54,6 +54,7 @@ pub fn eligibility(
         reasons.push(Reason::Policy(PolicyHold::Off));
     }
     reasons.extend(unwanted(facts, offer));
+    reasons.extend(offer.strategy_refused.clone().map(PolicyHold::Strategy).map(Reason::Policy));
     let (waits, from) = waits(now, facts, offer);
     reasons.extend(waits);
     let door = Door::of_release(state, facts, offer);

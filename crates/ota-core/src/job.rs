@@ -19,20 +19,24 @@
 //! orders the restart.
 
 mod apply;
+mod event;
 mod foreign;
 mod in_place;
 mod reconcile;
 mod reset;
 mod rolling;
+mod state;
 mod work;
 
 use crate::{Actor, BootChange, CheckReport, JobId, Phase, SlotId, overall_percentage};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use event::{Booted, Denied, Effect, JobEvent};
 pub use foreign::ForeignJob;
 pub use in_place::{Applied, BootStep, MOST_ATTEMPTS, SlotTask, SlotWork};
 pub use rolling::{ComponentPlace, ComponentTurn, ComponentVersion, TurnState, TurnStep};
+pub use state::{Arming, HoldPoint, InstallStep, JobState, WINDOW};
 pub use work::{
     FactoryReset, FormerSystem, JobKind, RecoveryImage, RestoreSource, RestoredVersion, SnapshotOrder,
     UploadedImage, Work,
@@ -122,7 +126,7 @@ pub struct Job {
     /// The end of the maintenance window in which it may be armed and restarted. None: it does not ask for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart_until: Option<Timestamp>,
-    /// Who started it. In the saved form name and origin stand side by side: an older release reads the name.
+    /// Who answers for it: who started it, or who ordered its installation or its restart since. In the saved form name and origin stand side by side: an older release reads the name.
     #[serde(flatten)]
     pub actor: Actor,
     pub created_at: Timestamp,
@@ -146,128 +150,6 @@ pub struct Job {
     #[serde(default)]
     pub reached: f64,
     pub state: JobState,
-}
-
-/// The steps of writing a slot, in their order. Between them the state is durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum InstallStep {
-    /// The running system is kept as a snapshot.
-    Snapshot,
-    /// The boot environment says that the target cannot be started.
-    MarkBad,
-    /// The images go into the slot and are flushed.
-    Write,
-    /// The slot is read past the page cache and compared with the signed hashes.
-    ReadBack,
-}
-
-/// The word, among the constraints that a job waits for, for the maintenance window.
-pub const WINDOW: &str = "maintenance_window";
-
-/// Where a job waits for a gate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HoldPoint {
-    /// Nothing is fetched yet, or what is fetched waits for the rest.
-    Download,
-    /// The bundle is verified; the slot has not been touched, or is written again from the start.
-    Write,
-    /// The slot is written and proven.
-    Arm,
-    Reboot,
-    /// The trial failed; the reboot back to the proven slot waits.
-    GoBack {
-        reason: String,
-    },
-    /// Before a step of a component's turn.
-    Component {
-        turn: usize,
-        step: TurnStep,
-    },
-}
-
-impl HoldPoint {
-    /// The word of the interface for what is held.
-    #[must_use]
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Download => "download",
-            Self::Write => "write",
-            Self::Arm => "arm",
-            Self::Reboot => "reboot",
-            Self::GoBack { .. } => "go_back",
-            Self::Component { step, .. } => step.held(),
-        }
-    }
-
-    /// The phase whose verdict is waited for.
-    #[must_use]
-    pub const fn phase(&self) -> Phase {
-        match self {
-            Self::Download => Phase::Download,
-            Self::Write => Phase::Write,
-            Self::Arm => Phase::Arm,
-            Self::Reboot | Self::GoBack { .. } => Phase::Reboot,
-            Self::Component { step, .. } => step.phase(),
-        }
-    }
-}
-
-/// State of a job. The data of a state lives in its variant.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum JobState {
-    Queued,
-    Downloading,
-    Verifying,
-    /// Complete and verified in staging; nothing happens until somebody installs it.
-    Downloaded,
-    /// A snapshot is being taken.
-    Creating,
-    Installing {
-        step: InstallStep,
-    },
-    /// A component has its turn.
-    Rolling {
-        turn: usize,
-        step: TurnStep,
-    },
-    /// The slot is written and proven. `armed`: it is next in the boot environment.
-    AwaitingReboot {
-        armed: Arming,
-    },
-    Held {
-        at: HoldPoint,
-        reasons: Vec<String>,
-    },
-    /// Running from the new slot. `failed` carries the reason once a required check failed.
-    Trial {
-        failed: Option<String>,
-    },
-    Committed,
-    /// The end of what needs no restart.
-    Completed,
-    Cancelled {
-        percentage: f64,
-        reason: String,
-    },
-    Failed {
-        failure: Failure,
-    },
-    RolledBack {
-        reason: String,
-    },
-}
-
-/// Whether the target has been made next in the boot environment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Arming {
-    No,
-    /// The commit has been asked for and not yet confirmed.
-    Underway,
-    Yes,
 }
 
 /// Codes with which a job can fail: the documented ones.
@@ -304,201 +186,6 @@ pub struct Failure {
     pub code: FailureCode,
     /// A sentence for the operator.
     pub message: String,
-}
-
-/// What the system says about itself when the service starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Booted {
-    /// The slot that runs, from the running system; none where the recovery system does.
-    pub slot: Option<SlotId>,
-    /// The slot that the boot environment would start next.
-    pub next_boot: Option<SlotId>,
-    /// True when the boot id differs from the one seen by the last start of the service.
-    pub rebooted: bool,
-}
-
-/// Something that happened to a job.
-#[derive(Debug, Clone, PartialEq)]
-pub enum JobEvent {
-    Start,
-    Fetched,
-    Verified(Bundle),
-    SnapshotTaken(JobId),
-    Install(InstallOrder),
-    MarkedBad,
-    Written,
-    ReadBackMatched,
-    GateClosed {
-        reasons: Vec<String>,
-    },
-    Cleared,
-    /// The maintenance window is over in which the job might have restarted.
-    WindowClosed,
-    Armed,
-    /// `until`: the end of the maintenance window that orders it; none where a person does.
-    RebootOrdered {
-        until: Option<Timestamp>,
-    },
-    /// The turns of the components that the bundle brings.
-    Planned(Vec<ComponentTurn>),
-    Activated,
-    /// The former component is current again. `complaint`: why it did not come up.
-    PutBack {
-        complaint: Option<String>,
-    },
-    RebootFailed,
-    Booted(Booted),
-    HealthPassed(Vec<CheckReport>),
-    HealthFailed {
-        reason: String,
-        checks: Vec<CheckReport>,
-    },
-    BootCommitted,
-    /// `percentage`: how far the operation was.
-    Cancel {
-        percentage: f64,
-        reason: String,
-    },
-    Disarmed {
-        percentage: f64,
-        reason: String,
-    },
-    Failed(Failure),
-}
-
-/// What the runner has to do next. One at a time.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Download the target into staging, resuming at the checkpoint. → `Fetched`
-    Fetch,
-    /// Verify the staged bundle: chain, manifest, verity tree, every image. → `Verified`
-    Verify,
-    /// Take a snapshot: the one that the job is there for, or one of the running system. → `SnapshotTaken`
-    TakeSnapshot,
-    /// Mark the target bad in the boot environment. → `MarkedBad`
-    MarkTargetBad,
-    /// Write and flush the images. → `Written`, or `GateClosed` when the last moment's verdict is not clear
-    WriteSlot,
-    /// Read the slot past the cache and compare. → `ReadBackMatched`
-    ReadBack,
-    /// Wait until the verdict of this phase is clear. → `GateClosed` while it is not, `Cleared` when it is, `WindowClosed` when
-    /// that comes first
-    AwaitClear(Phase),
-    /// Make the target next with all its tries, in one commit. → `Armed` or `GateClosed`
-    Arm,
-    /// See which components the bundle brings, and what there is of them. → `Planned`
-    PlanComponents,
-    /// Write and flush the component into its place that is not current. → `Written` or `GateClosed`
-    WriteComponent,
-    /// Read the place past the cache and compare. → `ReadBackMatched`
-    ReadBackComponent,
-    /// Make the place current and run the component's command. → `Activated`, or `GateClosed` before anything was done
-    ActivateComponent,
-    /// Run the component's checks. → `HealthPassed` or `HealthFailed`
-    CheckComponent,
-    /// Make the former place current and run the command. → `PutBack` or `GateClosed`
-    PutBackComponent,
-    /// Wait for a person to order the restart. → `RebootOrdered`
-    AwaitOrder,
-    /// Restart the gateway. The process does not see its end; the next start sends `Booted`. → `RebootFailed`
-    Reboot,
-    /// Run the required and wanted checks. → `HealthPassed` or `HealthFailed`
-    RunHealthChecks,
-    /// The running slot proved itself. → `BootCommitted`
-    CommitBoot,
-    /// Make the other slot next, mark this one bad, restart. The next start sends `Booted`.
-    GoBack,
-    /// Make the running slot next again. → `Disarmed`
-    Disarm { percentage: f64, reason: String },
-}
-
-/// A transition that the machine refuses.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Denied {
-    /// The new system is running or about to: there is nothing left to cancel.
-    #[error("the new system has already been started; it can only be confirmed or rolled back")]
-    TooLateToCancel,
-    #[error("the job has ended ({0})")]
-    Ended(&'static str),
-    #[error("the event {event} does not fit a job that is {state}")]
-    OutOfOrder { state: &'static str, event: &'static str },
-}
-
-impl JobState {
-    /// The word of the interface for this state.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Downloading => "downloading",
-            Self::Verifying => "verifying",
-            Self::Downloaded => "downloaded",
-            Self::Creating => "creating",
-            Self::Installing { .. } | Self::Rolling { .. } => "installing",
-            Self::AwaitingReboot { .. } => "awaiting_reboot",
-            Self::Held { .. } => "held",
-            Self::Trial { .. } => "trial",
-            Self::Committed => "committed",
-            Self::Completed => "completed",
-            Self::Cancelled { .. } => "cancelled",
-            Self::Failed { .. } => "failed",
-            Self::RolledBack { .. } => "rolled_back",
-        }
-    }
-
-    /// A snapshot is being taken.
-    #[must_use]
-    pub const fn takes_snapshot(&self) -> bool {
-        matches!(self, Self::Creating | Self::Installing { step: InstallStep::Snapshot })
-    }
-
-    /// It rests until the next maintenance window or a person lets it go on.
-    #[must_use]
-    pub fn awaits_window(&self) -> bool {
-        matches!(self, Self::Held { reasons, .. } if matches!(reasons.as_slice(), [only] if only == WINDOW))
-    }
-
-    /// True when nothing can happen to the job any more.
-    #[must_use]
-    pub const fn is_ended(&self) -> bool {
-        matches!(
-            self,
-            Self::Committed
-                | Self::Completed
-                | Self::Cancelled { .. }
-                | Self::Failed { .. }
-                | Self::RolledBack { .. }
-        )
-    }
-
-    /// True when the target is (or may be) next in the boot environment.
-    #[must_use]
-    pub const fn is_armed(&self) -> bool {
-        matches!(
-            self,
-            Self::AwaitingReboot { armed: Arming::Yes | Arming::Underway }
-                | Self::Held { at: HoldPoint::Reboot, .. }
-        )
-    }
-
-    /// True when the boot environment has confirmed that the target starts next; *underway* is not yet that.
-    #[must_use]
-    pub const fn is_next(&self) -> bool {
-        matches!(self, Self::AwaitingReboot { armed: Arming::Yes } | Self::Held { at: HoldPoint::Reboot, .. })
-    }
-
-    /// True while a cancel is still possible.
-    #[must_use]
-    pub const fn can_cancel(&self) -> bool {
-        !self.is_ended()
-            && match self {
-                Self::Trial { .. } | Self::Held { at: HoldPoint::GoBack { .. }, .. } => false,
-                Self::Rolling { step, .. } | Self::Held { at: HoldPoint::Component { step, .. }, .. } => {
-                    !step.is_switched()
-                }
-                _ => true,
-            }
-    }
 }
 
 impl Job {

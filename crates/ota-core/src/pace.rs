@@ -46,6 +46,7 @@ pub struct Ahead {
     pub verify: u64,
     pub snapshot: u64,
     pub write: u64,
+    pub read_back: u64,
     pub restart: bool,
     /// How long the machine must have stood still, once for arming and once for the restart.
     pub clear_for: Duration,
@@ -100,7 +101,7 @@ impl Pace {
             (Pass::Verify, ahead.verify),
             (Pass::Snapshot, ahead.snapshot),
             (Pass::Write, ahead.write),
-            (Pass::ReadBack, ahead.write),
+            (Pass::ReadBack, ahead.read_back),
         ];
         let working = passes
             .iter()
@@ -153,6 +154,7 @@ mod tests {
             verify: 200 * MB,
             snapshot: 0,
             write: 200 * MB,
+            read_back: 200 * MB,
             restart: true,
             clear_for: Duration::from_secs(30),
         };

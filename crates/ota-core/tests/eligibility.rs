@@ -74,6 +74,7 @@ fn each_reason_has_its_word_and_says_from_when() {
         (OPEN, &feature, |_, f| f.model = "Univa-GW-Mini", &["compatible"], None),
         (OPEN, &feature, |_, f| f.offers[0].shortage = Some("No room.".into()), &["space"], None),
         (OPEN, &feature, |s, _| s.auto_update.enabled = false, &["policy"], None),
+        (OPEN, &feature, |_, f| f.offers[0].strategy_refused = Some("Not so.".into()), &["policy"], None),
         (OPEN, &feature, |s, _| s.auto_update.auto_security = true, &["policy"], None),
         (OPEN, &feature, |_, f| f.running = "v5.1.0", &["policy"], None),
         (

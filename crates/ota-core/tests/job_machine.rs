@@ -56,6 +56,11 @@ fn reset(image: Option<RecoveryImage>) -> Work {
     Work::Reset(FactoryReset { wipe_data: true, reason, version, image, carried_out: false, withdrawn: None })
 }
 
+/// The restart that waits.
+fn ordered(until: Option<Timestamp>) -> JobEvent {
+    JobEvent::RebootOrdered { by: Actor::system(), until }
+}
+
 fn order(reboot_after: bool) -> InstallOrder {
     InstallOrder { reboot_after, ..InstallOrder::default() }
 }
@@ -274,7 +279,7 @@ impl World {
                 }
                 self.tell(JobEvent::Armed);
             }
-            Effect::AwaitOrder => self.tell(JobEvent::RebootOrdered { until: None }),
+            Effect::AwaitOrder => self.tell(ordered(None)),
             Effect::Reboot if fails => self.tell(JobEvent::RebootFailed),
             Effect::Reboot => {
                 self.order_reset();
@@ -402,11 +407,11 @@ proptest! {
                 4..10 => world.start_service(),
                 10..13 => world.tell(JobEvent::Cancel { percentage: 1.0, reason: "x".into() }),
                 13..20 => world.tell(JobEvent::Install(InstallOrder { reboot_after: luck % 2 == 0, create_snapshot, ..InstallOrder::default() })),
-                20..23 => world.tell(JobEvent::RebootOrdered { until: None }),
+                20..23 => world.tell(ordered(None)),
                 23..26 => {
                     // A window that is open, or one that is over before the machine is still.
                     let until = jiff::SignedDuration::from_secs(i64::from(luck % 2));
-                    world.tell(JobEvent::RebootOrdered { until: Some(now() + until) });
+                    world.tell(ordered(Some(now() + until)));
                 }
                 _ => world.step(luck),
             }
@@ -415,7 +420,7 @@ proptest! {
         // Every open job can end: from here on nothing goes wrong any more.
         for _ in 0..40 {
             if matches!(world.job.state, JobState::Downloaded) { world.tell(JobEvent::Install(self::order(true))); }
-            if world.job.state.awaits_window() { world.tell(JobEvent::RebootOrdered { until: None }); }
+            if world.job.state.awaits_window() { world.tell(ordered(None)); }
             world.step(50);
         }
         prop_assert!(world.job.state.is_ended(), "{:?} still open", world.job.state);
@@ -645,7 +650,7 @@ fn a_window_that_is_over_leaves_the_restart_to_the_next_one() {
         world.step(50);
     }
     assert!(world.job.state.awaits_window(), "{:?}", world.job.state);
-    world.tell(JobEvent::RebootOrdered { until: Some(now() + jiff::SignedDuration::from_hours(1)) });
+    world.tell(ordered(Some(now() + jiff::SignedDuration::from_hours(1))));
     for _ in 0..20 {
         world.step(50);
     }
@@ -666,7 +671,33 @@ fn a_window_bounds_the_activation_of_a_component_and_not_its_way_back() {
     assert!(job.is_past_window(Phase::Arm, later));
     assert_eq!(job.apply(JobEvent::WindowClosed, later), Ok(None));
     assert!(job.state.awaits_window() && job.state.can_cancel());
-    let ordered = job.apply(JobEvent::RebootOrdered { until: None }, later);
-    assert_eq!(ordered, Ok(Some(Effect::AwaitClear(Phase::Arm))));
+    assert_eq!(job.apply(ordered(None), later), Ok(Some(Effect::AwaitClear(Phase::Arm))));
     assert!(!job.is_past_window(Phase::Arm, later));
+}
+
+/// Between its download and its installation another system may have come to run.
+#[test]
+fn what_waits_for_its_installation_goes_into_the_slot_that_does_not_run() {
+    let mut job = World::new(None, true).job;
+    job.state = JobState::Downloaded;
+    let booted = |slot| JobEvent::Booted(Booted { slot, next_boot: slot, rebooted: true });
+    assert_eq!(job.apply(booted(Some(SlotId::A)), now()), Ok(None));
+    assert_eq!(job.target, SlotId::B);
+    assert_eq!(job.apply(booted(Some(SlotId::B)), now()), Ok(None));
+    assert_eq!((job.target, &job.state), (SlotId::A, &JobState::Downloaded));
+    assert_eq!(job.apply(booted(None), now()), Ok(None));
+    assert_eq!(job.target, SlotId::A);
+}
+
+#[test]
+fn whoever_orders_the_restart_answers_for_it() {
+    let mut job = World::new(Some(false), true).job;
+    job.state = JobState::AwaitingReboot { armed: ota_core::Arming::Yes };
+    let until = Some(now());
+    let by_window = JobEvent::RebootOrdered { by: Actor::schedule(), until };
+    assert!(job.apply(by_window, now()).is_ok());
+    assert_eq!((&job.actor, job.restart_until), (&Actor::schedule(), until));
+    job.state = JobState::AwaitingReboot { armed: ota_core::Arming::Yes };
+    assert!(job.apply(ordered(None), now()).is_ok());
+    assert_eq!((&job.actor, job.restart_until), (&Actor::system(), None));
 }

@@ -4,15 +4,12 @@
 
 mod support;
 
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use ota_core::{
     Calendar, Decision, Gates, Offer, Outcome, Release, ScheduleState, Settings, UpdateKind, Wave, decide,
     eligibility,
 };
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, time::Duration};
 use support::{MINUTE, at, automatic, calendar, facts, release};
 
 /// How long an installation takes, and is expected to.
@@ -128,7 +125,6 @@ impl Gateway {
     fn decide(&self, now: Timestamp) -> Decision {
         let mut facts = facts(&self.settings, self.calendar.as_ref(), &[]);
         facts.running = &self.running;
-        facts.started_at = self.started_at;
         facts.gates = self.gates(now);
         facts.offers = self
             .known
@@ -227,7 +223,6 @@ impl Gateway {
 
 #[test]
 fn a_month_of_waking_only_when_told_to() {
-    let began = Instant::now();
     let mut gateway = Gateway::new();
     let (mut now, mut wakes) = (at(START), 0);
     while now < at(END) {
@@ -235,7 +230,6 @@ fn a_month_of_waking_only_when_told_to() {
         now = until.into_iter().chain(gateway.change(now)).min().unwrap();
         wakes += 1;
     }
-    let took = began.elapsed();
     let acts = gateway.acts();
     let shown: Vec<_> = acts.iter().map(|(at, what)| format!("{at} {what}")).collect();
     assert_eq!(acts.len(), EXPECTED.len(), "{shown:#?}");
@@ -249,9 +243,8 @@ fn a_month_of_waking_only_when_told_to() {
     );
     let up = at("2025-03-25T09:00:00Z");
     let caught_up = gateway.done.iter().find(|(at, _)| *at >= up).unwrap();
-    assert!(caught_up.1 == "check" && caught_up.0 > up && caught_up.0 <= up + 30.seconds(), "{caught_up:?}");
+    assert_eq!(*caught_up, (up, "check".to_owned()));
     assert!(wakes < 400, "{wakes}");
-    assert!(took < Duration::from_millis(500), "{took:?}");
 }
 
 #[test]

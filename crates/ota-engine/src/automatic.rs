@@ -9,13 +9,13 @@ mod scene;
 mod telling;
 
 use jiff::Timestamp;
-use ota_core::{Actor, Decision, InstallOrder, JobId, Window};
+use ota_core::{Actor, Decision, InstallOrder, JobId, Settings, Window};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use crate::{DownloadOrder, InstallCommand, Ota, OtaError, ports::LogLevel};
+use crate::{DownloadOrder, InstallCommand, Ota, OtaError};
 
 pub use outlook::Outlook;
 pub(crate) use scene::Shortages;
@@ -25,18 +25,23 @@ pub(crate) use telling::Told;
 const ROUND: Duration = Duration::from_secs(1);
 /// Time after which something is tried again that was refused although nothing stood against it.
 const REFUSED: Duration = Duration::from_secs(60);
+/// The longest time that everything else waits for a check: what it brings may be what is to be done, and a slow repository must not
+/// cost a window.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What was decided, and the settings that it was decided by.
+type Decided = (Decision, Arc<Settings>);
 
 impl Ota {
     /// Asks the repository at the start, and from then on does by itself what the settings want.
     pub(crate) async fn act_by_itself(self: Arc<Self>) {
-        // A check that cannot even be started says so in the log.
-        _ = self.check_updates(true, false, &Actor::schedule()).await;
+        self.ask_repository().await;
         let mut told = Told::default();
         let mut not_before = Duration::ZERO;
         loop {
-            if let Some(decision) = self.next_decision().await {
-                self.tell_reasons(&mut told, &decision).await;
-                if self.parts.clock.boot() >= not_before && !self.carry_out(decision).await {
+            if let Some(decided) = self.next_decision().await {
+                self.tell_reasons(&mut told, &decided.0).await;
+                if self.parts.clock.boot() >= not_before && !self.carry_out(decided, &mut told).await {
                     not_before = self.parts.clock.boot().saturating_add(REFUSED);
                 }
             }
@@ -49,7 +54,7 @@ impl Ota {
     }
 
     /// None while nobody knows what the jobs are doing.
-    async fn next_decision(&self) -> Option<Decision> {
+    async fn next_decision(&self) -> Option<Decided> {
         if !self.reconciled.load(Ordering::Acquire) {
             return None;
         }
@@ -58,32 +63,39 @@ impl Ota {
     }
 
     /// False when it was refused.
-    async fn carry_out(self: &Arc<Self>, decision: Decision) -> bool {
-        let actor = Actor::schedule();
+    async fn carry_out(self: &Arc<Self>, (decision, by): Decided, told: &mut Told) -> bool {
         match &decision {
             Decision::Wait { .. } => true,
-            // It notes itself, as a person's does.
             Decision::Check => {
-                // What comes after one that failed is decided by its own pauses.
-                _ = self.check_updates(true, false, &actor).await;
+                self.ask_repository().await;
                 true
             }
             _ => {
+                // Nobody changes the settings between the last look at them and what is done by them.
+                let _lane = self.settings_lane.lock().await;
+                if *by != *self.snapshot().settings {
+                    return true;
+                }
                 let now = self.parts.clock.now();
                 if !self.remember(|state| state.begin(&decision, now)).await {
                     return false;
                 }
-                let done = self.act(&decision, &actor).await;
+                let done = self.act(&decision, &Actor::schedule()).await;
                 if let Err(error) = &done {
                     if !matches!(decision, Decision::Download { .. }) {
                         self.remember(ota_core::ScheduleState::withdraw).await;
                     }
-                    let text = format!("Not begun: {error}");
-                    self.log(LogLevel::Warning, "schedule", text).await;
+                    self.tell_refusal(told, error).await;
                 }
                 done.is_ok()
             }
         }
+    }
+
+    /// A check notes itself, as a person's does, and says in the log when it fails. What comes after one that failed is decided by
+    /// its own pauses.
+    async fn ask_repository(self: &Arc<Self>) {
+        _ = tokio::time::timeout(PATIENCE, self.check_updates(true, false, &Actor::schedule())).await;
     }
 
     async fn act(self: &Arc<Self>, decision: &Decision, actor: &Actor) -> Result<(), OtaError> {
@@ -138,10 +150,9 @@ impl Ota {
 
     /// The job that has downloaded and verified this release and waits.
     async fn downloaded_job(&self, release: &str) -> Option<JobId> {
+        let snapshot = self.snapshot();
+        let release = snapshot.offered().find(|offered| offered.id == release)?;
         let desk = self.desk.lock().await;
-        let waits = |job: &&ota_core::Job| {
-            matches!(job.state, ota_core::JobState::Downloaded) && job.work.release_id() == release
-        };
-        desk.iter().find(waits).map(|job| job.id.clone())
+        desk.iter().find(|job| scene::waits_with(job, release)).map(|job| job.id.clone())
     }
 }

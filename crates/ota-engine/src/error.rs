@@ -1,6 +1,6 @@
 //! Why a use case was refused.
 
-use ota_core::{Assessment, Failure, FailureCode, InvalidSettings, JobId, PinKind, SlotId};
+use ota_core::{Assessment, Failure, FailureCode, InvalidSettings, JobId, PinKind};
 use std::time::Duration;
 
 use crate::ports::{RepositoryError, ResumeFault, StepError, StoreError};
@@ -24,11 +24,6 @@ pub enum OtaError {
     Blocked(Vec<Assessment>),
     #[error("Job {job} cannot be installed: it is {state}, not downloaded.")]
     NotDownloaded { job: JobId, state: &'static str },
-    /// The slot that the job was made for runs by now.
-    #[error(
-        "Job {job} was downloaded for slot {slot}, which runs now. Cancel it and start the update again."
-    )]
-    TargetRuns { job: JobId, slot: SlotId },
     #[error("Job {job} cannot be cancelled: {reason}.")]
     TooLateToCancel { job: JobId, reason: String },
     #[error("There is no verified image “{0}” with this checksum. Upload and verify it first.")]
@@ -100,7 +95,6 @@ impl OtaError {
             Self::Busy { .. } | Self::MakingDebugBundle(_) => "busy",
             Self::Blocked(_) => "blocked",
             Self::NotDownloaded { .. }
-            | Self::TargetRuns { .. }
             | Self::TooLateToCancel { .. }
             | Self::Unrestorable { .. }
             | Self::RecoveryRuns

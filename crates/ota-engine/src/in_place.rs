@@ -80,6 +80,9 @@ impl Ota {
             let message = format!("Nothing is known about what is in slot {}.", job.target);
             StepError::failed(FailureCode::InstallFailed, message, "the slot has no record")
         })?;
+        if let Some(over) = self.past_window(job) {
+            return Ok(over);
+        }
         if let Err(blocked) = self.clearance::<ArmGate>(asker(job)) {
             return Ok(JobEvent::GateClosed { reasons: names(&blocked) });
         }

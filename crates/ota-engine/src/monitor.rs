@@ -68,18 +68,12 @@ impl Ota {
             let state = open.unwrap_or(&job).status();
             return Err(OtaError::NotDownloaded { job: job.id, state });
         }
-        if self.parts.slots.running().slot() == Some(job.target) {
-            return Err(OtaError::TargetRuns { job: job.id, slot: job.target });
-        }
         let admission = ota_core::admit(&Operation::Install { job: &job.id }, &desk).map_err(busy)?;
         if let Admission::Start { superseded } = admission
             && let Some(other) = superseded.first()
         {
             // Downloads supersede each other when they start, so two never wait side by side.
             return Err(OtaError::Busy { holder: other.clone(), state: "downloaded" });
-        }
-        if let Some(bundle) = &job.bundle {
-            self.require_strategy(order.strategy, bundle)?;
         }
         self.permit(Phase::Start, starter(actor, Some(&job.id)))?;
         let Some(open) = desk.iter_mut().find(|open| open.id == job.id) else {
@@ -89,13 +83,19 @@ impl Ota {
         // Whoever installs answers for it: an override of theirs serves it, and a timer has none.
         next.actor = actor.clone();
         next.restart_until = command.restart_until;
+        // It may have been downloaded under another system.
+        self.snapshot().running_version().clone_into(&mut next.from_version);
         let now = self.parts.clock.now();
         let effect = next.apply(JobEvent::Install(order), now);
         let effect = effect.map_err(|denied| OtaError::Internal(denied.to_string()))?;
+        if let Some(bundle) = &next.bundle {
+            self.require_strategy(order.strategy, bundle)?;
+            self.check_fit(&next, bundle).await?;
+        }
         self.audit(&entry.clone().saying(install_detail(&next, order))).await?;
         self.parts.store.save_jobs(&[&next], now, &[]).await?;
         *open = next.clone();
-        self.bind_override(&next);
+        self.bind_override(&next.id, actor);
         let text = format!("{}: installation ordered by {actor}", next.id);
         self.log(crate::ports::LogLevel::Info, "ota", text).await;
         if let Some(effect) = effect {

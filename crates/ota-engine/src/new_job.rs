@@ -51,7 +51,7 @@ impl Ota {
         self.parts.store.save_jobs(&[&job], now, &[]).await?;
         desk.push(job.clone());
         if new.phase.is_some() {
-            self.bind_override(&job);
+            self.bind_override(&job.id, &job.actor);
         }
         self.drive(job.id.clone(), effect);
         self.announce(&job, &desk).await;

@@ -60,7 +60,6 @@ pub struct Ota {
     pub(crate) settings_lane: tokio::sync::Mutex<()>,
     pub(crate) shortages: tokio::sync::Mutex<Shortages>,
     pub(crate) pace: Mutex<Pace>,
-    pub(crate) started_at: Timestamp,
     pub(crate) first_check_done: AtomicBool,
     pub(crate) reconciled: AtomicBool,
     /// Held while the recovery slot is written; a restart waits for that.
@@ -89,8 +88,7 @@ impl Ota {
         let monitor = SafetyMonitor::new(parts.site.constraints.iter().copied(), parts.site.clear_for);
         let overrides = OverrideDesk::new(parts.site.overrides.clone());
         let snapshot = Self::first_snapshot(&parts, &monitor).await?;
-        let started_at = parts.clock.now();
-        let schedule = Self::remembered_schedule(parts.store.as_ref(), started_at).await?;
+        let schedule = Self::remembered_schedule(parts.store.as_ref(), parts.clock.now()).await?;
         let pace = Self::remembered_pace(parts.store.as_ref()).await?;
         let ota = Arc::new(Self {
             parts,
@@ -114,7 +112,6 @@ impl Ota {
             settings_lane: tokio::sync::Mutex::default(),
             shortages: tokio::sync::Mutex::default(),
             pace: Mutex::new(pace),
-            started_at,
             first_check_done: AtomicBool::new(false),
             reconciled: AtomicBool::new(false),
             verify_lane: tokio::sync::Mutex::default(),
@@ -165,6 +162,7 @@ impl Ota {
             debug: Arc::default(),
             last_failures: Arc::new(ends(&recent, job_log::failure)),
             tried: Arc::new(ends(&recent, job_log::deterrent)),
+            brought: Arc::new(brought(&recent)),
             resources: parts.telemetry.resources(),
             in_place_bar: crate::in_place::bar(parts).await,
         })
@@ -262,7 +260,9 @@ impl Ota {
             Ok(recent) => {
                 let failures = Arc::new(ends(&recent, job_log::failure));
                 let tried = Arc::new(ends(&recent, job_log::deterrent));
+                let brought = Arc::new(brought(&recent));
                 self.update(|snapshot| {
+                    snapshot.brought = Arc::clone(&brought);
                     snapshot.last_failures = Arc::clone(&failures);
                     snapshot.tried = Arc::clone(&tried);
                 });
@@ -279,12 +279,25 @@ impl Ota {
 
 /// The newest end of each version as `say` has it, where that says anything. `recent` is newest first.
 fn ends(recent: &[Job], say: fn(&JobState) -> Option<String>) -> BTreeMap<String, String> {
-    let mut seen = BTreeMap::new();
-    let updates = recent.iter().filter(|job| job.work.kind() == JobKind::Update);
-    for job in updates.filter(|job| job.state.is_ended()) {
-        seen.entry(job.work.version().to_owned()).or_insert_with(|| say(&job.state));
-    }
-    seen.into_iter().filter_map(|(version, end)| Some((version, end?))).collect()
+    newest_ends(recent).filter_map(|job| Some((job.work.version().to_owned(), say(&job.state)?))).collect()
+}
+
+/// The components of what was confirmed and came without a system. A job that has left the history is forgotten: its release is
+/// offered again, and finds its components there.
+fn brought(recent: &[Job]) -> BTreeMap<String, Vec<String>> {
+    let components = |job: &Job| {
+        let alone = job.state == JobState::Committed && !job.has_come_to_slot();
+        let turns = job.turns.as_ref().filter(|_| alone)?;
+        Some((job.work.version().to_owned(), turns.iter().map(|turn| turn.name.clone()).collect()))
+    };
+    newest_ends(recent).filter_map(components).collect()
+}
+
+/// Of each version the update that ended last.
+fn newest_ends(recent: &[Job]) -> impl Iterator<Item = &Job> {
+    let mut seen = BTreeSet::new();
+    let updates = recent.iter().filter(|job| job.work.kind() == JobKind::Update && job.state.is_ended());
+    updates.filter(move |job| seen.insert(job.work.version()))
 }
 
 /// Where it cannot be understood, every release is seen for the first time.

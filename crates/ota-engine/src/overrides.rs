@@ -214,10 +214,10 @@ impl Ota {
         }
     }
 
-    /// A person has started `job`: the override in force is for it alone.
-    pub(crate) fn bind_override(&self, job: &Job) {
-        if !job.actor.is_automatic() {
-            self.overrides().bind(&job.id, self.parts.clock.boot());
+    /// `actor` has begun `job`, or takes it further: the override in force is for it alone, where that is a person.
+    pub(crate) fn bind_override(&self, job: &JobId, actor: &Actor) {
+        if !actor.is_automatic() {
+            self.overrides().bind(job, self.parts.clock.boot());
             self.look_again();
             self.tell(Event::Changed(Change::Safety));
         }

@@ -2,7 +2,7 @@
 //!
 //! It is a convenience: what goes wrong with it is only logged.
 
-use ota_core::{JobId, Pace, Pass};
+use ota_core::{Job, JobId, Pace, Pass};
 use std::{
     sync::{MutexGuard, PoisonError},
     time::Duration,
@@ -29,9 +29,12 @@ impl Ota {
         self.learn(|pace| pace.learn(pass, bytes, took)).await;
     }
 
-    pub(crate) async fn begin_restart(&self, job: &JobId) {
-        let now = self.parts.clock.now();
-        self.learn(|pace| pace.begin_restart(job.clone(), now)).await;
+    pub(crate) async fn begin_restart(&self, job: &Job) {
+        // A start that writes a slot says nothing about one that does not.
+        if !job.is_in_place() {
+            let now = self.parts.clock.now();
+            self.learn(|pace| pace.begin_restart(job.id.clone(), now)).await;
+        }
     }
 
     pub(crate) async fn end_restart(&self, job: &JobId) {

@@ -66,8 +66,11 @@ impl Ota {
         let text = format!("Restart ordered by {actor}: {reason}");
         self.log(LogLevel::Info, "boot", text).await;
         if let Some(id) = &waiting {
-            match self.apply(id, JobEvent::RebootOrdered { until }).await {
-                Ok(Some(effect)) => self.drive(id.clone(), effect),
+            match self.apply(id, JobEvent::RebootOrdered { by: actor.clone(), until }).await {
+                Ok(Some(effect)) => {
+                    self.bind_override(id, actor);
+                    self.drive(id.clone(), effect);
+                }
                 Ok(None) => {}
                 Err(ApplyError::Store(error)) => return Err(error.into()),
                 Err(error) => return Err(OtaError::Internal(error.to_string())),

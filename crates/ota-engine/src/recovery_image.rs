@@ -65,9 +65,8 @@ impl Ota {
             return Err(OtaError::Unfit(format!("This image cannot be installed here: {reason}")));
         }
         if let Some(slot) = &self.parts.recovery_slot {
-            let system = self.for_slot(&bundle);
-            slot.check_fit(&system).await?;
-            self.write_recovery_slot(slot.as_ref(), &file, &system, entry, &cancel).await?;
+            slot.check_fit(&self.beside_components(&bundle)).await?;
+            self.write_recovery_slot(slot.as_ref(), &file, &bundle.system(), entry, &cancel).await?;
         }
         let in_use = self.recovery_image_in_use().await;
         let since = self.newer_than_the_former().await?;

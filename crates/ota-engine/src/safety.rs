@@ -137,11 +137,7 @@ fn leans_on_bound(verdict: &Verdict, grant: Option<&Grant>) -> bool {
     bound && verdict.assessments.iter().any(|a| a.overridden && a.is_blocking())
 }
 
-/// As whom a job asks for its verdicts. What a maintenance window lets go on nobody has ordered.
+/// As whom a job asks for its verdicts.
 pub(crate) fn asker(job: &Job) -> Asker<'_> {
-    if job.actor.is_automatic() || job.restart_until.is_some() {
-        Asker::Automatic
-    } else {
-        Asker::Job(&job.id)
-    }
+    if job.actor.is_automatic() { Asker::Automatic } else { Asker::Job(&job.id) }
 }

@@ -1,7 +1,9 @@
 //! The state of the gateway at one moment, for readers.
 
 use jiff::Timestamp;
-use ota_core::{BootSelection, BySlot, Job, Running, Settings, SlotHealth, SlotRecord, Verdict};
+use ota_core::{
+    BootSelection, BySlot, Job, Release, Running, Settings, SlotHealth, SlotRecord, Verdict, version_order,
+};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
@@ -48,6 +50,8 @@ pub struct Snapshot {
     pub last_failures: Arc<BTreeMap<String, String>>,
     /// By version: the same, and where a person cancelled it. The gateway does not try these again by itself.
     pub tried: Arc<BTreeMap<String, String>>,
+    /// By version: the components that a release without a system has brought, whose installation is the last that was tried.
+    pub brought: Arc<BTreeMap<String, Vec<String>>>,
     pub resources: ResourceUse,
     /// Why nothing can be updated in place in this boot, whatever else changes.
     pub in_place_bar: Option<&'static str>,
@@ -99,6 +103,22 @@ impl Snapshot {
             Running::Slot(slot) => self.slots.get(slot).record.as_ref(),
             Running::Recovery => self.recovery.slot_record.as_ref(),
         }
+    }
+
+    /// The releases that the repository offers, but for what is here already.
+    pub fn offered(&self) -> impl Iterator<Item = &Release> {
+        let listed = self.catalog.iter().flat_map(|catalog| &catalog.releases);
+        listed.filter(|release| !self.has_brought(&release.version))
+    }
+
+    /// Whether all that a release without a system brings is current, or newer.
+    fn has_brought(&self, version: &str) -> bool {
+        let is_here = |name: &String| {
+            let component = self.components.iter().find(|component| component.name == *name);
+            let current = component.and_then(|component| component.current.as_ref());
+            current.is_some_and(|current| version_order(&current.version, version).is_ge())
+        };
+        self.brought.get(version).is_some_and(|names| names.iter().all(is_here))
     }
 
     /// The job that has not ended, if there is one.

@@ -81,7 +81,7 @@ impl Ota {
         self.parts.store.save_jobs(&saved, now, &audit).await?;
         desk.retain(|open| !superseded.contains(&open.id));
         desk.push(job.clone());
-        self.bind_override(&job);
+        self.bind_override(&job.id, &job.actor);
         for job in &ended {
             self.announce(job, &desk).await;
         }

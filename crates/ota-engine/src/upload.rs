@@ -127,7 +127,7 @@ impl Ota {
         }
         let target = self.parts.slots.running().target();
         // It is deployed into a slot.
-        let unfit = match self.parts.slots.check_fit(target, &self.for_slot(&bundle)).await {
+        let unfit = match self.parts.slots.check_fit(target, &self.beside_components(&bundle)).await {
             Ok(()) => None,
             Err(error) => error.failure().map(|failure| failure.message),
         };

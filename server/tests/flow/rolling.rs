@@ -208,6 +208,27 @@ async fn what_has_no_place_here_or_no_system_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn components_that_are_here_are_not_offered_again() {
+    let gateway = Gateway::start().await;
+    gateway.publish(&components("update-905", "v9.0.5", &[])).await;
+    let offered = async || {
+        let updates = Gateway::data(gateway.get("updates").await);
+        updates["updates"].as_array().unwrap().iter().any(|update| update["id"] == "update-905")
+    };
+    assert!(offered().await);
+    let job = roll(&gateway, "update-905").await;
+    let end = gateway.ended(&job).await;
+    assert_eq!(end["status"], "committed", "{end}");
+    assert!(!offered().await);
+    // The next one takes their place, and nothing goes back to the former one.
+    gateway.publish(&components("update-906", "v9.0.6", &[])).await;
+    let job = roll(&gateway, "update-906").await;
+    assert_eq!(gateway.ended(&job).await["status"], "committed");
+    assert!(!offered().await);
+    untouched(&gateway);
+}
+
+#[tokio::test]
 async fn a_flipped_bit_on_the_way_reaches_no_component() {
     let gateway = Gateway::start().await;
     let publication = gateway.publish(&components("update-904", "v9.0.4", &[])).await;

@@ -1,6 +1,6 @@
 //! What the gateway does by itself, with a clock that is set: the engine is the real one, the world behind its ports is in memory.
 
-use crate::support::Gateway;
+use crate::support::{Gateway, PIN};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
@@ -233,4 +233,43 @@ async fn downloads_need_no_window() {
         ("v5.0.5", "schedule"),
         "security releases only"
     );
+}
+
+#[tokio::test]
+async fn a_strategy_that_cannot_be_used_is_a_reason_and_nothing_is_tried() {
+    let gateway = Gateway::ready().await;
+    automatic(&gateway).await;
+    save(&gateway, json!({ "update_strategy": "rolling" })).await;
+    let offer = update(&gateway, "update-002").await;
+    assert_eq!(codes(&offer["reasons"]), ["policy", "window"], "{offer}");
+    assert_eq!(offer["next_attempt_at"], Value::Null, "somebody has to change something");
+    let plan = automation(&gateway).await["window"]["plan"].clone();
+    assert_eq!((&plan["action"], codes(&plan["reasons"])), (&json!("nothing"), vec!["policy"]));
+    jump(&gateway, 121);
+    gateway.until("the window is open", || gateway.ota.snapshot().outlook.open.is_some()).await;
+    let offer = update(&gateway, "update-002").await;
+    assert_eq!(codes(&offer["reasons"]), ["policy"], "{offer}");
+    save(&gateway, json!({ "update_strategy": "seamless" })).await;
+    gateway.until("the restart", || gateway.world.reboots.load(Ordering::Relaxed) == 1).await;
+}
+
+#[tokio::test]
+async fn a_person_who_takes_further_what_was_begun_by_itself_answers_for_it() {
+    let gateway = Gateway::ready().await;
+    gateway.set_pin().await;
+    automatic(&gateway).await;
+    save(&gateway, json!({ "auto_update": { "auto_reboot": false } })).await;
+    jump(&gateway, 121);
+    gateway.until_job_is("awaiting_reboot").await;
+    gateway.until("it is armed", || gateway.ota.snapshot().outlook.restart.is_some()).await;
+    gateway.world.crane_moves.store(true, Ordering::Relaxed);
+    gateway.until("the crane is seen", || !gateway.ota.snapshot().safety.is_clear()).await;
+    let restart = json!({ "reason": "now" });
+    gateway.order("/api/v1/ota/reboot", &restart).await.failure(423, "OTA_UPDATE_BLOCKED");
+    let order = json!({ "enable": true, "pin": PIN, "reason": "No load on the hook", "constraints": ["crane_motion"] });
+    gateway.command("/api/v1/ota/safety/override", &order).await.data("Safety override enabled");
+    gateway.order("/api/v1/ota/reboot", &restart).await.data("Gateway restart ordered");
+    gateway.until("the restart", || gateway.world.reboots.load(Ordering::Relaxed) == 1).await;
+    let job = gateway.ota.snapshot().job.clone().unwrap().job.clone();
+    assert!(!job.actor.is_automatic(), "{:?}", job.actor);
 }

@@ -55,15 +55,14 @@ async fn only_a_downloaded_job_can_be_installed() {
 }
 
 #[tokio::test]
-async fn a_download_for_the_slot_that_runs_by_now_is_refused_and_stays() {
+async fn a_download_from_before_a_restart_goes_into_the_slot_that_does_not_run_now() {
     let gateway = Gateway::ready().await;
     let id = downloaded(&gateway).await;
-    gateway.world.runs_from_b.store(true, Ordering::Relaxed);
-    let (message, details) =
-        gateway.order(PATH, &json!({ "job_id": id })).await.failure(409, "OTA_INSTALL_FAILED");
-    assert!(message.contains("slot B, which runs now"), "{message}");
-    assert_eq!(details, json!({ "conflict": "target_running", "job_id": id }));
+    let gateway = gateway.restarted_into(|world| world.runs_from_b.store(true, Ordering::Relaxed)).await;
     gateway.until_job_is("downloaded").await;
-    assert_eq!(gateway.world.commits.load(Ordering::Relaxed), 0, "the boot environment is as it was");
-    gateway.order("/api/v1/ota/cancel", &json!({ "job_id": id })).await.data("Update operation cancelled");
+    let data = gateway.order(PATH, &json!({ "job_id": id })).await.data("Update installation started");
+    assert_eq!(data["target_partition"], "A");
+    gateway.until_job_is("awaiting_reboot").await;
+    let next = || gateway.ota.snapshot().boot.next_boot() == Some(ota_core::SlotId::A);
+    gateway.until("slot A is next", next).await;
 }

@@ -46,9 +46,6 @@ pub fn refusal(error: OtaError) -> ApiError {
         OtaError::NotDownloaded { job, state } => {
             ApiError::new(ErrorCode::OtaInstallFailed, message).with_details(conflict(&job, state))
         }
-        OtaError::TargetRuns { job, .. } => {
-            ApiError::new(ErrorCode::OtaInstallFailed, message).with_details(conflict(&job, "target_running"))
-        }
         OtaError::TooLateToCancel { job, reason } => {
             ApiError::new(ErrorCode::OtaInstallFailed, message).with_details(conflict(&job, &reason))
         }

@@ -3,22 +3,13 @@ use ota_api::{
     Settings,
     settings::{
         AutoUpdateSwitched, Automation, Eligible, HeldBack, LastRun, Plan, PlannedAction, PlannedWindow,
-        SettingsSaved,
+        SettingsSaved, revision,
     },
 };
 use ota_core::{Act, Decision, Eligibility, Foresight, Outcome, Reason, Run};
 use ota_engine::Snapshot;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::instant;
-
-/// Names a state of the settings: equal settings have equal names. It is compared, and never stored.
-#[must_use]
-pub fn revision(settings: &Settings) -> String {
-    let mut hasher = DefaultHasher::new();
-    serde_json::to_string(settings).unwrap_or_default().hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
-}
 
 /// Whether `if_match`, the header of RFC 9110 §13.1.1, lets a change of these settings through. A request without it does not ask.
 #[must_use]
@@ -62,7 +53,6 @@ pub fn automation(snapshot: &Snapshot, now: Timestamp) -> Automation {
     let (outlook, settings) = (&snapshot.outlook, &snapshot.settings);
     let next = outlook.next.map(|window| window.start);
     Automation {
-        settings_revision: revision(settings),
         auto_check_enabled: settings.check_interval(snapshot.site.check_interval).is_some(),
         timezone: zone_name(&outlook.zone),
         next_maintenance_window: next.map(instant),

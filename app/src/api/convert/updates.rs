@@ -17,8 +17,7 @@ pub fn updates(snapshot: &Snapshot) -> Updates {
     let newer = |release: &&Release| {
         known.is_none_or(|running| version_order(&release.version, &running.version) == Ordering::Greater)
     };
-    let releases = snapshot.catalog.iter().flat_map(|catalog| &catalog.releases);
-    let updates: Vec<_> = releases.filter(newer).map(|release| update(snapshot, release)).collect();
+    let updates: Vec<_> = snapshot.offered().filter(newer).map(|release| update(snapshot, release)).collect();
     Updates { total_available: updates.len(), updates, check: check_summary(snapshot) }
 }
 

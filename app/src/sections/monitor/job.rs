@@ -139,13 +139,14 @@ fn trial_left(live: Live) -> Text {
     })
 }
 
-/// Install, Restart Now and Cancel: each where it can make sense.
+/// Install, Restart Now, Go On Now and Cancel: each where it can make sense.
 #[component]
 fn Orders(live: Live) -> impl IntoView {
     view! {
         <div class="actions" hidden=flag(move || !has(live, |j| !ended(j)))>
             <OrderButton live order=&INSTALL/>
             <OrderButton live order=&RESTART/>
+            <OrderButton live order=&GO_ON/>
             <OrderButton live order=&CANCEL/>
         </div>
     }
@@ -183,10 +184,20 @@ static RESTART: Choice = Choice {
     class: "primary",
     reason_id: "restart-why",
     offered: |j| {
-        words::awaits_window(j) || j.status == "awaiting_reboot" && j.armed && j.reboot_after != Some(true)
+        words::awaits_window(j) && !words::before_component(j)
+            || j.status == "awaiting_reboot" && j.armed && j.reboot_after != Some(true)
     },
     refused: |_, facts| rules::restart(facts),
     order: |j| Order::Restart { version: j.update.version.clone() },
+};
+
+static GO_ON: Choice = Choice {
+    label: t::GO_ON,
+    class: "primary",
+    reason_id: "go-on-why",
+    offered: |j| words::awaits_window(j) && words::before_component(j),
+    refused: |_, facts| rules::restart(facts),
+    order: |j| Order::GoOn { version: j.update.version.clone() },
 };
 
 static CANCEL: Choice = Choice {

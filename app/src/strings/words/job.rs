@@ -172,12 +172,30 @@ pub fn awaits_window(job: &Progress) -> bool {
     job.progress.current_operation == "waiting_for_window"
 }
 
+/// A component is written and not current yet.
+#[must_use]
+pub fn before_component(job: &Progress) -> bool {
+    job.held_before.as_deref() == Some("activate_component")
+}
+
+fn rests_sentence(job: &Progress) -> String {
+    let version = &job.update.version;
+    if before_component(job) {
+        return format!(
+            "The next component of {version} is written and proven. It is activated in a maintenance window if restarts are automatic, or \
+             when you press Go On Now."
+        );
+    }
+    format!(
+        "{version} is ready for slot {}. The gateway restarts in a maintenance window if restarts are automatic, or when you press \
+         Restart Now.",
+        job.target_partition
+    )
+}
+
 fn held_sentence(job: &Progress) -> String {
     if awaits_window(job) {
-        return format!(
-            "{} is ready for slot {}. The restart waits for the next maintenance window; you need not: press Restart Now.",
-            job.update.version, job.target_partition
-        );
+        return rests_sentence(job);
     }
     let names: Vec<String> = job.waiting_for.iter().map(|name| constraint(name).to_owned()).collect();
     let waits = format!("waits for {} to be clear long enough", list(&names));

@@ -8,14 +8,11 @@ use crate::{Facts, Place};
 
 /// The first pause after what failed; it doubles with each further failure.
 const RETRY: Duration = Duration::from_secs(60);
-/// The longest time by which a check is put off that was missed while the gateway was down.
-const CATCH_UP: Duration = Duration::from_secs(30);
 
 /// When the next check is due; `now` where it is due or overdue. None where no interval is set.
 ///
 /// The interval is longer by up to a tenth, and always by the same part for a gateway, so that many gateways that were switched
-/// on together do not ask together for ever. A check that was missed while the gateway was down is made as soon as it is up,
-/// spread over half a minute. A last check that lies further away than the interval, before or behind, makes one due: a clock
+/// on together do not ask together for ever. A last check that lies further away than the interval, before or behind, makes one due: a clock
 /// that is set cannot put it off by more than one interval.
 #[must_use]
 pub fn next_check(now: Timestamp, state: &ScheduleState, facts: &Facts<'_>) -> Option<Timestamp> {
@@ -31,13 +28,7 @@ pub fn next_check(now: Timestamp, state: &ScheduleState, facts: &Facts<'_>) -> O
     let pause = pause.saturating_add(place.share(pause / 10));
     let due = last.at.checked_add(pause).ok()?;
     let away = last.at.duration_since(now).unsigned_abs();
-    if away < pause {
-        return Some(due);
-    }
-    let up = facts.started_at;
-    let missed_while_down = due <= up && up <= now;
-    let spread = if missed_while_down { up.checked_add(place.share(CATCH_UP)).ok() } else { None };
-    Some(spread.unwrap_or(now).max(now))
+    Some(if away < pause { due } else { now })
 }
 
 /// The pause after that many failures in a row.

@@ -20,8 +20,6 @@ pub struct Facts<'a> {
     pub calendar: Option<&'a Calendar>,
     /// Time between two checks as the site's configuration has it.
     pub site_check_interval: Option<Duration>,
-    /// When the service started.
-    pub started_at: Timestamp,
     pub gates: Gates,
     pub offers: Vec<Offer<'a>>,
     /// An installed update that waits for its restart.
@@ -45,8 +43,10 @@ pub struct Offer<'a> {
     pub first_seen: Option<Timestamp>,
     /// It is downloaded and verified.
     pub downloaded: bool,
-    /// A sentence where there is no room for it.
+    /// A sentence where there is no room for it, or for the snapshot that its installation takes.
     pub shortage: Option<String>,
+    /// A sentence where it cannot be installed with the strategy of the settings.
+    pub strategy_refused: Option<String>,
     /// A sentence where this version was tried here and failed, was rolled back, or was cancelled by a person.
     pub failed_before: Option<String>,
     /// What its installation is expected to take as the settings have it: with the download if that is missing, and with

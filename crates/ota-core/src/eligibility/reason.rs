@@ -57,6 +57,8 @@ pub enum PolicyHold {
     NotNewer {
         running: String,
     },
+    /// Not with the strategy that is set; a sentence.
+    Strategy(String),
     DownloadByPerson,
     RestartByPerson,
 }
@@ -142,6 +144,7 @@ impl fmt::Display for PolicyHold {
                 write!(f, "Only security updates are automatic, and this is a {} update.", kind.as_str())
             }
             Self::NotNewer { running } => write!(f, "It is not newer than {running}, which runs."),
+            Self::Strategy(sentence) => f.write_str(sentence),
             Self::DownloadByPerson => f.write_str("Downloads are left to a person."),
             Self::RestartByPerson => f.write_str("The restart is left to a person."),
         }

@@ -1,7 +1,7 @@
 //! The transition function.
 
 use super::{Arming, Denied, Effect, HoldPoint, InstallStep, Job, JobEvent, JobState, WINDOW, Work};
-use crate::{Phase, overall_percentage};
+use crate::{Actor, Phase, overall_percentage};
 use jiff::Timestamp;
 
 impl Job {
@@ -16,7 +16,10 @@ impl Job {
             return Err(Denied::Ended(self.state.name()));
         }
         let (state, effect) = match event {
-            JobEvent::Booted(booted) => self.reconcile(booted),
+            JobEvent::Booted(booted) => {
+                self.follow(booted);
+                self.reconcile(booted)
+            }
             JobEvent::Cancel { percentage, reason } => self.cancel(percentage, reason)?,
             // A system that runs and cannot be confirmed goes back, as one that is not well does.
             JobEvent::Failed(failure) if matches!(self.state, JobState::Trial { failed: None }) => {
@@ -60,7 +63,7 @@ impl Job {
             }
             (S::Downloaded, E::Install(order)) => {
                 if order.is_in_place() {
-                    // It was downloaded for the other one.
+                    // What waits is meant for the slot that does not run.
                     self.target = self.target.other();
                 }
                 self.order = Some(order);
@@ -108,18 +111,18 @@ impl Job {
                 | S::Held { at: At::Arm | At::Reboot, .. },
                 E::WindowClosed,
             ) => (S::Held { at: self.hold_point(), reasons: vec![WINDOW.to_owned()] }, None),
-            (S::AwaitingReboot { armed: Arming::Yes }, E::RebootOrdered { until }) => {
-                self.restart_until = until;
+            (S::AwaitingReboot { armed: Arming::Yes }, E::RebootOrdered { by, until }) => {
+                self.answer(by, until);
                 (S::AwaitingReboot { armed: Arming::Yes }, Some(Effect::AwaitClear(Phase::Reboot)))
             }
-            (state @ S::Held { at: At::Arm | At::Reboot, .. }, E::RebootOrdered { until })
+            (state @ S::Held { at: At::Arm | At::Reboot, .. }, E::RebootOrdered { by, until })
                 if state.awaits_window() =>
             {
                 let (armed, phase) = match self.hold_point() {
                     At::Reboot => (Arming::Yes, Phase::Reboot),
                     _ => (Arming::No, Phase::Arm),
                 };
-                self.restart_until = until;
+                self.answer(by, until);
                 // Who lets it go on wants the restart.
                 self.order = self.order.map(|order| super::InstallOrder { reboot_after: true, ..order });
                 (S::AwaitingReboot { armed }, Some(Effect::AwaitClear(phase)))
@@ -149,6 +152,12 @@ impl Job {
                 return Err(Denied::OutOfOrder { state: state.name(), event: event.name() });
             }
         })
+    }
+
+    /// Whoever orders the restart answers for it from here on.
+    pub(super) fn answer(&mut self, by: Actor, until: Option<Timestamp>) {
+        self.actor = by;
+        self.restart_until = until;
     }
 
     /// Where a job of its kind begins.
@@ -213,36 +222,5 @@ impl Job {
             return Ok((self.state.clone(), Some(Effect::Disarm { percentage, reason })));
         }
         Ok((JobState::Cancelled { percentage, reason }, None))
-    }
-}
-
-impl JobEvent {
-    pub(super) const fn name(&self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Fetched => "fetched",
-            Self::Verified(_) => "verified",
-            Self::SnapshotTaken(_) => "snapshot taken",
-            Self::Install(_) => "install",
-            Self::MarkedBad => "marked bad",
-            Self::Written => "written",
-            Self::ReadBackMatched => "read back",
-            Self::GateClosed { .. } => "gate closed",
-            Self::Cleared => "cleared",
-            Self::WindowClosed => "window closed",
-            Self::Armed => "armed",
-            Self::RebootOrdered { .. } => "reboot ordered",
-            Self::Planned(_) => "planned",
-            Self::Activated => "activated",
-            Self::PutBack { .. } => "put back",
-            Self::RebootFailed => "reboot failed",
-            Self::Booted(_) => "booted",
-            Self::HealthPassed(_) => "health passed",
-            Self::HealthFailed { .. } => "health failed",
-            Self::BootCommitted => "boot committed",
-            Self::Cancel { .. } => "cancel",
-            Self::Disarmed { .. } => "disarmed",
-            Self::Failed(_) => "failed",
-        }
     }
 }

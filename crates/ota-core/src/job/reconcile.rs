@@ -13,6 +13,13 @@ impl Booted {
 }
 
 impl Job {
+    /// What waits for its installation goes into the slot that does not run, whichever that has become.
+    pub(super) fn follow(&mut self, booted: Booted) {
+        if matches!(self.state, JobState::Downloaded) && booted.slot == Some(self.target) {
+            self.target = self.target.other();
+        }
+    }
+
     pub(super) fn reconcile(&self, booted: Booted) -> (JobState, Option<Effect>) {
         if self.is_in_place()
             && let Some(found) = self.reconcile_in_place(booted)

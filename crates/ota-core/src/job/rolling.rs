@@ -229,8 +229,8 @@ impl Job {
                 let at = HoldPoint::Component { turn, step: Step::Ready };
                 (JobState::Held { at, reasons: vec![WINDOW.to_owned()] }, None)
             }
-            (true, Step::Ready, E::RebootOrdered { until }) if self.state.awaits_window() => {
-                self.restart_until = until;
+            (true, Step::Ready, E::RebootOrdered { by, until }) if self.state.awaits_window() => {
+                self.answer(by, until);
                 (rolling(turn, Step::Ready), Some(Effect::AwaitClear(Phase::Arm)))
             }
             // The intent is durable before the switch.
@@ -373,7 +373,7 @@ impl super::Bundle {
         bundle
     }
 
-    /// The bundle without the images of `components`: what goes into a slot.
+    /// The bundle without the images of `components`.
     #[must_use]
     pub fn without(&self, components: &[String]) -> Self {
         let mut bundle = self.clone();

@@ -3,7 +3,7 @@
 
 #![expect(clippy::panic, reason = "a test that cannot go on says why")]
 
-use super::{TRIES, World, check, work};
+use super::{TRIES, World, check, ordered, work};
 use ota_core::{
     Applied, BootChange, BootStep, Effect, Failure, FailureCode, InstallOrder, Job, JobEvent, JobKind,
     JobState, Running, SlotId, SlotTask, SlotWork, Strategy,
@@ -269,7 +269,7 @@ proptest! {
                 4..10 => world.start_service(),
                 10..12 => world.tell(JobEvent::Cancel { percentage: 1.0, reason: "x".into() }),
                 12..14 => world.in_place.no_hook = luck % 2 == 0,
-                14..16 => world.tell(JobEvent::RebootOrdered { until: None }),
+                14..16 => world.tell(ordered(None)),
                 _ => world.step(luck),
             }
             check(&mut world);

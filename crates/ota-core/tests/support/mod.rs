@@ -65,7 +65,6 @@ pub fn facts<'a>(settings: &'a Settings, calendar: Option<&'a Calendar>, offers:
         settings,
         calendar,
         site_check_interval: Some(8 * HOUR),
-        started_at: at("2025-03-01T00:00:00Z"),
         gates: Gates::default(),
         offers: offers.iter().map(offer).collect(),
         restart: None,
@@ -78,6 +77,7 @@ pub fn offer(release: &Release) -> Offer<'_> {
         first_seen: None,
         downloaded: false,
         shortage: None,
+        strategy_refused: None,
         failed_before: None,
         estimate: 30 * MINUTE,
     }

@@ -62,7 +62,9 @@ impl Ota {
     pub(super) async fn finish_run(&self) {
         let last = self.schedule.lock().await.last_run().cloned();
         let Some(run) = last.filter(|run| run.outcome.is_none()) else { return };
-        if self.desk.lock().await.iter().any(|job| is_of(job, &run)) {
+        // What is downloaded and waits for its order was not begun by this run, or has been left by it.
+        let goes_on = |job: &Job| job.state != JobState::Downloaded && is_of(job, &run);
+        if self.desk.lock().await.iter().any(goes_on) {
             return;
         }
         let recent = match self.parts.store.recent_jobs(RECENT).await {
@@ -72,7 +74,7 @@ impl Ota {
                 return;
             }
         };
-        let outcome = recent.iter().find(|job| is_of(job, &run)).map_or_else(
+        let outcome = recent.iter().find(|job| job.state.is_ended() && is_of(job, &run)).map_or_else(
             || Outcome::Failed("the gateway stopped before anything was begun".to_owned()),
             |job| outcome(&job.state),
         );

@@ -2,8 +2,8 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use ota_core::{
-    Calendar, Decision, Eligibility, Facts, Foresight, Run, ScheduleState, Window, decide, eligibility,
-    foresee, next_check, restart_eligibility,
+    Calendar, Decision, Eligibility, Facts, Foresight, Run, ScheduleState, Settings, Window, decide,
+    eligibility, foresee, next_check, restart_eligibility,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -90,8 +90,8 @@ fn keep(new: &mut Eligibility, old: Option<&Eligibility>, now: Timestamp) {
 }
 
 impl Ota {
-    /// Decides what is next, and puts on show what comes.
-    pub(crate) async fn look_ahead(&self) -> Decision {
+    /// Decides what is next, and puts on show what comes. The settings are those that it was decided by.
+    pub(crate) async fn look_ahead(&self) -> (Decision, Arc<Settings>) {
         let scene = self.scene().await;
         let state = self.schedule.lock().await.clone();
         let (now, facts) = (self.parts.clock.now(), scene.facts());
@@ -107,6 +107,6 @@ impl Ota {
             });
             self.tell(Event::Changed(Change::Outlook));
         }
-        decide(now, &state, &facts)
+        (decide(now, &state, &facts), scene.settings())
     }
 }

@@ -2,12 +2,13 @@
 
 use ota_core::{Decision, Reason};
 
-use crate::{Ota, ports::LogLevel};
+use crate::{Ota, OtaError, ports::LogLevel};
 
 /// What was said last.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     words: Vec<&'static str>,
+    refusal: String,
 }
 
 impl Ota {
@@ -30,6 +31,15 @@ impl Ota {
         let sentences: Vec<String> = reasons.iter().map(ToString::to_string).collect();
         let what = self.snapshot().outlook.waits_for().unwrap_or_else(|| "The next update".to_owned());
         self.log(LogLevel::Info, "schedule", format!("{what} waits: {}", sentences.join(" "))).await;
+    }
+
+    /// Says why what was decided was refused. It is tried again, and said again only when it is something else.
+    pub(super) async fn tell_refusal(&self, told: &mut Told, error: &OtaError) {
+        let refusal = format!("Not begun: {error}");
+        if told.refusal != refusal {
+            self.log(LogLevel::Warning, "schedule", refusal.as_str()).await;
+            told.refusal = refusal;
+        }
     }
 }
 

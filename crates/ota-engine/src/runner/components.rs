@@ -17,14 +17,14 @@ use crate::{
 const PUT_BACK_PAUSE: Duration = Duration::from_secs(10);
 
 impl Ota {
-    /// What of `bundle` goes into a slot: the components have places of their own.
-    pub(crate) fn for_slot(&self, bundle: &Bundle) -> Bundle {
+    /// What of `bundle` this gateway has no place for beside the slots: a slot must have one for all of it.
+    pub(crate) fn beside_components(&self, bundle: &Bundle) -> Bundle {
         bundle.without(self.parts.components.names())
     }
 
     /// Checks that the bundle brings something that this gateway has a place for.
     pub(crate) async fn check_fit(&self, job: &Job, bundle: &Bundle) -> Result<(), StepError> {
-        let system = self.for_slot(bundle);
+        let system = self.beside_components(bundle);
         if system.images.is_empty() {
             // Components alone: the installation says whether they come one by one.
             return Ok(());

@@ -89,7 +89,7 @@ impl Ota {
         self.refuse_booted(job.target)?;
         let (meter, cancel) = (&course.gauge.meter, &course.cancel);
         let source = self.source(course, job).await?;
-        let bundle = self.for_slot(verified(job)?);
+        let bundle = verified(job)?.system();
         let clearance = match self.clearance::<WriteGate>(asker(job)) {
             Ok(clearance) => clearance,
             Err(blocked) => return Ok(JobEvent::GateClosed { reasons: names(&blocked) }),
@@ -104,7 +104,7 @@ impl Ota {
         if matches!(job.work, Work::Rollback(_)) {
             return self.prove_former(course, job).await;
         }
-        let bundle = self.for_slot(verified(job)?);
+        let bundle = verified(job)?.system();
         course.gauge.begin_step(bundle.image_bytes());
         let (meter, cancel) = (&course.gauge.meter, &course.cancel);
         course.proof = Some(self.parts.slots.read_back(job.target, &bundle, meter, cancel).await?);

@@ -81,9 +81,9 @@ impl Ota {
         // Before the commit: a start in between carries it out, and then goes on with the commit.
         self.place_reset(job).await?;
         loop {
-            if job.is_past_window(Phase::Arm, self.parts.clock.now()) {
+            if let Some(over) = self.past_window(job) {
                 // It was over before the slot was read back.
-                return Ok(JobEvent::GateClosed { reasons: vec![WINDOW.to_owned()] });
+                return Ok(over);
             }
             let clearance = match self.clearance::<ArmGate>(asker(job)) {
                 Ok(clearance) => clearance,
@@ -102,16 +102,26 @@ impl Ota {
         }
     }
 
+    /// What arming says once the maintenance window is over that began it.
+    pub(crate) fn past_window(&self, job: &Job) -> Option<JobEvent> {
+        let over = job.is_past_window(Phase::Arm, self.parts.clock.now());
+        over.then(|| JobEvent::GateClosed { reasons: vec![WINDOW.to_owned()] })
+    }
+
     async fn restart(&self, course: &Course, job: &Job) -> Option<JobEvent> {
         let text = format!("{}: restarting into {} on slot {}", job.id, job.work.version(), job.target);
         self.log(LogLevel::Info, "boot", text).await;
         tokio::time::sleep(FAREWELL).await;
-        // Somebody may have cancelled, or the crane may have started, during the farewell.
-        if course.cancel.is_cancelled() {
-            return None;
-        }
         // The recovery slot is not left half written.
-        let _recovery = self.recovery_lane.lock().await;
+        let _recovery = tokio::select! {
+            biased;
+            () = course.cancel.cancelled() => return None,
+            free = self.recovery_lane.lock() => free,
+        };
+        // The window may be over since.
+        if job.is_past_window(Phase::Reboot, self.parts.clock.now()) {
+            return Some(JobEvent::WindowClosed);
+        }
         if let Err(error) = self.place_reset(job).await {
             self.log(LogLevel::Error, "boot", format!("{}: no restart: {error}", job.id)).await;
             return Some(JobEvent::RebootFailed);
@@ -120,7 +130,7 @@ impl Ota {
             self.log(LogLevel::Error, "boot", format!("{}: no restart: {error}", job.id)).await;
             return Some(JobEvent::RebootFailed);
         }
-        self.begin_restart(&job.id).await;
+        self.begin_restart(job).await;
         let clearance = match self.clearance::<RebootGate>(asker(job)) {
             Ok(clearance) => clearance,
             Err(blocked) => return Some(JobEvent::GateClosed { reasons: names(&blocked) }),
