@@ -20,6 +20,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 
 /// The last event that a client heard before it lost the connection.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// `GET /api/v1/ota/events`.
 pub(crate) async fn events(
@@ -37,7 +38,10 @@ pub(crate) async fn events(
     let tasks = state.tasks.clone();
     tasks.spawn(async move { hand_on(&state, &session, subscription, sender).await });
     let mut response = Sse::new(stream(receiver)).keep_alive(keep_alive).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // nginx would collect events before it hands them on.
+    headers.insert(UNBUFFERED, HeaderValue::from_static("no"));
     response
 }
 
