@@ -17,7 +17,9 @@ pub async fn create_debug_bundle(
     let super::RequestContext { ota, actor, .. } = super::context::request()?;
     let content = super::convert::debug_content(request);
     let (id, size) = ota.start_debug_bundle(content, &actor).await.map_err(super::convert::refusal)?;
-    Ok(ota_api::Reply::ok(super::convert::debug_started(id, size), "Debug bundle creation started"))
+    let data = super::convert::debug_started(id, size);
+    let location = data.download_url.clone();
+    Ok(ota_api::Reply::ok(data, "Debug bundle creation started").followed_at(location))
 }
 
 /// The bundles that are made or can be downloaded.

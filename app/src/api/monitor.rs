@@ -27,7 +27,8 @@ pub async fn install(#[server(flatten)] request: InstallRequest) -> ApiResult<In
     let super::RequestContext { ota, actor, .. } = super::context::request()?;
     let command = super::convert::install_command(&request)?;
     let job = ota.install(command, &actor).await.map_err(super::convert::refusal)?;
-    Ok(ota_api::Reply::ok(super::convert::install_started(&job, &request), "Update installation started"))
+    let started = super::convert::install_started(&job, &request);
+    Ok(super::convert::started(started, "Update installation started", &job))
 }
 
 /// The newest entries of the activity log, newest first. The values are texts, so that one that cannot be is refused by its name.

@@ -31,7 +31,7 @@ pub async fn rollback(#[server(flatten)] request: RollbackRequest) -> ApiResult<
     } else {
         "Rollback started: the slot is being checked"
     };
-    Ok(ota_api::Reply::ok(data, message))
+    Ok(super::convert::started(data, message, &job))
 }
 
 /// Brings a version back into the inactive slot.
@@ -40,7 +40,7 @@ pub async fn restore(#[server(flatten)] request: RestoreRequest) -> ApiResult<Re
     let super::RequestContext { ota, actor, .. } = super::context::request()?;
     let order = super::convert::restore_order(request);
     let job = ota.start_restore(order, &actor).await.map_err(super::convert::refusal)?;
-    Ok(ota_api::Reply::ok(super::convert::restore_started(&job), "OS restoration started"))
+    Ok(super::convert::started(super::convert::restore_started(&job), "OS restoration started", &job))
 }
 
 /// Resets the gateway to factory state, at its next restart. An administrator's, and needs the PIN.
@@ -53,7 +53,7 @@ pub async fn factory_reset(#[server(flatten)] request: FactoryRequest) -> ApiRes
     }
     let order = super::convert::factory_order(request)?;
     let (job, takes) = ota.factory_reset(order, &actor).await.map_err(super::convert::refusal)?;
-    Ok(ota_api::Reply::ok(super::convert::factory_started(&job, takes), "Factory reset started"))
+    Ok(super::convert::started(super::convert::factory_started(&job, takes), "Factory reset started", &job))
 }
 
 /// Verifies an image that came in parts and keeps it as the recovery image.

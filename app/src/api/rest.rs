@@ -41,14 +41,15 @@ impl<T: DeserializeOwned> Decodes<T> for ReplyEncoding {
     }
 }
 
-/// What may name its state in the header `ETag`.
-pub trait Tagged {
-    fn entity_tag(&self) -> Option<&str>;
+/// What may have headers of its own.
+pub trait Headed {
+    fn headers(&self) -> [(http::HeaderName, Option<&str>); 2];
 }
 
-impl<T> Tagged for ota_api::Reply<T> {
-    fn entity_tag(&self) -> Option<&str> {
-        self.entity_tag.as_deref()
+impl<T> Headed for ota_api::Reply<T> {
+    fn headers(&self) -> [(http::HeaderName, Option<&str>); 2] {
+        use http::header::{ETAG, LOCATION};
+        [(ETAG, self.entity_tag.as_deref()), (LOCATION, self.location.as_deref())]
     }
 }
 
@@ -63,7 +64,7 @@ where
     C: Client<ApiError>,
     S: Server<ApiError>,
     I: Serialize + Send,
-    O: Tagged + DeserializeOwned,
+    O: Headed + DeserializeOwned,
 {
     const METHOD: http::Method = <Http<In, ReplyJson> as Protocol<I, O, C, S, ApiError>>::METHOD;
 
@@ -75,11 +76,11 @@ where
         F: Fn(I) -> Fut + Send,
         Fut: Future<Output = Result<O, ApiError>> + Send,
     {
-        let tagged = move |input: I| {
+        let headed = move |input: I| {
             let answer = body(input);
-            async move { answer.await.inspect(tag_response) }
+            async move { answer.await.inspect(head_response) }
         };
-        let run = <Http<In, ReplyJson> as Protocol<I, O, C, S, ApiError>>::run_server(request, tagged);
+        let run = <Http<In, ReplyJson> as Protocol<I, O, C, S, ApiError>>::run_server(request, headed);
         async move { run.await.map_err(in_response) }
     }
 
@@ -97,18 +98,19 @@ where
     }
 }
 
-/// Puts the answer's own header into the response.
+/// Puts the answer's own headers into the response.
 #[cfg(feature = "ssr")]
-fn tag_response<O: Tagged>(answer: &O) {
-    let tag = answer.entity_tag().and_then(|tag| http::HeaderValue::from_str(tag).ok());
-    if let (Some(tag), Some(response)) = (tag, leptos::prelude::use_context::<leptos_axum::ResponseOptions>())
-    {
-        response.insert_header(http::header::ETAG, tag);
+fn head_response<O: Headed>(answer: &O) {
+    let Some(response) = leptos::prelude::use_context::<leptos_axum::ResponseOptions>() else { return };
+    for (name, value) in answer.headers() {
+        if let Some(value) = value.and_then(|value| http::HeaderValue::from_str(value).ok()) {
+            response.insert_header(name, value);
+        }
     }
 }
 
 #[cfg(not(feature = "ssr"))]
-const fn tag_response<O: Tagged>(_: &O) {}
+const fn head_response<O: Headed>(_: &O) {}
 
 /// Puts status and headers of the failure into the response, and the request's id into its body.
 #[cfg(feature = "ssr")]

@@ -14,7 +14,9 @@ pub async fn create_snapshot(#[server(flatten)] request: SnapshotRequest) -> Api
     let super::RequestContext { ota, actor, .. } = super::context::request()?;
     let command = super::convert::snapshot_command(request);
     let (job, estimated) = ota.start_snapshot(command, &actor).await.map_err(super::convert::refusal)?;
-    Ok(ota_api::Reply::ok(super::convert::snapshot_started(&job, estimated), "Snapshot creation started"))
+    let data = super::convert::snapshot_started(&job, estimated);
+    let location = data.progress_url.clone();
+    Ok(ota_api::Reply::ok(data, "Snapshot creation started").followed_at(location))
 }
 
 /// Removes a snapshot.

@@ -35,5 +35,5 @@ pub async fn start_download(#[server(flatten)] request: DownloadRequest) -> ApiR
     let super::RequestContext { ota, actor, .. } = super::context::request()?;
     let order = super::convert::download_order(request)?;
     let job = ota.start_download(order, &actor).await.map_err(super::convert::refusal)?;
-    Ok(ota_api::Reply::ok(super::convert::download_started(&job), "Update download started"))
+    Ok(super::convert::started(super::convert::download_started(&job), "Update download started", &job))
 }

@@ -31,5 +31,5 @@ pub async fn deploy(#[server(flatten)] request: DeployRequest) -> ApiResult<Depl
     let super::RequestContext { ota, actor, .. } = super::context::request()?;
     let order = super::convert::deploy_order(request)?;
     let job = ota.deploy(order, &actor).await.map_err(super::convert::refusal)?;
-    Ok(ota_api::Reply::ok(super::convert::deploy_started(&job), "Manual image deployment started"))
+    Ok(super::convert::started(super::convert::deploy_started(&job), "Manual image deployment started", &job))
 }

@@ -37,6 +37,16 @@ pub fn keep_mine(live: Live) {
     });
 }
 
+/// This is what is saved. A draft of the same is none: its save went through unheard, or somebody else wanted just that.
+pub fn is_read(live: Live, saved: Settings) {
+    live.draft.update(|draft| {
+        if draft.as_ref().is_some_and(|draft| draft.settings == saved) {
+            *draft = None;
+        }
+    });
+    live.settings.set(saved);
+}
+
 /// The gateway has saved this. What was set while it did is a draft still.
 pub fn is_saved(live: Live, saved: Settings) {
     live.settings.set(saved.clone());

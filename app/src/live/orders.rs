@@ -267,6 +267,7 @@ fn show_success(live: Live, order: &Order, done: String) {
     }
     match order {
         Order::Restart { version } => live.restart.set(Restart::Announced { version: version.clone() }),
+        Order::GoOn { .. } => live.announcement.set(text::title(order, true).to_owned()),
         Order::Check
         | Order::Cancel { .. }
         | Order::EndOverride

@@ -133,7 +133,7 @@ async fn read_part(live: Live, part: Wanted) -> Result<(), ApiError> {
         Wanted::RECOVERY => live.recovery.set(api::get_recovery().await?.data),
         Wanted::UPLOADS => live.uploads.set(api::get_uploads().await?.data),
         Wanted::DEBUG => live.debug.set(api::get_debug_bundles().await?.data),
-        Wanted::SETTINGS => live.settings.set(api::get_settings().await?.data),
+        Wanted::SETTINGS => super::draft::is_read(live, api::get_settings().await?.data),
         Wanted::SAFETY => live.set_safety(api::get_safety().await?.data),
         Wanted::MONITOR => {
             live.monitor.set(api::get_monitor().await?.data);

@@ -168,6 +168,7 @@ fn go_on(version: &str, running: &str) -> Question {
     q.effects = vec![
         "The component is activated as soon as the safety constraints allow it; what it does is interrupted meanwhile.".to_owned(),
         "One that does not pass its health checks is put back.".to_owned(),
+        "The components that are left follow. If a system comes after them, its restart is left to you.".to_owned(),
     ];
     q.confirm = super::monitor::GO_ON;
     q

@@ -14,6 +14,9 @@ pub struct Reply<T> {
     /// The header `ETag` of the answer. It is no part of the body.
     #[serde(skip)]
     pub entity_tag: Option<String>,
+    /// The header `Location`: where to look what becomes of it. It is no part of the body.
+    #[serde(skip)]
+    pub location: Option<String>,
 }
 
 impl<T> Reply<T> {
@@ -23,8 +26,14 @@ impl<T> Reply<T> {
         Self { entity_tag: Some(entity_tag), ..self }
     }
 
+    /// With the header `Location`.
+    #[must_use]
+    pub fn followed_at(self, location: String) -> Self {
+        Self { location: Some(location), ..self }
+    }
+
     pub fn ok(data: T, message: impl Into<String>) -> Self {
-        Self { data, success: true, message: message.into(), entity_tag: None }
+        Self { data, success: true, message: message.into(), entity_tag: None, location: None }
     }
 }
 
@@ -71,14 +80,17 @@ impl ApiError {
         match (&self.error.details, self.error.code) {
             (
                 Some(details),
-                ErrorCode::OtaInstallFailed | ErrorCode::OtaRollbackFailed | ErrorCode::OtaRecoveryFailed,
+                ErrorCode::OtaInstallFailed
+                | ErrorCode::OtaRollbackFailed
+                | ErrorCode::OtaRecoveryFailed
+                | ErrorCode::IdempotencyConflict,
             ) if details.get("conflict").is_some() => 409,
             (Some(details), ErrorCode::OtaInvalidPin) if details.get("retry_after_seconds").is_some() => 429,
             (_, code) => code.status(),
         }
     }
 
-    /// The request did not fit the state that things are in: 409 instead of 500.
+    /// The request did not fit the state that things are in: 409.
     pub fn conflict(code: ErrorCode, message: impl Into<String>, state: &str) -> Self {
         Self::new(code, message).with_details(serde_json::json!({ "conflict": state }))
     }
@@ -107,6 +119,8 @@ pub enum ErrorCode {
     MethodNotAllowed,
     PreconditionFailed,
     UploadOffsetConflict,
+    /// A key of `Idempotency-Key` that stands for something else, or for something whose answer is lost.
+    IdempotencyConflict,
     PayloadTooLarge,
     UnsupportedMediaType,
     TooManyRequests,
@@ -129,7 +143,7 @@ impl ErrorCode {
             Self::PreconditionFailed => 412,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
-            Self::OtaInvalidImage | Self::OtaSignatureFailed => 422,
+            Self::OtaInvalidImage | Self::OtaSignatureFailed | Self::IdempotencyConflict => 422,
             Self::OtaUpdateBlocked => 423,
             Self::TooManyRequests => 429,
             Self::OtaInstallFailed | Self::OtaRollbackFailed | Self::OtaRecoveryFailed | Self::Internal => {

@@ -11,7 +11,7 @@ pub struct Progress {
     /// The word of the job's state.
     pub status: String,
     pub job_id: String,
-    /// Addition: `update`, `deploy`, `restore`, `rollback`, `snapshot` or `debug_bundle`.
+    /// Addition: `update`, `deploy`, `restore`, `rollback`, `snapshot` or `factory_reset`.
     pub kind: String,
     pub progress: ProgressFigures,
     pub update: UpdateName,

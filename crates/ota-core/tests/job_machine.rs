@@ -677,7 +677,7 @@ fn a_window_bounds_the_activation_of_a_component_and_not_its_way_back() {
 
 /// Between its download and its installation another system may have come to run.
 #[test]
-fn what_waits_for_its_installation_goes_into_the_slot_that_does_not_run() {
+fn what_waits_for_its_installation_goes_where_systems_are_brought_now() {
     let mut job = World::new(None, true).job;
     job.state = JobState::Downloaded;
     let booted = |slot| JobEvent::Booted(Booted { slot, next_boot: slot, rebooted: true });
@@ -685,8 +685,9 @@ fn what_waits_for_its_installation_goes_into_the_slot_that_does_not_run() {
     assert_eq!(job.target, SlotId::B);
     assert_eq!(job.apply(booted(Some(SlotId::B)), now()), Ok(None));
     assert_eq!((job.target, &job.state), (SlotId::A, &JobState::Downloaded));
+    // The recovery system repairs B.
     assert_eq!(job.apply(booted(None), now()), Ok(None));
-    assert_eq!(job.target, SlotId::A);
+    assert_eq!(job.target, SlotId::B);
 }
 
 #[test]

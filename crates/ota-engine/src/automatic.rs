@@ -80,14 +80,15 @@ impl Ota {
                 if !self.remember(|state| state.begin(&decision, now)).await {
                     return false;
                 }
-                let done = self.act(&decision, &Actor::schedule()).await;
-                if let Err(error) = &done {
-                    if !matches!(decision, Decision::Download { .. }) {
-                        self.remember(ota_core::ScheduleState::withdraw).await;
-                    }
-                    self.tell_refusal(told, error).await;
+                let Err(error) = self.act(&decision, &Actor::schedule()).await else {
+                    told.accepted();
+                    return true;
+                };
+                if !matches!(decision, Decision::Download { .. }) {
+                    self.remember(ota_core::ScheduleState::withdraw).await;
                 }
-                done.is_ok()
+                self.tell_refusal(told, &error).await;
+                false
             }
         }
     }

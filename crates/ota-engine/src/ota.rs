@@ -38,6 +38,8 @@ pub struct Ota {
     pub(crate) parts: Parts,
     snapshot: ArcSwap<Snapshot>,
     events: broadcast::Sender<Event>,
+    /// Whoever writes into the activity log holds this until it is told: listeners hear of entries in the order of their numbers.
+    log_lane: tokio::sync::Mutex<()>,
     /// The jobs that have not ended. Whoever changes one holds this lock until the change is durable.
     pub(crate) desk: tokio::sync::Mutex<Vec<Job>>,
     pub(crate) drivers: Mutex<Drivers>,
@@ -94,6 +96,7 @@ impl Ota {
             parts,
             snapshot: ArcSwap::from_pointee(snapshot),
             events: broadcast::Sender::new(BUS_CAPACITY),
+            log_lane: tokio::sync::Mutex::default(),
             desk: tokio::sync::Mutex::new(jobs),
             drivers: Mutex::default(),
             departing: Mutex::default(),
@@ -227,6 +230,7 @@ impl Ota {
             LogLevel::Info => tracing::info!(source, "{}", entry.message),
             LogLevel::Debug => tracing::debug!(source, "{}", entry.message),
         }
+        let _lane = self.log_lane.lock().await;
         match self.parts.store.append_log(&entry).await {
             Ok(id) => entry.id = Some(id),
             Err(error) => tracing::error!(%error, "the activity log cannot be written"),

@@ -13,6 +13,7 @@ mod accounts;
 mod audit;
 mod error;
 mod job_rows;
+mod kept_requests;
 mod lock;
 mod open;
 mod pins;
@@ -24,6 +25,7 @@ mod setup;
 mod store;
 
 pub use accounts::{AccountError, User};
+pub use kept_requests::{Fingerprint, KeptAnswer, KeptRequest};
 pub use lock::ServiceLock;
 pub use open::SqliteStore;
 pub use sessions::{NewSession, Session, TokenHash};

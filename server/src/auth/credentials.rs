@@ -13,17 +13,19 @@ pub enum Presented {
     Token(Token),
 }
 
-/// `Authorization: Bearer` where there is an `Authorization` header, else the session's cookie.
+/// `Authorization: Bearer` and the session's cookie. Where a request shows both, and they are not the same, nobody can say whose it is.
 #[must_use]
 pub fn presented(headers: &HeaderMap) -> Presented {
-    let text = match headers.get(header::AUTHORIZATION) {
-        Some(value) => value.to_str().ok().and_then(bearer),
-        None => match session_cookie(headers) {
-            Some(text) => Some(text),
-            None => return Presented::Nothing,
-        },
+    let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
+    let authorization = authorizations.next().map(|value| value.to_str().ok().and_then(bearer));
+    let shown = match (authorization, session_cookie(headers)) {
+        _ if authorizations.next().is_some() => None,
+        (None, None) => return Presented::Nothing,
+        (None, cookie) => cookie,
+        (Some(bearer), None) => bearer,
+        (Some(bearer), cookie) => bearer.filter(|_| bearer == cookie),
     };
-    text.and_then(Token::parse).map_or(Presented::Nonsense, Presented::Token)
+    shown.and_then(Token::parse).map_or(Presented::Nonsense, Presented::Token)
 }
 
 fn bearer(value: &str) -> Option<&str> {
@@ -60,5 +62,23 @@ mod tests {
         assert_eq!(shown(header::AUTHORIZATION, "Basic YTpi"), Presented::Nonsense);
         assert_eq!(shown(header::COOKIE, "session_token=x"), Presented::Nonsense);
         assert_eq!(shown(header::COOKIE, "a=b"), Presented::Nothing);
+    }
+
+    #[test]
+    fn two_sessions_at_once_are_nobodys() {
+        let (one, other) = (Token::random(), Token::random());
+        let both = |bearer: &Token, cookie: &Token| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, format!("Bearer {}", bearer.reveal()).parse().unwrap());
+            headers.insert(header::COOKIE, format!("session_token={}", cookie.reveal()).parse().unwrap());
+            headers
+        };
+        assert_eq!(presented(&both(&one, &one)), Presented::Token(one.clone()));
+        let mut headers = both(&one, &other);
+        assert_eq!(presented(&headers), Presented::Nonsense);
+        headers.remove(header::COOKIE);
+        assert_eq!(presented(&headers), Presented::Token(one.clone()));
+        headers.append(header::AUTHORIZATION, format!("Bearer {}", one.reveal()).parse().unwrap());
+        assert_eq!(presented(&headers), Presented::Nonsense);
     }
 }

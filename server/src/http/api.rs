@@ -1,6 +1,6 @@
 //! The documented routes: every server function, the live feed, and what does not exist.
 
-use super::{AppState, audit, debug, envelope, guards, peer, resumable, upload};
+use super::{AppState, audit, debug, envelope, guards, idempotency, peer, resumable, upload};
 use crate::{auth::Live, sse, ws};
 use app::api::RequestContext;
 use axum::{
@@ -26,6 +26,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         }
     }
     let guarded = functions
+        .layer(from_fn_with_state(state.clone(), idempotency::once))
         .layer(from_fn(guards::json_body))
         .route(routes::UPLOAD_VERIFY, post(upload::verify))
         .route(routes::RECOVERY_UPLOAD, post(upload::keep_for_recovery))

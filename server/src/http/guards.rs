@@ -123,11 +123,13 @@ enum Named {
 }
 
 fn named_gateway(state: &AppState, headers: &HeaderMap) -> Named {
-    match headers.get(GATEWAY_ID_HEADER) {
-        None => Named::Nobody,
-        Some(value) if value.is_empty() => Named::Nobody,
-        Some(value) if value.as_bytes() == state.gateway_id().as_bytes() => Named::Ours,
-        Some(_) => Named::Another,
+    let mut given = headers.get_all(GATEWAY_ID_HEADER).iter();
+    match (given.next(), given.next()) {
+        (None, _) => Named::Nobody,
+        (Some(value), None) if value.is_empty() => Named::Nobody,
+        (Some(value), None) if value.as_bytes() == state.gateway_id().as_bytes() => Named::Ours,
+        // Two ids are those of two gateways, whatever they say.
+        _ => Named::Another,
     }
 }
 

@@ -12,6 +12,7 @@ mod envelope;
 mod frame;
 mod guards;
 mod health;
+mod idempotency;
 mod login;
 mod page;
 mod peer;

@@ -1,4 +1,4 @@
-use super::recent_logs::RecentLogs;
+use super::{idempotency::KeptRequests, recent_logs::RecentLogs};
 use crate::{
     auth::{Auth, Lifetimes},
     feed::{BEAT, Feed},
@@ -54,6 +54,7 @@ impl Options {
 pub struct AppState {
     pub ota: Arc<Ota>,
     pub auth: Arc<Auth>,
+    pub requests: Arc<KeptRequests>,
     pub setup: Arc<FirstRun>,
     pub options: Arc<Options>,
     pub assets: Arc<app::Assets>,
@@ -84,6 +85,7 @@ impl AppState {
             feed: Arc::new(Feed::new(Arc::clone(&ota))),
             recent_logs: RecentLogs::open(&ota).await?,
             setup: Arc::new(FirstRun::new(store.clone(), options.console.clone())),
+            requests: Arc::new(KeptRequests::new(store.clone())),
             auth: Arc::new(Auth::new(store, options.lifetimes)),
             assets: Arc::new(super::assets::named(&options.site)),
             options: Arc::new(options),

@@ -249,6 +249,7 @@ async fn a_strategy_that_cannot_be_used_is_a_reason_and_nothing_is_tried() {
     gateway.until("the window is open", || gateway.ota.snapshot().outlook.open.is_some()).await;
     let offer = update(&gateway, "update-002").await;
     assert_eq!(codes(&offer["reasons"]), ["policy"], "{offer}");
+    assert!(gateway.ota.snapshot().job.is_none());
     save(&gateway, json!({ "update_strategy": "seamless" })).await;
     gateway.until("the restart", || gateway.world.reboots.load(Ordering::Relaxed) == 1).await;
 }

@@ -65,6 +65,32 @@ async fn events_are_the_messages_of_the_web_socket() {
     while next_of(&mut events, "log_entry").await["message"] != "a line\nof two" {}
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn lines_of_the_log_come_in_the_order_of_their_numbers_whoever_writes_them() {
+    let gateway = Gateway::ready().await;
+    let (address, _stop) = listen(&gateway).await;
+    let mut events = listening(&address, &gateway.token("viewer").await, &[]).await;
+    next(&mut events).await.unwrap();
+    let writers = (0..8).map(|writer| {
+        let ota = std::sync::Arc::clone(&gateway.ota);
+        tokio::spawn(async move {
+            for line in 0..10 {
+                ota.log(LogLevel::Info, "test", format!("{writer}/{line}")).await;
+            }
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    let mut numbers = Vec::new();
+    while numbers.len() < 80 {
+        let line = next_of(&mut events, "log_entry").await;
+        numbers.extend((line["source"] == "test").then(|| line["id"].as_u64().unwrap()));
+    }
+    assert!(numbers.is_sorted(), "{numbers:?}");
+    for writer in writers {
+        writer.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn the_checks_of_every_route_come_first() {
     let gateway = Gateway::ready().await;

@@ -63,7 +63,14 @@ async fn authentication_comes_first_then_the_gateway_then_the_role() {
         call().send().await.failure(401, "UNAUTHORIZED");
         call().bearer(&"0".repeat(64)).gateway("GW-X").send().await.failure(401, "UNAUTHORIZED");
         call().bearer(&viewer).send().await.failure(400, "GATEWAY_ID_REQUIRED");
-        call().bearer(&viewer).gateway("GW-X").send().await.failure(404, "GATEWAY_NOT_FOUND");
+        for others in [&["GW-X"][..], &[&GATEWAY.to_lowercase()], &[GATEWAY, GATEWAY], &[GATEWAY, "GW-X"]] {
+            let named = others.iter().fold(call().bearer(&viewer), |call, id| call.gateway(id));
+            named.send().await.failure(404, "GATEWAY_NOT_FOUND");
+        }
+        call().bearer(&viewer).gateway("").send().await.failure(400, "GATEWAY_ID_REQUIRED");
+        let other = "0".repeat(64);
+        call().bearer(&viewer).cookie(&other).gateway(GATEWAY).send().await.failure(401, "UNAUTHORIZED");
+        call().bearer(&viewer).cookie(&viewer).send().await.failure(400, "GATEWAY_ID_REQUIRED");
         if method == Method::POST || path.ends_with("/audit") {
             call().bearer(&viewer).gateway(GATEWAY).send().await.failure(403, "FORBIDDEN");
         }
@@ -86,9 +93,19 @@ async fn bodies_are_checked_before_they_are_read() {
             "{",
             "[1]",
             "nul",
+            "{\"reason\": 1e999}",
+            "{\"reason\": \"\\ud800\"}",
+            "{\"reason\": \"a\", \"reason\": \"b\"}",
+            "{\"reason\": \"\u{7}\"}",
+            &"[".repeat(10_000),
+            &"{\"a\":".repeat(10_000),
             "{\"no_such_field\": 1, \"reason\": \"x\", \"job_id\": \"y\", \"update_id\": \"z\"}",
         ] {
-            call().raw("application/json; charset=utf-8", body).send().await.failure(400, "BAD_REQUEST");
+            call()
+                .raw("application/json; charset=utf-8", body.to_owned())
+                .send()
+                .await
+                .failure(400, "BAD_REQUEST");
         }
     }
 }

@@ -15,6 +15,7 @@ mod events;
 mod every_route;
 mod factory;
 mod health;
+mod idempotency;
 mod install;
 mod login;
 mod logs;

@@ -32,8 +32,9 @@ pub use updates::{check_started, check_summary, download_order, download_started
 pub use upload::{deploy_order, deploy_started, upload_id, uploads, verified_image};
 
 use jiff::Timestamp;
-use ota_api::{ApiError, ErrorCode};
+use ota_api::{ApiError, ErrorCode, Reply, routes};
 use ota_core::{JobId, Role};
+use ota_engine::JobView;
 
 /// Characters of a reason that somebody gives; it goes into the log.
 const REASON_LIMIT: usize = 500;
@@ -45,6 +46,11 @@ pub(super) fn instant(at: Timestamp) -> String {
 
 pub(super) fn bad_request(message: impl Into<String>) -> ApiError {
     ApiError::new(ErrorCode::BadRequest, message)
+}
+
+/// The answer about a job that has just been started: it says where to look how far it is.
+pub(super) fn started<T>(data: T, message: &str, job: &JobView) -> Reply<T> {
+    Reply::ok(data, message).followed_at(routes::progress_url(job.job.id.as_str()))
 }
 
 /// What only some roles may do, where the route alone does not say so.

@@ -4,7 +4,7 @@
 //! environment say what happened; the job's own memory only breaks ties.
 
 use super::{Arming, Booted, Effect, Failure, FailureCode, HoldPoint, InstallStep, Job, JobState, Work};
-use crate::Phase;
+use crate::{Phase, Running};
 
 impl Booted {
     fn place(self) -> String {
@@ -13,10 +13,10 @@ impl Booted {
 }
 
 impl Job {
-    /// What waits for its installation goes into the slot that does not run, whichever that has become.
+    /// What waits for its installation goes where systems are brought now, whichever slot that has become.
     pub(super) fn follow(&mut self, booted: Booted) {
-        if matches!(self.state, JobState::Downloaded) && booted.slot == Some(self.target) {
-            self.target = self.target.other();
+        if matches!(self.state, JobState::Downloaded) {
+            self.target = booted.slot.map_or(Running::Recovery, Running::Slot).target();
         }
     }
 

@@ -230,6 +230,10 @@ impl Job {
                 (JobState::Held { at, reasons: vec![WINDOW.to_owned()] }, None)
             }
             (true, Step::Ready, E::RebootOrdered { by, until }) if self.state.awaits_window() => {
+                if until.is_none() {
+                    // Whoever lets a component go on has not been asked about the restart after it.
+                    self.order = self.order.map(|order| super::InstallOrder { reboot_after: false, ..order });
+                }
                 self.answer(by, until);
                 (rolling(turn, Step::Ready), Some(Effect::AwaitClear(Phase::Arm)))
             }

@@ -11,6 +11,13 @@ pub(crate) struct Told {
     refusal: String,
 }
 
+impl Told {
+    /// What was decided is done: the next refusal is news.
+    pub(super) fn accepted(&mut self) {
+        self.refusal.clear();
+    }
+}
+
 impl Ota {
     /// Says what stands against the next step, when that is something else than before. What nobody has switched on needs no
     /// excuse.

@@ -142,11 +142,11 @@ impl Ota {
         self.await_end(course).await.then_some(JobEvent::RebootFailed)
     }
 
-    /// A restart that a person ordered by itself is on record already.
+    /// Where nothing but the restart was left to be ordered, that order is on record already.
     async fn audit_restart(&self, job: &Job) -> Result<(), OtaError> {
         let by_itself = job.order.is_some_and(|order| order.reboot_after);
         let entry = AuditEntry::attempt(&job.actor, AuditAction::Reboot).about(job.id.as_str());
-        if by_itself { self.audit(&entry.saying("ordered with the installation")).await } else { Ok(()) }
+        if by_itself { self.audit(&entry.saying("as ordered before")).await } else { Ok(()) }
     }
 
     /// Waits for this process to be ended by the restart. True when that did not happen in time.
