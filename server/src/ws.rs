@@ -2,7 +2,7 @@
 
 use crate::{
     auth::{Live, Token},
-    feed::{End, Heard, PATIENCE, Seat, Subscription, no_longer_welcome},
+    feed::{End, Heard, Letter, PATIENCE, Seat, Subscription, no_longer_welcome},
     http::{AppState, origin_is_ours, recognize, respond},
 };
 use axum::{
@@ -13,7 +13,10 @@ use axum::{
     },
     response::Response,
 };
-use futures::future::{self, Either};
+use futures::{
+    SinkExt,
+    future::{self, Either},
+};
 use ota_api::{ApiError, ErrorCode, ws::ClientMessage};
 use serde::Deserialize;
 use serde_json::json;
@@ -27,6 +30,8 @@ const INTRODUCTION: Duration = Duration::from_secs(5);
 const LONGEST_MESSAGE: usize = 4 * 1024;
 /// Bytes that are read of a longer one, so that its sender can still be told.
 const LONGEST_READ: usize = 16 * LONGEST_MESSAGE;
+/// Bytes that are kept ready for what a client says.
+const READ_BUFFER: usize = 4 * 1024;
 /// Frames of a client between two pings.
 const MOST_FRAMES: u32 = 64;
 /// Pings without an answer after which a client counts as gone; half of one more is for the way.
@@ -103,6 +108,7 @@ pub(crate) async fn upgrade(
         Err(refused) => return refused,
     };
     let upgrade = upgrade.max_message_size(LONGEST_READ).max_frame_size(LONGEST_READ);
+    let upgrade = upgrade.read_buffer_size(READ_BUFFER);
     let heard = place.after.map_or(Heard::Nothing, |seq| Heard::UpTo(Some(seq)));
     let tasks = state.tasks.clone();
     upgrade.on_upgrade(move |socket| tasks.track_future(serve(state, socket, session, seat, heard)))
@@ -202,7 +208,7 @@ async fn carry(
                 frames = 0;
                 send(socket, Message::Ping(Vec::new().into())).await?;
             }
-            letter = subscription.next() => send(socket, Message::text(letter.text.as_str())).await?,
+            letter = subscription.next() => send_all(socket, letter, subscription).await?,
         }
     }
 }
@@ -221,8 +227,29 @@ async fn receive(socket: &mut WebSocket) -> Result<Message, Goodbye> {
     }
 }
 
+/// What waits goes out together: one write for a burst.
+async fn send_all(
+    socket: &mut WebSocket,
+    first: Arc<Letter>,
+    subscription: &mut Subscription,
+) -> Result<(), Goodbye> {
+    let all = async {
+        let mut next = Some(first);
+        while let Some(letter) = next {
+            socket.feed(Message::text(letter.text.as_str())).await?;
+            next = subscription.waiting();
+        }
+        socket.flush().await
+    };
+    in_time(all).await
+}
+
 async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Goodbye> {
-    match tokio::time::timeout(PATIENCE, socket.send(message)).await {
+    in_time(socket.send(message)).await
+}
+
+async fn in_time<E>(sent: impl Future<Output = Result<(), E>>) -> Result<(), Goodbye> {
+    match tokio::time::timeout(PATIENCE, sent).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(Goodbye::Silent),
     }

@@ -24,7 +24,7 @@ use tokio::sync::{
 use tokio_util::sync::CancellationToken;
 
 /// Listeners at the same time.
-const SEATS: usize = 128;
+const SEATS: usize = 1024;
 
 /// The feed of this gateway.
 pub struct Feed {
@@ -158,6 +158,15 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
+    /// The next message, where one waits already.
+    pub(crate) fn waiting(&mut self) -> Option<Arc<Letter>> {
+        match self.mailbox.take() {
+            Taken::Letter(letter) => Some(letter),
+            // What was lost is told when the next one is waited for.
+            Taken::Lost { .. } | Taken::Nothing => None,
+        }
+    }
+
     /// The next message. Nothing is lost when this is not waited for to the end.
     pub(crate) async fn next(&mut self) -> Arc<Letter> {
         loop {

@@ -238,7 +238,7 @@ async fn there_is_room_for_so_many_and_whoever_leaves_makes_some() {
     let (address, _stop) = listen(&gateway).await;
     let session = [("authorization", format!("Bearer {}", gateway.token("viewer").await))];
     let mut sockets = Vec::new();
-    for _ in 0..128 {
+    for _ in 0..1024 {
         sockets.push(connect(&address, &session).await.unwrap());
     }
     assert_eq!(status(&connect(&address, &session).await.unwrap_err()), 429);
