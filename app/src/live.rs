@@ -245,6 +245,7 @@ impl Live {
                 self.safety.set(safety);
             }
             Heard::Changed(what) => want(self, wanted(what)),
+            Heard::Resync => want(self, Wanted::ALL),
         }
     }
 
@@ -366,7 +367,6 @@ const fn wanted(topic: Topic) -> Wanted {
         Topic::Recovery => Wanted::RECOVERY,
         Topic::Uploads => Wanted::UPLOADS,
         Topic::Debug => Wanted::DEBUG,
-        Topic::All => Wanted::ALL,
     }
 }
 

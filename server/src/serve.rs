@@ -35,7 +35,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 512, header_read: Duration::from_secs(15), drain: Duration::from_secs(5) }
+        Self { connections: 1280, header_read: Duration::from_secs(15), drain: Duration::from_secs(5) }
     }
 }
 

@@ -131,6 +131,8 @@ impl Running {
         let options = options(config, tls.is_some());
         let state = AppState::new(Arc::clone(&ota), store.clone(), options, metrics).await?;
         state.setup.invite(address).await?;
+        let commands = Arc::clone(&state.auth).hear_commands(config.data_dir.clone(), state.stop.clone());
+        state.tasks.spawn(commands);
         let stop = CancellationToken::new();
         let router = http::router(state.clone());
         let connections =

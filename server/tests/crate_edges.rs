@@ -4,11 +4,12 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who may use whom. Dependencies of tests are free.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 13] = [
     ("app", &["ota-api", "ota-core", "ota-engine"]),
     ("frontend", &["app"]),
-    ("gateway-ota", &["app", "ota-api", "ota-core", "ota-engine", "ota-platform", "ota-store"]),
+    ("gateway-ota", &["app", "ota-api", "ota-cli", "ota-core", "ota-engine", "ota-platform", "ota-store"]),
     ("ota-api", &["ota-core"]),
+    ("ota-cli", &["ota-api"]),
     ("ota-core", &[]),
     ("ota-engine", &["ota-core"]),
     ("ota-platform", &["ota-core", "ota-engine", "raucb", "snapstore", "uboot-env"]),

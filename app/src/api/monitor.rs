@@ -31,12 +31,18 @@ pub async fn install(#[server(flatten)] request: InstallRequest) -> ApiResult<In
     Ok(super::convert::started(started, "Update installation started", &job))
 }
 
-/// The newest entries of the activity log, newest first. `limit` is 50 where not given and at most 1000.
+/// The newest entries of the activity log, newest first. The values are texts, so that one that cannot be is refused by its name.
 #[server(prefix = "/api/v1/ota", endpoint = "logs", protocol = Rest<GetUrl>)]
-pub async fn get_logs(limit: Option<u32>, level: Option<String>) -> ApiResult<Logs> {
+pub async fn get_logs(
+    limit: Option<String>,
+    level: Option<String>,
+    since: Option<String>,
+    before: Option<String>,
+) -> ApiResult<Logs> {
     let request = super::context::request()?;
-    let (limit, level) = super::convert::log_query(limit, level.as_deref())?;
-    let page = request.ota.logs(limit, level).await.map_err(super::convert::refusal)?;
+    let (limit, level) = (limit.as_deref(), level.as_deref());
+    let query = super::convert::log_query(limit, level, since.as_deref(), before.as_deref())?;
+    let page = request.ota.logs(&query).await.map_err(super::convert::refusal)?;
     Ok(ota_api::Reply::ok(super::convert::logs(&page), "System logs retrieved successfully"))
 }
 

@@ -37,6 +37,8 @@ pub enum Heard {
     /// What has become of a constraint.
     Safety(Box<Assessed>),
     Changed(Topic),
+    /// Something was missed.
+    Resync,
 }
 
 /// Reads a [`ServerMessage`]; `None` for what this page does not know, since a newer gateway is no reason to stop listening.
@@ -54,6 +56,7 @@ pub fn read(text: &[u8]) -> Option<Heard> {
         "log_entry" => part(text).map(Heard::Log),
         "safety_update" => part(text).map(|assessed| Heard::Safety(Box::new(assessed))),
         "changed" => part(text).map(|Changed { what }| Heard::Changed(what)),
+        "resync" => Some(Heard::Resync),
         _ => None,
     }
 }
@@ -63,13 +66,12 @@ impl From<ServerMessage> for Heard {
         match message {
             ServerMessage::UpdateProgress(update) => Self::Progress(Box::new(update)),
             ServerMessage::SystemStatus(status) => Self::System(status),
-            ServerMessage::LogEntry { timestamp, level, source, message } => {
-                Self::Log(LogLine { timestamp, level, source, message })
-            }
+            ServerMessage::LogEntry(line) => Self::Log(line),
             ServerMessage::SafetyUpdate { constraint, current, .. } => {
                 Self::Safety(Box::new(Assessed { constraint, current }))
             }
             ServerMessage::Changed { what } => Self::Changed(what),
+            ServerMessage::Resync { .. } => Self::Resync,
         }
     }
 }
@@ -77,8 +79,8 @@ impl From<ServerMessage> for Heard {
 #[cfg(test)]
 mod tests {
     use super::{Heard, read};
-    use ota_api::ws::{LiveResources, ServerMessage, SystemStatus, Topic};
-    use ota_api::{ConstraintState, safety::Constraint};
+    use ota_api::ws::{FeedMessage, LiveResources, ServerMessage, SystemStatus, Topic};
+    use ota_api::{ConstraintState, monitor::LogLine, safety::Constraint};
 
     #[test]
     fn every_kind_of_message_is_read_as_it_was_sent() {
@@ -92,12 +94,13 @@ mod tests {
         };
         let messages = [
             ServerMessage::SystemStatus(status),
-            ServerMessage::LogEntry {
+            ServerMessage::LogEntry(LogLine {
                 timestamp: "2025-03-15T11:58:00Z".into(),
                 level: "info".into(),
                 source: "ota".into(),
                 message: "Update installation completed".into(),
-            },
+                id: Some(7),
+            }),
             ServerMessage::SafetyUpdate {
                 constraint: "crane_motion".into(),
                 status: "moving".into(),
@@ -117,10 +120,12 @@ mod tests {
                     overridden: false,
                 },
             },
-            ServerMessage::Changed { what: Topic::All },
+            ServerMessage::Changed { what: Topic::Recovery },
+            ServerMessage::Resync { after: None },
         ];
-        for message in messages {
-            assert_eq!(read(&serde_json::to_vec(&message).unwrap()), Some(Heard::from(message)));
+        for (message, seq) in messages.into_iter().zip(1..) {
+            let sent = serde_json::to_vec(&FeedMessage { message: message.clone(), seq }).unwrap();
+            assert_eq!(read(&sent), Some(Heard::from(message)));
         }
     }
 

@@ -8,7 +8,7 @@ use super::{Live, newest_first};
 use crate::api;
 
 /// Log lines that are read at a time.
-const LOG_LINES: u32 = 100;
+const LOG_LINES: &str = "100";
 
 /// Parts of the page's data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -147,7 +147,8 @@ async fn read_part(live: Live, part: Wanted) -> Result<(), ApiError> {
         }
         _ => {
             let level = Some(live.log_level.peek(String::clone)).filter(|l| !l.is_empty());
-            live.logs.set(newest_first(api::get_logs(Some(LOG_LINES), level).await?.data.logs));
+            let limit = Some(LOG_LINES.to_owned());
+            live.logs.set(newest_first(api::get_logs(limit, level, None, None).await?.data.logs));
         }
     }
     Ok(())

@@ -233,6 +233,7 @@ fn live() -> LiveData {
             level: level.into(),
             source: source.into(),
             message: message.into(),
+            id: None,
         })
         .into(),
     }

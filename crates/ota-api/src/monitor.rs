@@ -150,7 +150,11 @@ pub struct InstallStarted {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Logs {
     pub logs: Vec<LogLine>,
+    /// Entries that match, on all pages.
     pub total: u64,
+    /// Addition: `before` of the next page; null on the last one.
+    #[serde(default)]
+    pub next_cursor: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,6 +165,9 @@ pub struct LogLine {
     pub level: String,
     pub source: String,
     pub message: String,
+    /// Addition: its number in the log, where it could be written; grows with each entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u64>,
 }
 
 /// `GET monitor`.

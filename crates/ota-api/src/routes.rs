@@ -22,6 +22,8 @@ pub const UPLOAD_FINISH: &str = "/api/v1/ota/upload/finish";
 /// Debug bundles, followed by a file name.
 pub const DEBUG_DOWNLOAD: &str = "/api/v1/ota/debug/download/";
 pub const WEB_SOCKET: &str = "/api/v1/ota/ws";
+/// The same feed as server-sent events.
+pub const EVENTS: &str = "/api/v1/ota/events";
 /// The interface described, as OpenAPI.
 pub const OPENAPI: &str = "/api/openapi.json";
 /// The same for people.

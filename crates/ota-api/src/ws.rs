@@ -1,8 +1,20 @@
-//! Messages of the WebSocket.
+//! Messages of the live feed: frames of the WebSocket, and the data of server-sent events.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{monitor::Progress, safety::Constraint};
+use crate::{
+    monitor::{LogLine, Progress},
+    safety::Constraint,
+};
+
+/// A message and its place in the feed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeedMessage {
+    #[serde(flatten)]
+    pub message: ServerMessage,
+    /// Addition: the number of the newest event that this message knows of. It never goes back while the service runs.
+    pub seq: u64,
+}
 
 /// What the gateway sends.
 #[expect(clippy::large_enum_variant, reason = "a message lives no longer than its sending")]
@@ -11,12 +23,7 @@ use crate::{monitor::Progress, safety::Constraint};
 pub enum ServerMessage {
     UpdateProgress(UpdateProgress),
     SystemStatus(SystemStatus),
-    LogEntry {
-        timestamp: String,
-        level: String,
-        source: String,
-        message: String,
-    },
+    LogEntry(LogLine),
     SafetyUpdate {
         constraint: String,
         status: String,
@@ -30,6 +37,26 @@ pub enum ServerMessage {
     Changed {
         what: Topic,
     },
+    /// Addition: events were missed; everything is to be read again, and the log from where it was known.
+    Resync {
+        /// The last event that was not missed; null when the gateway cannot tell.
+        after: Option<u64>,
+    },
+}
+
+impl ServerMessage {
+    /// The word in `type`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::UpdateProgress(_) => "update_progress",
+            Self::SystemStatus(_) => "system_status",
+            Self::LogEntry(_) => "log_entry",
+            Self::SafetyUpdate { .. } => "safety_update",
+            Self::Changed { .. } => "changed",
+            Self::Resync { .. } => "resync",
+        }
+    }
 }
 
 /// A part of the page's data that is read again on change.
@@ -48,8 +75,6 @@ pub enum Topic {
     Uploads,
     /// Debug bundles.
     Debug,
-    /// The receiver fell behind and lost messages: everything is to be read again.
-    All,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -22,7 +22,7 @@ use crate::{
     check::CheckLane,
     job_log,
     pins::PinLocks,
-    ports::{Fact, LogEntry, LogLevel, LogPage, SlotUsage, StoreError},
+    ports::{Fact, LogEntry, LogLevel, LogPage, LogQuery, SlotUsage, StoreError},
     resumable::FinishedUploads,
     runner::Drivers,
     scrub::Scrub,
@@ -38,6 +38,8 @@ pub struct Ota {
     pub(crate) parts: Parts,
     snapshot: ArcSwap<Snapshot>,
     events: broadcast::Sender<Event>,
+    /// Whoever writes into the activity log holds this until it is told: listeners hear of entries in the order of their numbers.
+    log_lane: tokio::sync::Mutex<()>,
     /// The jobs that have not ended. Whoever changes one holds this lock until the change is durable.
     pub(crate) desk: tokio::sync::Mutex<Vec<Job>>,
     pub(crate) drivers: Mutex<Drivers>,
@@ -94,6 +96,7 @@ impl Ota {
             parts,
             snapshot: ArcSwap::from_pointee(snapshot),
             events: broadcast::Sender::new(BUS_CAPACITY),
+            log_lane: tokio::sync::Mutex::default(),
             desk: tokio::sync::Mutex::new(jobs),
             drivers: Mutex::default(),
             departing: Mutex::default(),
@@ -214,7 +217,8 @@ impl Ota {
 
     /// Writes a line into the activity log. A store that cannot take it is not a reason to stop.
     pub async fn log(&self, level: LogLevel, source: &str, message: impl Into<String>) {
-        let entry = LogEntry {
+        let mut entry = LogEntry {
+            id: None,
             at: self.parts.clock.now(),
             level,
             source: source.to_owned(),
@@ -226,18 +230,20 @@ impl Ota {
             LogLevel::Info => tracing::info!(source, "{}", entry.message),
             LogLevel::Debug => tracing::debug!(source, "{}", entry.message),
         }
-        if let Err(error) = self.parts.store.append_log(&entry).await {
-            tracing::error!(%error, "the activity log cannot be written");
+        let _lane = self.log_lane.lock().await;
+        match self.parts.store.append_log(&entry).await {
+            Ok(id) => entry.id = Some(id),
+            Err(error) => tracing::error!(%error, "the activity log cannot be written"),
         }
         self.tell(Event::Log(entry));
     }
 
-    /// The newest entries of the activity log.
+    /// Entries of the activity log, newest first.
     ///
     /// # Errors
     /// [`crate::OtaError::Store`].
-    pub async fn logs(&self, limit: u32, level: Option<LogLevel>) -> Result<LogPage, crate::OtaError> {
-        Ok(self.parts.store.logs(limit, level).await?)
+    pub async fn logs(&self, query: &LogQuery) -> Result<LogPage, crate::OtaError> {
+        Ok(self.parts.store.logs(query).await?)
     }
 
     pub(crate) fn update(&self, change: impl Fn(&mut Snapshot)) {

@@ -164,6 +164,7 @@ mod tests {
         let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
         sqlx::query(limit).execute(&store.writer).await.unwrap();
         let entry = |message: String| LogEntry {
+            id: None,
             at: jiff::Timestamp::UNIX_EPOCH,
             level: LogLevel::Info,
             source: "test".to_owned(),

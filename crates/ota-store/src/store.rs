@@ -14,7 +14,7 @@ use ota_core::{
     SlotRecord,
 };
 use ota_engine::ports::{
-    AuditPage, AuditQuery, Catalog, Fact, LogEntry, LogLevel, LogPage, Store, StoreError,
+    AuditPage, AuditQuery, Catalog, Fact, LogEntry, LogLevel, LogPage, LogQuery, Store, StoreError,
 };
 use serde_json::Value;
 use sqlx::{Sqlite, Transaction};
@@ -80,7 +80,8 @@ impl SqliteStore {
         Ok(number)
     }
 
-    async fn write_log(&self, entry: &LogEntry) -> Result<(), sqlx::Error> {
+    /// Returns the entry's id.
+    async fn write_log(&self, entry: &LogEntry) -> Result<i64, sqlx::Error> {
         let mut transaction = self.begin().await?;
         let inserted =
             sqlx::query("INSERT INTO activity (at, level, source, message) VALUES (?1, ?2, ?3, ?4)")
@@ -90,29 +91,35 @@ impl SqliteStore {
                 .bind(&entry.message)
                 .execute(&mut *transaction)
                 .await?;
+        let id = inserted.last_insert_rowid();
         // Ids have no gaps, so this is one row at the end of the key, found without counting.
         sqlx::query("DELETE FROM activity WHERE id <= ?1")
-            .bind(inserted.last_insert_rowid().saturating_sub(LOG_CAPACITY))
+            .bind(id.saturating_sub(LOG_CAPACITY))
             .execute(&mut *transaction)
             .await?;
-        transaction.commit().await
+        transaction.commit().await?;
+        Ok(id)
     }
 
-    /// Page and count are of the same moment.
-    async fn read_logs(
-        &self,
-        limit: u32,
-        level: Option<LogLevel>,
-    ) -> Result<(i64, Vec<LogRow>), sqlx::Error> {
-        let level = level.map(LogLevel::as_str);
+    /// Page and count are of the same moment. One row more than asked for tells that there are more.
+    async fn read_logs(&self, query: &LogQuery) -> Result<(i64, Vec<LogRow>), sqlx::Error> {
+        let (level, since) = (query.level.map(LogLevel::as_str), query.since.map(time_text));
+        // A number that no entry can have is larger than all.
+        let before = query.before.map(|id| i64::try_from(id).unwrap_or(i64::MAX));
         let mut moment = self.readers.begin().await?;
-        let total = sqlx::query_scalar("SELECT COUNT(*) FROM activity WHERE ?1 IS NULL OR level = ?1")
+        let count =
+            "SELECT COUNT(*) FROM activity WHERE (?1 IS NULL OR level = ?1) AND (?2 IS NULL OR at >= ?2)";
+        let total = sqlx::query_scalar(count).bind(level).bind(&since).fetch_one(&mut *moment).await?;
+        let page = "SELECT id, at, level, source, message FROM activity
+                    WHERE (?1 IS NULL OR level = ?1) AND (?2 IS NULL OR at >= ?2) AND (?3 IS NULL OR id < ?3)
+                    ORDER BY id DESC LIMIT ?4";
+        let rows = sqlx::query_as(page)
             .bind(level)
-            .fetch_one(&mut *moment)
+            .bind(since)
+            .bind(before)
+            .bind(i64::from(query.limit) + 1)
+            .fetch_all(&mut *moment)
             .await?;
-        let page = "SELECT id, at, level, source, message FROM activity WHERE ?1 IS NULL OR level = ?1
-                    ORDER BY id DESC LIMIT ?2";
-        let rows = sqlx::query_as(page).bind(level).bind(limit).fetch_all(&mut *moment).await?;
         Ok((total, rows))
     }
 }
@@ -237,14 +244,18 @@ impl Store for SqliteStore {
         done.map(drop).map_err(failed("recording a fact"))
     }
 
-    async fn append_log(&self, entry: &LogEntry) -> Result<(), StoreError> {
-        self.write_log(entry).await.map_err(failed("writing the activity log"))
+    async fn append_log(&self, entry: &LogEntry) -> Result<u64, StoreError> {
+        let id = self.write_log(entry).await.map_err(failed("writing the activity log"))?;
+        Ok(u64::try_from(id).unwrap_or_default())
     }
 
-    async fn logs(&self, limit: u32, level: Option<LogLevel>) -> Result<LogPage, StoreError> {
-        let (total, rows) = self.read_logs(limit, level).await.map_err(failed("reading the activity log"))?;
+    async fn logs(&self, query: &LogQuery) -> Result<LogPage, StoreError> {
+        let (total, mut rows) = self.read_logs(query).await.map_err(failed("reading the activity log"))?;
+        let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
         let entries = rows.into_iter().map(log_entry).collect::<Result<_, _>>()?;
-        Ok(LogPage { entries, total: u64::try_from(total).unwrap_or_default() })
+        Ok(LogPage { entries, more, total: u64::try_from(total).unwrap_or_default() })
     }
 
     async fn append_audit(&self, at: Timestamp, entry: &AuditEntry) -> Result<AuditRecord, StoreError> {
@@ -282,7 +293,8 @@ impl Store for SqliteStore {
 /// A level that only a newer release has is shown as one that nobody misses.
 fn log_entry((id, at, level, source, message): LogRow) -> Result<LogEntry, StoreError> {
     let at = parse(format_args!("entry {id} of the activity log"), &at)?;
-    Ok(LogEntry { at, level: level.parse().unwrap_or(LogLevel::Warning), source, message })
+    let level = level.parse().unwrap_or(LogLevel::Warning);
+    Ok(LogEntry { id: u64::try_from(id).ok(), at, level, source, message })
 }
 
 /// The releases of the list, without those that only a newer release of this software understands.
@@ -314,6 +326,7 @@ mod tests {
         for i in 10_001..=10_003 {
             let message = format!("entry {i}");
             let entry = LogEntry {
+                id: None,
                 at: jiff::Timestamp::UNIX_EPOCH,
                 level: LogLevel::Error,
                 source: "ota".to_owned(),
@@ -321,7 +334,7 @@ mod tests {
             };
             store.append_log(&entry).await.unwrap();
         }
-        let page = store.logs(20_000, None).await.unwrap();
+        let page = store.logs(&LogQuery::newest(20_000)).await.unwrap();
         assert_eq!((page.total, page.entries.len()), (10_000, 10_000));
         assert_eq!(
             page.entries.first().unwrap().message,
@@ -329,7 +342,8 @@ mod tests {
             "newest by order, whatever the clock says"
         );
         assert_eq!(page.entries.last().unwrap().message, "entry 4");
-        assert_eq!(store.logs(2, Some(LogLevel::Error)).await.unwrap().total, 3);
+        let errors = LogQuery { level: Some(LogLevel::Error), ..LogQuery::newest(2) };
+        assert_eq!(store.logs(&errors).await.unwrap().total, 3);
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use jiff::Timestamp;
-use ota_engine::ports::{LogEntry, LogLevel, Store};
+use ota_engine::ports::{LogEntry, LogLevel, LogQuery, Store};
 use ota_store::SqliteStore;
 use std::{
     io::{BufRead, BufReader},
@@ -15,6 +15,7 @@ const DATABASE: &str = "OTA_STORE_TEST_DATABASE";
 
 async fn append(store: &SqliteStore, number: u64) {
     let entry = LogEntry {
+        id: None,
         at: Timestamp::UNIX_EPOCH,
         level: LogLevel::Info,
         source: "ota".to_owned(),
@@ -56,7 +57,7 @@ async fn a_killed_service_has_kept_all_that_it_confirmed() {
     service.wait().unwrap();
     let confirmed = saved.last().unwrap_or(20);
     let store = SqliteStore::open_for_service(&path).await.unwrap();
-    let page = store.logs(u32::MAX, None).await.unwrap();
+    let page = store.logs(&LogQuery::newest(u32::MAX)).await.unwrap();
     assert!(page.total >= confirmed, "{} of {confirmed}", page.total);
     let numbers = page.entries.iter().map(|entry| entry.message.parse::<u64>().unwrap());
     assert!(numbers.rev().eq(page.total - page.entries.len() as u64 + 1..=page.total));

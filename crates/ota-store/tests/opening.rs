@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use ota_core::Role;
-use ota_engine::ports::{LogEntry, LogLevel, Store};
+use ota_engine::ports::{LogEntry, LogLevel, LogQuery, Store};
 use ota_store::{SqliteStore, User};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -87,6 +87,7 @@ async fn what_cannot_be_opened_is_said_clearly() {
 #[tokio::test]
 async fn damaged_pages_are_an_error() {
     let entry = LogEntry {
+        id: None,
         at: Timestamp::UNIX_EPOCH,
         level: LogLevel::Info,
         source: "ota".to_owned(),
@@ -101,7 +102,7 @@ async fn damaged_pages_are_an_error() {
     bytes.iter_mut().skip(4096).for_each(|byte| *byte ^= 0x5a);
     fs::write(&path, bytes).unwrap();
     let error = match SqliteStore::open(&path).await {
-        Ok(store) => store.logs(10, None).await.unwrap_err(),
+        Ok(store) => store.logs(&LogQuery::newest(10)).await.unwrap_err(),
         Err(error) => error,
     };
     assert!(error.to_string().ends_with("failed: the database is damaged"), "{error}");

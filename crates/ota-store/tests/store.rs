@@ -7,7 +7,7 @@ use ota_core::{
     Actor, AuditAction, AuditEntry, Failure, FailureCode, InstallOrder, InstallStep, Job, JobId, JobKind,
     JobState, Release, Schedule, Settings, Severity, SlotId, SlotRecord, TargetFile, UpdateKind, Work,
 };
-use ota_engine::ports::{Catalog, Fact, LogEntry, LogLevel, Store};
+use ota_engine::ports::{Catalog, Fact, LogEntry, LogLevel, LogQuery, Store};
 use ota_store::SqliteStore;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::{collections::HashSet, path::PathBuf, sync::Arc};
@@ -81,6 +81,7 @@ async fn new_job(store: &SqliteStore, created: &str) -> Job {
 
 fn entry(level: LogLevel, message: &str) -> LogEntry {
     LogEntry {
+        id: None,
         at: at("2026-11-24T12:00:00.123456789Z"),
         level,
         source: "ota".to_owned(),
@@ -201,14 +202,47 @@ async fn the_log_is_read_newest_first_and_by_level() {
     store.close().await;
     let store = place.open().await;
 
-    let page = store.logs(10, None).await.unwrap();
-    assert!(page.entries.iter().eq(entries.iter().rev()), "{page:?}");
-    assert_eq!(page.total, 4);
-    let page = store.logs(1, Some(LogLevel::Info)).await.unwrap();
-    assert_eq!((page.entries, page.total), (vec![entries[2].clone()], 2));
-    let page = store.logs(10, Some(LogLevel::Warning)).await.unwrap();
+    let page = store.logs(&LogQuery::newest(10)).await.unwrap();
+    let numbered = entries.iter().zip(1..).map(|(entry, id)| LogEntry { id: Some(id), ..entry.clone() });
+    let numbered: Vec<_> = numbered.collect();
+    assert!(page.entries.iter().eq(numbered.iter().rev()), "{page:?}");
+    assert_eq!((page.total, page.more), (4, false));
+    let infos = LogQuery { level: Some(LogLevel::Info), ..LogQuery::newest(1) };
+    let page = store.logs(&infos).await.unwrap();
+    assert_eq!((page.entries, page.total, page.more), (vec![numbered[2].clone()], 2, true));
+    let page = store.logs(&LogQuery { before: Some(3), ..infos }).await.unwrap();
+    assert_eq!((page.entries, page.total, page.more), (vec![numbered[0].clone()], 2, false));
+    let warnings = LogQuery { level: Some(LogLevel::Warning), ..LogQuery::newest(10) };
+    let page = store.logs(&warnings).await.unwrap();
     assert_eq!((page.entries.len(), page.total), (0, 0));
-    assert_eq!(store.logs(0, None).await.unwrap().total, 4);
+    assert_eq!(store.logs(&LogQuery::newest(0)).await.unwrap().total, 4);
+}
+
+#[tokio::test]
+async fn the_log_is_read_since_a_moment_and_page_by_page() {
+    let place = Place::new();
+    let store = place.open().await;
+    for second in 0..9 {
+        let at = at(&format!("2026-11-24T12:00:0{second}Z"));
+        store.append_log(&LogEntry { at, ..entry(LogLevel::Info, &second.to_string()) }).await.unwrap();
+    }
+    let since = LogQuery { since: Some(at("2026-11-24T12:00:03Z")), ..LogQuery::newest(4) };
+    let (mut before, mut pages) = (None, Vec::new());
+    loop {
+        let page = store.logs(&LogQuery { before, ..since }).await.unwrap();
+        assert_eq!(page.total, 6, "of all pages");
+        let texts: String = page.entries.iter().map(|entry| entry.message.as_str()).collect();
+        pages.push(texts);
+        before = page.entries.last().and_then(|entry| entry.id);
+        if !page.more {
+            break;
+        }
+        // What comes meanwhile is on no later page.
+        store.append_log(&entry(LogLevel::Info, "late, with an older time")).await.unwrap();
+    }
+    assert_eq!(pages, ["8765", "43"]);
+    let beyond = LogQuery { before: Some(u64::MAX), ..LogQuery::newest(1) };
+    assert_eq!(store.logs(&beyond).await.unwrap().entries.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -237,7 +271,7 @@ async fn many_tasks_write_and_read_at_once() {
     for task in tasks {
         task.await.unwrap();
     }
-    let page = stores[0].logs(1000, None).await.unwrap();
+    let page = stores[0].logs(&LogQuery::newest(1000)).await.unwrap();
     let messages: HashSet<_> = page.entries.into_iter().map(|entry| entry.message).collect();
     assert_eq!((page.total, messages.len()), (200, 200));
     assert_eq!(stores[1].open_jobs().await.unwrap().len(), 200);
@@ -266,7 +300,7 @@ async fn a_damaged_row_is_named() {
     ] {
         assert!(error.to_string().contains(&named), "{error}");
     }
-    let error = store.logs(1, None).await.unwrap_err();
+    let error = store.logs(&LogQuery::newest(1)).await.unwrap_err();
     assert!(error.to_string().contains("entry 1 of the activity log"), "{error}");
     assert!(store.settings().await.unwrap_err().to_string().contains("settings"));
     assert!(store.catalog().await.unwrap_err().to_string().contains("list of updates"));
@@ -335,7 +369,7 @@ async fn rows_of_a_newer_release_are_passed_over_and_stay() {
     assert_eq!(store.job(&jobs[4].id).await.unwrap(), None);
     assert_eq!(store.has_ended(&jobs[4].id).await.unwrap(), Some(false));
     assert_eq!(store.has_ended(&jobs[5].id).await.unwrap(), Some(true));
-    let page = store.logs(1, None).await.unwrap();
+    let page = store.logs(&LogQuery::newest(1)).await.unwrap();
     assert_eq!((page.total, page.entries[0].level), (1, LogLevel::Warning));
     assert_eq!(store.settings().await.unwrap(), Settings::default(), "nothing happens by itself");
     assert_eq!(store.catalog().await.unwrap().unwrap().releases, [other]);

@@ -14,6 +14,7 @@ mod floor;
 mod gateway;
 mod load;
 mod memory;
+mod sockets;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 mod update;
@@ -25,6 +26,7 @@ async fn main() {
     let gateway = update::run().await;
     by_hand::run(&gateway).await;
     load::run(&gateway).await;
+    sockets::run(&gateway).await;
     wire::run();
 }
 

@@ -39,8 +39,8 @@ impl Watch {
     }
 }
 
-/// KiB.
-fn resident(process: u32) -> u64 {
+/// Resident memory now, KiB.
+pub fn resident(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()

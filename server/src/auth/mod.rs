@@ -4,21 +4,29 @@
 //! `Debug` that shows them and never reach a log.
 
 mod credentials;
+mod doorbell;
 mod login;
 mod sessions;
 mod throttle;
 mod token;
 
 pub use credentials::{Presented, presented};
+pub use doorbell::{Doorbell, ring};
 pub use login::{LoggedIn, LoginError};
 pub use sessions::{Lifetimes, Live, Sessions};
 pub use token::Token;
 
 use ota_engine::ports::StoreError;
 use ota_store::SqliteStore;
-use std::sync::{Mutex, OnceLock};
+use std::{
+    convert::Infallible,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, OnceLock},
+};
 use throttle::Throttle;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 /// Passwords that are compared at the same time; each takes a core and 19 MiB.
 const COMPARISONS: usize = 2;
@@ -48,6 +56,23 @@ impl Auth {
     #[must_use]
     pub const fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// Ends here, at once, the sessions that a command beside the service has ended; until `stop`.
+    pub async fn hear_commands(self: Arc<Self>, data_dir: PathBuf, stop: CancellationToken) {
+        if let Some(Err(error)) = stop.run_until_cancelled(self.answer_door(&data_dir)).await {
+            tracing::warn!(%error, "commands cannot tell of sessions that they end; it is found out within seconds");
+        }
+    }
+
+    async fn answer_door(&self, data_dir: &Path) -> io::Result<Infallible> {
+        let door = Doorbell::hang(data_dir)?;
+        loop {
+            door.rung().await?;
+            if let Err(error) = self.sessions.look_again().await {
+                tracing::warn!(%error, "sessions that have ended are found when they are used");
+            }
+        }
     }
 
     /// Forgets sessions that have expired. To be called now and then.

@@ -44,6 +44,12 @@ pub struct Live {
 }
 
 impl Live {
+    /// When it ends unless somebody uses it again.
+    pub(crate) fn ends_at(&self) -> Timestamp {
+        let idle = Timestamp::from_second(self.idle_until.load(Ordering::Relaxed));
+        idle.map_or(self.expires_at, |idle| idle.min(self.expires_at))
+    }
+
     fn is_alive(&self, now: Timestamp) -> bool {
         now < self.expires_at && now.as_second() < self.idle_until.load(Ordering::Relaxed)
     }
@@ -117,6 +123,18 @@ impl Sessions {
         // Somebody may have been recognized in between.
         self.forget(hash);
         deleted
+    }
+
+    /// Compares everybody with the store, because another process has ended sessions.
+    ///
+    /// # Errors
+    /// When the store cannot be read; some sessions may not have been compared then.
+    pub async fn look_again(&self) -> Result<(), StoreError> {
+        let all: Vec<TokenHash> = self.live().keys().copied().collect();
+        for hash in all {
+            self.goes_on(&hash).await?;
+        }
+        Ok(())
     }
 
     pub(super) fn forget_expired(&self) {

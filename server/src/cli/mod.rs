@@ -7,6 +7,8 @@
 //! | 2 | wrong usage, or a configuration that cannot be used |
 //! | 3 | `verify`: the bundle is refused; `audit verify`: the log is not whole |
 //! | 4 | `boot-apply`: a slot was written; restart before anything is mounted |
+//!
+//! Commands that speak with a running gateway have 3 to 7 for themselves: see [`ota_cli`].
 
 mod audit;
 mod boot_apply;
@@ -15,6 +17,7 @@ mod env;
 mod output;
 mod pin;
 mod provision;
+mod remote;
 mod secret;
 mod status;
 mod user;
@@ -72,11 +75,21 @@ enum Command {
     /// Reads, exports and verifies the audit log; works without the service.
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Tells how the gateway stands, from database and boot environment; works without the service.
+    /// Tells how the gateway stands: without --url from database and boot environment, which works without the service; with it as
+    /// that gateway's service tells it.
     Status {
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        target: ota_cli::Target,
     },
+    /// Begins a session on a gateway, for commands that speak with it; the password is the first line of the standard input. Writes the
+    /// token to the file of --token-file, or prints it.
+    Login {
+        name: String,
+        #[command(flatten)]
+        target: ota_cli::Target,
+    },
+    #[command(flatten)]
+    Gateway(ota_cli::Command),
     /// Verifies a bundle completely, as an installation would.
     Verify {
         file: PathBuf,
@@ -128,6 +141,12 @@ impl Failure {
     }
 }
 
+impl From<ota_cli::Failure> for Failure {
+    fn from(failure: ota_cli::Failure) -> Self {
+        Self { status: failure.status, message: failure.message }
+    }
+}
+
 /// Runs the command that this process was started with.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -151,20 +170,34 @@ pub fn run() -> ExitCode {
 }
 
 fn perform(cli: Cli) -> Result<(), Failure> {
-    let mut inputs = Inputs::from_process(cli.config);
-    inputs.data_dir = cli.data_dir;
-    if let Command::Serve { listen } = &cli.command {
+    let Cli { config, data_dir, command } = cli;
+    let mut inputs = Inputs::from_process(config);
+    inputs.data_dir = data_dir;
+    let here = || remote::this_machine(&inputs);
+    match command {
+        Command::Gateway(command) => return complete(ota_cli::run(command, here)),
+        Command::Login { name, target } => return complete(remote::login(name, &target, here)),
+        Command::Status { target } if target.url.is_some() => {
+            return complete(ota_cli::status(&target, here));
+        }
+        _ => {}
+    }
+    if let Command::Serve { listen } = &command {
         inputs.listen = *listen;
     }
     let loaded = Loaded::read(&inputs).map_err(Failure::usage)?;
-    if let Command::CheckConfig { json } = cli.command {
+    if let Command::CheckConfig { json } = command {
         return check_config::run(loaded, json);
     }
+    complete(perform_with(command, loaded))
+}
+
+fn complete<E: Into<Failure>>(work: impl Future<Output = Result<(), E>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::failed)?;
-    let done = runtime.block_on(perform_with(cli.command, loaded));
+    let done = runtime.block_on(work);
     // Work that nobody waits for any more must not hold up the end.
     runtime.shutdown_background();
-    done
+    done.map_err(Into::into)
 }
 
 async fn perform_with(command: Command, loaded: Loaded) -> Result<(), Failure> {
@@ -188,14 +221,19 @@ async fn perform_with(command: Command, loaded: Loaded) -> Result<(), Failure> {
             logging::start(&config.log, None);
             boot_apply::run(&config).await
         }
-        Command::Status { json } => status::run(&config, json).await,
+        Command::Status { target } => status::run(&config, target.json).await,
         Command::Verify { file, json } => verify::run(&config, file, json).await,
         Command::Env { json } => env::run(&config, json).await,
         Command::Provision { slots, active, slot_mib } => {
             logging::start(&config.log, None);
             provision::run(&config, slots, active, slot_mib << 20).await
         }
-        Command::CheckConfig { .. } | Command::User(_) | Command::Pin(_) | Command::Audit(_) => Ok(()),
+        Command::CheckConfig { .. }
+        | Command::User(_)
+        | Command::Pin(_)
+        | Command::Audit(_)
+        | Command::Login { .. }
+        | Command::Gateway(_) => Ok(()),
     }
 }
 

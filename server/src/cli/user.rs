@@ -2,6 +2,7 @@
 
 use super::{Failure, output, secret};
 use crate::account::check_name;
+use crate::auth;
 use crate::password;
 use crate::recorded::recorded;
 use clap::Subcommand;
@@ -37,6 +38,8 @@ pub(super) async fn run(command: Command, data_dir: &Path) -> Result<(), Failure
     let store = super::open_store(data_dir, true).await?;
     let done = perform(command, &store).await;
     store.close().await;
+    // Whoever is still connected with a session that has ended is let go at once.
+    auth::ring(data_dir);
     done
 }
 

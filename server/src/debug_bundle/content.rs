@@ -5,7 +5,7 @@ use super::redact::{named, redacted, tree};
 use super::{DebugShelf, blocking, failed, stream};
 use app::api::convert;
 use ota_core::Job;
-use ota_engine::ports::{AuditQuery, DebugContent, LogEntry, Scene, StepError, Store, StoreError};
+use ota_engine::ports::{AuditQuery, DebugContent, LogEntry, LogQuery, Scene, StepError, Store, StoreError};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -25,7 +25,7 @@ impl DebugShelf {
     pub(super) async fn texts(&self, content: DebugContent, scene: &Scene) -> Result<Vec<Entry>, StepError> {
         let jobs = self.store.recent_jobs(JOBS).await.map_err(|error| unread(&error))?;
         let log = match content.logs {
-            true => self.store.logs(LINES, None).await.map_err(|error| unread(&error))?.entries,
+            true => self.store.logs(&LogQuery::newest(LINES)).await.map_err(|error| unread(&error))?.entries,
             false => Vec::new(),
         };
         let (this, scene) = (self.clone(), scene.clone());
@@ -183,7 +183,7 @@ fn slots(scene: &Scene) -> Value {
 fn lines(entries: &[LogEntry]) -> String {
     let mut text = String::new();
     for entry in entries.iter().rev() {
-        let LogEntry { at, level, source, message } = entry;
+        let LogEntry { at, level, source, message, .. } = entry;
         // A string takes whatever is written into it.
         let _ = writeln!(text, "{at} {} {source}: {message}", level.as_str());
     }

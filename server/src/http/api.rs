@@ -1,7 +1,7 @@
-//! The documented routes: every server function, the WebSocket, and what does not exist.
+//! The documented routes: every server function, the live feed, and what does not exist.
 
 use super::{AppState, audit, debug, envelope, guards, idempotency, peer, resumable, upload};
-use crate::{auth::Live, ws};
+use crate::{auth::Live, sse, ws};
 use app::api::RequestContext;
 use axum::{
     Extension, Router,
@@ -31,6 +31,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route(routes::UPLOAD_VERIFY, post(upload::verify))
         .route(routes::RECOVERY_UPLOAD, post(upload::keep_for_recovery))
         .merge(resumable::routes())
+        .route(routes::EVENTS, get(sse::events))
         .route("/api/{*rest}", any(not_found))
         .route("/api", any(not_found))
         .method_not_allowed_fallback(guards::method_not_allowed)

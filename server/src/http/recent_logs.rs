@@ -2,7 +2,7 @@
 
 use ota_engine::{
     Event, Ota, OtaError,
-    ports::{LogPage, StoreError},
+    ports::{LogPage, LogQuery, StoreError},
 };
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ impl RecentLogs {
     pub(super) async fn open(ota: &Ota) -> Result<Arc<Self>, StoreError> {
         // Listening before reading: an entry may then come twice, never not at all.
         let events = ota.subscribe();
-        let page = match ota.logs(SHOWN, None).await {
+        let page = match ota.logs(&LogQuery::newest(SHOWN)).await {
             Ok(page) => page,
             Err(OtaError::Store(error)) => return Err(error),
             Err(error) => return Err(StoreError::Failed(error.to_string())),
@@ -63,7 +63,7 @@ impl RecentLogs {
     }
 
     async fn read_again(&self, ota: &Ota) {
-        match ota.logs(SHOWN, None).await {
+        match ota.logs(&LogQuery::newest(SHOWN)).await {
             Ok(page) => *self.lock() = page,
             Err(error) => tracing::warn!(%error, "the page shows an older activity log"),
         }

@@ -1,6 +1,7 @@
 use super::{idempotency::KeptRequests, recent_logs::RecentLogs};
 use crate::{
     auth::{Auth, Lifetimes},
+    feed::{BEAT, Feed},
     metrics::Metrics,
     setup::FirstRun,
 };
@@ -27,6 +28,8 @@ pub struct Options {
     pub request_timeout: Duration,
     /// Longest time that an upload may be silent.
     pub upload_idle: Duration,
+    /// Time between two signs of life to those who listen to the live feed.
+    pub beat: Duration,
     pub lifetimes: Lifetimes,
 }
 
@@ -40,6 +43,7 @@ impl Options {
             console: None,
             request_timeout: Duration::from_secs(90),
             upload_idle: Duration::from_secs(60),
+            beat: BEAT,
             lifetimes: Lifetimes::default(),
         }
     }
@@ -55,11 +59,12 @@ pub struct AppState {
     pub options: Arc<Options>,
     pub assets: Arc<app::Assets>,
     pub recent_logs: Arc<RecentLogs>,
+    pub feed: Arc<Feed>,
     /// None where the process has no recorder.
     pub metrics: Option<Metrics>,
-    /// The server is going away: WebSockets say goodbye.
+    /// The server is going away: whoever listens is told.
     pub stop: CancellationToken,
-    /// WebSockets and housekeeping.
+    /// Who listens, and housekeeping.
     pub tasks: TaskTracker,
 }
 
@@ -74,7 +79,10 @@ impl AppState {
         options: Options,
         metrics: Option<Metrics>,
     ) -> Result<Self, StoreError> {
+        // From here on nothing is missed.
+        let events = ota.subscribe();
         let state = Self {
+            feed: Arc::new(Feed::new(Arc::clone(&ota))),
             recent_logs: RecentLogs::open(&ota).await?,
             setup: Arc::new(FirstRun::new(store.clone(), options.console.clone())),
             requests: Arc::new(KeptRequests::new(store.clone())),
@@ -87,11 +95,12 @@ impl AppState {
             tasks: TaskTracker::new(),
         };
         state.tasks.spawn(Arc::clone(&state.recent_logs).follow(Arc::clone(&state.ota), state.stop.clone()));
+        state.tasks.spawn(Arc::clone(&state.feed).follow(events, state.stop.clone()));
         state.tasks.spawn(tidy(Arc::clone(&state.auth), state.stop.clone()));
         Ok(state)
     }
 
-    /// Says goodbye to WebSockets and ends the housekeeping; returns when all of it has ended.
+    /// Says goodbye to those who listen and ends the housekeeping; returns when all of it has ended.
     pub async fn close(&self) {
         self.stop.cancel();
         self.tasks.close();

@@ -1,4 +1,4 @@
-//! Section 7: progress, installation, log, monitor, cancel, and the WebSocket.
+//! Section 7: progress, installation, log, monitor, cancel, and the live feed.
 
 use super::{example::published, route::Route};
 use ota_api::{
@@ -12,6 +12,8 @@ use serde_json::json;
 pub(super) fn routes() -> Vec<Route> {
     let id = |example: &str| json!({ "type": "string", "examples": [example] });
     let levels = json!({ "type": "string", "enum": ["debug", "info", "warning", "error", ""] });
+    let since = json!({ "type": "string", "examples": ["2025-03-15T10:00:00Z"] });
+    let before = json!({ "type": "integer", "minimum": 0 });
     vec![
         Route::read("progress", "How far a job is")
             .query("job_id", id("OTA-JOB-8821X"), "The job. This or `snapshot_id` is needed.")
@@ -28,10 +30,12 @@ pub(super) fn routes() -> Vec<Route> {
         Route::read("logs", "The activity log, newest first")
             .query(
                 "limit",
-                json!({ "type": "integer", "minimum": 1, "default": 50 }),
-                "More than 1000 counts as 1000.",
+                json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 50 }),
+                "So many entries at most.",
             )
             .query("level", levels, "Only entries of exactly this level; an empty one filters nothing.")
+            .query("since", since, "Only entries of this time and later.")
+            .query("before", before, "Only entries with a smaller number: the next page.")
             .answers::<Logs>(published!("logs.get.response")),
         Route::read("monitor", "What the gateway does; its load; what it will do by itself")
             .answers::<Monitor>(published!("monitor.get.response", added)),
@@ -42,6 +46,17 @@ pub(super) fn routes() -> Vec<Route> {
             .fails([ErrorCode::NotFound, ErrorCode::OtaOperationInProgress])
             .fails([ErrorCode::OtaInstallFailed, ErrorCode::OtaRollbackFailed, ErrorCode::OtaRecoveryFailed])
             .conflicts(ErrorCode::OtaInstallFailed),
+        Route::read("events", "What happens, as it happens: server-sent events")
+            .about("An addition. The messages are those of the WebSocket.")
+            .header("Last-Event-ID", false, json!({ "type": "string" }), "The last event that was heard.")
+            .answers_other(
+                200,
+                json!({
+                    "description": "Events without end.",
+                    "content": { "text/event-stream": { "schema": { "type": "string" } } }
+                }),
+            )
+            .fails([ErrorCode::TooManyRequests]),
         Route::new("get", routes::WEB_SOCKET, "What happens, as it happens: a WebSocket")
             .about("With a session at the handshake, or with an `auth` message as the first frame.")
             .for_role_or_later(Role::Viewer)

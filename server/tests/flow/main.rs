@@ -5,6 +5,7 @@
 
 mod audit;
 mod by_itself;
+mod commands;
 mod factory_reset;
 mod flood;
 mod full_disk;

@@ -54,6 +54,7 @@ fn unpacked(archive: &[u8]) -> (Vec<String>, String) {
 async fn a_bundle_has_what_was_chosen_and_no_secret() {
     let gateway = Gateway::ready().await;
     let entry = ota_engine::ports::LogEntry {
+        id: None,
         at: jiff::Timestamp::now(),
         level: ota_engine::ports::LogLevel::Info,
         source: "test".into(),
@@ -109,6 +110,7 @@ async fn the_estimate_is_near_what_comes_of_it() {
     let gateway = Gateway::ready().await;
     for number in 0..400 {
         let entry = ota_engine::ports::LogEntry {
+            id: None,
             at: jiff::Timestamp::now(),
             level: ota_engine::ports::LogLevel::Info,
             source: "test".into(),

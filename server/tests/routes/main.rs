@@ -11,6 +11,7 @@ mod cancel;
 mod check_updates;
 mod debug_bundle;
 mod download;
+mod events;
 mod every_route;
 mod factory;
 mod health;

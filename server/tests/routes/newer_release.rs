@@ -3,7 +3,7 @@
 use crate::support::Gateway;
 use async_trait::async_trait;
 use ota_core::{CheckKind, CheckPlan, SlotId};
-use ota_engine::ports::{HealthCheck, Store};
+use ota_engine::ports::{HealthCheck, LogQuery, Store};
 use serde_json::json;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::{path::Path, sync::Arc, time::Duration};
@@ -69,7 +69,7 @@ fn tries(gateway: &Gateway) -> u8 {
 #[tokio::test]
 async fn the_gateway_starts_says_what_it_passes_over_and_works() {
     let gateway = Gateway::ready().await.restarted_over(|_| {}, plant).await;
-    let log = gateway.store.logs(50, None).await.unwrap().entries;
+    let log = gateway.store.logs(&LogQuery::newest(50)).await.unwrap().entries;
     assert!(log.iter().any(|line| line.message.starts_with("TELEPORT-001 (trial) is of a newer release")));
     assert!(log.iter().any(|line| line.message == "Hello"));
     // It is nobody's job here: not shown, not found, not in the way.
@@ -98,7 +98,7 @@ async fn what_may_be_on_trial_keeps_its_tries_only_when_it_is_well() {
     let said = async |words: &str| {
         while !gateway
             .store
-            .logs(50, None)
+            .logs(&LogQuery::newest(50))
             .await
             .unwrap()
             .entries

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const DOCUMENT: &str = "/api/openapi.json";
 const DOCS: &str = "/api/docs/";
 /// What is served beside the server functions.
-const NATIVE: [(&str, &str); 17] = [
+const NATIVE: [(&str, &str); 18] = [
     ("POST", "/api/v1/auth/login"),
     ("POST", "/api/v1/auth/logout"),
     ("POST", "/api/v1/auth/setup"),
@@ -25,6 +25,7 @@ const NATIVE: [(&str, &str); 17] = [
     ("OPTIONS", "/api/v1/ota/upload/files/{id}"),
     ("POST", "/api/v1/ota/recovery/upload"),
     ("GET", "/api/v1/ota/ws"),
+    ("GET", "/api/v1/ota/events"),
     ("GET", DOCUMENT),
     // A page.
     ("GET", "/api/docs"),
@@ -278,7 +279,7 @@ fn queries_are_described_as_they_are_read() {
     let document = document();
     for (name, arguments) in [
         ("progress", members(GetProgress { job_id: None, snapshot_id: None })),
-        ("logs", members(GetLogs { limit: None, level: None })),
+        ("logs", members(GetLogs { limit: None, level: None, since: None, before: None })),
         ("audit", members(GetAudit { limit: None, before: None, action: None, actor: None, outcome: None })),
     ] {
         let parameters =

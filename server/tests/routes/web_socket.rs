@@ -4,6 +4,7 @@ use ota_engine::ports::LogLevel;
 use serde_json::{Value, json};
 use server::serve::{Limits, serve};
 use std::{sync::atomic::Ordering, time::Duration};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-async fn listen(gateway: &Gateway) -> (String, CancellationToken) {
+pub async fn listen(gateway: &Gateway) -> (String, CancellationToken) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let stop = CancellationToken::new();
@@ -142,17 +143,111 @@ async fn pages_of_other_sites_and_other_gateways_do_not_get_in() {
 async fn a_message_that_is_too_long_ends_the_connection() {
     let gateway = Gateway::ready().await;
     let (address, _stop) = listen(&gateway).await;
+    for bytes in [5_000, 65_000, 70_000] {
+        let mut socket = with_cookie(&gateway, &address).await;
+        next(&mut socket).await;
+        socket.send(Message::text("x".repeat(bytes))).await.unwrap();
+        assert_eq!(next_of(&mut socket, "none").await, json!({ "closed": 1009 }), "{bytes}");
+        // Also before anybody knows who it is.
+        let mut stranger = connect(&address, &[]).await.unwrap();
+        stranger.send(Message::binary(vec![7; bytes])).await.unwrap();
+        assert_eq!(next(&mut stranger).await, json!({ "closed": 1009 }), "{bytes}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_may_say_little_and_not_much() {
+    let gateway = Gateway::ready().await;
+    let (address, _stop) = listen(&gateway).await;
     let mut socket = with_cookie(&gateway, &address).await;
-    next(&mut socket).await;
-    socket.send(Message::text("x".repeat(10_000))).await.unwrap();
+    let token = gateway.token("viewer").await;
+    let auth = json!({ "type": "auth", "token": token }).to_string();
+    socket.send(Message::text(auth.as_str())).await.unwrap();
+    socket.send(Message::Ping("here".into())).await.unwrap();
+    gateway.ota.log(LogLevel::Info, "test", "still told").await;
+    while next_of(&mut socket, "log_entry").await["message"] != "still told" {}
+    for _ in 0..100 {
+        if socket.send(Message::text(auth.as_str())).await.is_err() {
+            break;
+        }
+    }
+    assert_eq!(next_of(&mut socket, "none").await, json!({ "closed": 1008 }));
+}
+
+#[tokio::test]
+async fn a_client_that_answers_no_ping_is_let_go_and_one_that_does_is_not() {
+    // Long enough to be answered on a machine that is busy.
+    let gateway = Gateway::with(|options| options.beat = Duration::from_secs(1)).await;
+    let (address, _stop) = listen(&gateway).await;
+    let mut awake = with_cookie(&gateway, &address).await;
+    // Read below the WebSocket, so that nobody answers.
+    let mut asleep = with_cookie(&gateway, &address).await;
+    assert_eq!(next(&mut asleep).await["type"], "system_status");
+    let MaybeTlsStream::Plain(line) = asleep.get_mut() else { panic!("no TLS here") };
     let ended = async {
-        while let Some(Ok(frame)) = socket.next().await {
-            if frame.is_close() {
-                break;
-            }
+        let mut dropped = [0; 4096];
+        while line.read(&mut dropped).await.is_ok_and(|bytes| bytes > 0) {}
+    };
+    let stays = async {
+        loop {
+            assert!(next(&mut awake).await.get("closed").is_none());
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap();
+    tokio::select! {
+        () = stays => {}
+        ended = tokio::time::timeout(Duration::from_secs(20), ended) => ended.unwrap(),
+    }
+    gateway.ota.log(LogLevel::Info, "test", "still told").await;
+    while next_of(&mut awake, "log_entry").await["message"] != "still told" {}
+}
+
+#[tokio::test]
+async fn messages_are_numbered_and_whoever_comes_back_is_told_what_was_missed() {
+    let gateway = Gateway::ready().await;
+    let (address, _stop) = listen(&gateway).await;
+    let token = gateway.token("viewer").await;
+    let came_back = async |place: String| {
+        let url = format!("ws://{address}/api/v1/ota/ws?after={place}");
+        let mut request = url.into_client_request().unwrap();
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        connect_async(request).await.map(|(socket, _)| socket)
+    };
+    let mut socket = with_cookie(&gateway, &address).await;
+    let mut last = 0;
+    for number in 0..20 {
+        gateway.ota.log(LogLevel::Info, "test", number.to_string()).await;
+        let message = next_of(&mut socket, "log_entry").await;
+        let seq = message["seq"].as_u64().unwrap();
+        assert!(seq > last, "{message}");
+        last = seq;
+        assert!(message["id"].is_u64(), "its number in the log: {message}");
+    }
+    drop(socket);
+    gateway.ota.log(LogLevel::Info, "test", "nobody listens").await;
+    let mut back = came_back(last.to_string()).await.unwrap();
+    let resync = next(&mut back).await;
+    assert_eq!((&resync["type"], &resync["after"]), (&json!("resync"), &json!(last)));
+    assert!(resync["seq"].as_u64().unwrap() > last);
+    assert_eq!(next(&mut back).await["type"], "system_status");
+    assert_eq!(status(&came_back("yesterday".to_owned()).await.unwrap_err()), 400);
+}
+
+#[tokio::test]
+async fn there_is_room_for_so_many_and_whoever_leaves_makes_some() {
+    let gateway = Gateway::ready().await;
+    let (address, _stop) = listen(&gateway).await;
+    let session = [("authorization", format!("Bearer {}", gateway.token("viewer").await))];
+    let mut sockets = Vec::new();
+    for _ in 0..1024 {
+        sockets.push(connect(&address, &session).await.unwrap());
+    }
+    assert_eq!(status(&connect(&address, &session).await.unwrap_err()), 429);
+    gateway.read("/api/v1/ota/events").await.failure(429, "TOO_MANY_REQUESTS");
+    sockets.clear();
+    let limit = tokio::time::Instant::now() + Duration::from_secs(20);
+    while connect(&address, &session).await.is_err() {
+        assert!(tokio::time::Instant::now() < limit, "no seat was given back");
+    }
 }
 
 /// Messages that a listener may be behind, and more than the kernel keeps for a socket that nobody reads.
@@ -161,7 +256,7 @@ const LONG: usize = 1 << 20;
 const LONG_ONES: usize = 24;
 
 #[tokio::test]
-async fn a_client_that_lags_is_told_to_read_again_and_nobody_else_is() {
+async fn a_client_that_lags_is_told_from_where_to_read_again_and_nobody_else_is() {
     let gateway = Gateway::ready().await;
     let (address, _stop) = listen(&gateway).await;
     let (mut slow, mut quick) =
@@ -176,17 +271,24 @@ async fn a_client_that_lags_is_told_to_read_again_and_nobody_else_is() {
         let heard = next_but_figures(&mut quick).await;
         assert_eq!(heard["message"], line, "in order, and without a gap: {:.200}", heard.to_string());
     }
-    let mut heard = Vec::new();
-    loop {
+    let (mut heard, mut last) = (0, 0);
+    let resync = loop {
         let message = next(&mut slow).await;
-        if message["type"] == "changed" {
-            assert_eq!(message["what"], "all");
-            break;
+        if message["type"] == "resync" {
+            break message;
         }
-        heard.extend((message["type"] == "log_entry").then_some(message));
-    }
-    assert!(heard.len() < LONG_ONES, "it lagged behind: {}", heard.len());
-    assert_eq!(next(&mut slow).await["type"], "system_status", "how things stand now");
+        last = message["seq"].as_u64().unwrap();
+        heard += usize::from(message["type"] == "log_entry");
+    };
+    assert!(heard < LONG_ONES, "it lagged behind: {heard}");
+    assert_eq!(resync["after"], last, "what came before that was not lost");
+    assert!(resync["seq"].as_u64().unwrap() > last);
+    let now = next(&mut slow).await;
+    assert_eq!(
+        (&now["type"], &now["seq"]),
+        (&json!("system_status"), &resync["seq"]),
+        "how things stand now"
+    );
     gateway.ota.log(LogLevel::Info, "test", "afterwards").await;
     while next_of(&mut slow, "log_entry").await["message"] != "afterwards" {}
     assert_eq!(next_but_figures(&mut quick).await["message"], "afterwards");

@@ -1,6 +1,6 @@
 //! Connections themselves: slow clients, full houses, TLS, the end of the service.
 
-use crate::support::Gateway;
+use crate::support::{GATEWAY, Gateway};
 use server::serve::{Limits, serve};
 use std::time::{Duration, Instant};
 use tokio::{
@@ -92,6 +92,8 @@ fn certificate(directory: &std::path::Path) -> (std::path::PathBuf, std::path::P
             "2",
         ])
         .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
+        // Our own client takes an authority's certificate for nobody but the authority.
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .arg("-keyout")
         .arg(&key)
         .arg("-out")
@@ -125,6 +127,20 @@ async fn under_tls_both_http_versions_are_spoken() {
     };
     assert_eq!(versions("--http1.1").await.unwrap(), "ok\n1.1");
     assert_eq!(versions("--http2").await.unwrap(), "ok\n2");
+    let (token, url) = (gateway.token("viewer").await, url.replace("/healthz", ""));
+    let status = async |trusted: &std::path::Path| {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_gateway-ota"));
+        command.args(["status", "--url", &url, "--gateway", GATEWAY, "--ca"]).arg(trusted);
+        command.env("GATEWAY_OTA_TOKEN", &token).output().await.unwrap()
+    };
+    let told = status(&certificate).await;
+    assert!(told.status.success() && String::from_utf8_lossy(&told.stdout).contains("v5.0.4"), "{told:?}");
+    let foreign = tempfile::tempdir().unwrap();
+    assert_eq!(
+        status(&self::certificate(foreign.path()).0).await.status.code(),
+        Some(3),
+        "it is not trusted"
+    );
     stop.cancel();
     served.await.unwrap();
 }

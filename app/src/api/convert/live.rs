@@ -1,4 +1,4 @@
-//! What the page carries in itself and what the WebSocket sends.
+//! What the page carries in itself and what the live feed says.
 
 use jiff::Timestamp;
 use ota_api::{
@@ -8,10 +8,7 @@ use ota_api::{
     ws::{LiveResources, ServerMessage, SystemStatus, Topic, UpdateProgress},
 };
 use ota_core::Assessment;
-use ota_engine::{
-    Change, Event, JobView, Snapshot,
-    ports::{LogEntry, LogPage},
-};
+use ota_engine::{Change, Event, JobView, Snapshot, ports::LogPage};
 
 use super::{
     check_summary, debug_bundles, instant, log_line, monitor, monitor::doing, progress, recovery, safety,
@@ -53,7 +50,7 @@ pub fn server_message(event: &Event, snapshot: &Snapshot, now: Timestamp) -> Ser
     match event {
         Event::Progress(view) => update_progress(view, now),
         Event::System => system_status(snapshot, now),
-        Event::Log(entry) => log_entry(entry),
+        Event::Log(entry) => ServerMessage::LogEntry(log_line(entry)),
         Event::Safety(assessment) => safety_update(assessment),
         Event::Changed(change) => ServerMessage::Changed {
             what: match change {
@@ -104,16 +101,6 @@ pub fn system_status(snapshot: &Snapshot, now: Timestamp) -> ServerMessage {
         },
         timestamp: instant(now),
     })
-}
-
-fn log_entry(entry: &LogEntry) -> ServerMessage {
-    let line = log_line(entry);
-    ServerMessage::LogEntry {
-        timestamp: line.timestamp,
-        level: line.level,
-        source: line.source,
-        message: line.message,
-    }
 }
 
 fn safety_update(assessment: &Assessment) -> ServerMessage {

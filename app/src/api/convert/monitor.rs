@@ -9,8 +9,9 @@ use ota_api::{
 use ota_core::{ComponentTurn, FailureCode, HoldPoint, InstallOrder, Job, JobState};
 use ota_engine::{
     CheckView, InstallCommand, JobView, Snapshot,
-    ports::{LogEntry, LogLevel, LogPage},
+    ports::{LogEntry, LogPage, LogQuery},
 };
+use serde_json::json;
 
 use super::{bad_request, error, instant, job_id, settings::automation};
 
@@ -179,24 +180,48 @@ pub fn cancelled(view: &JobView) -> Cancelled {
     }
 }
 
-/// How many entries of which level a client asks for.
+/// Which entries of the activity log a client asks for. What is empty filters nothing.
 ///
 /// # Errors
-/// A limit of zero and a level that does not exist.
-pub fn log_query(limit: Option<u32>, level: Option<&str>) -> Result<(u32, Option<LogLevel>), ApiError> {
-    let limit = limit.unwrap_or(DEFAULT_LOGS);
-    if limit == 0 {
-        return Err(bad_request(format!("limit must be from 1 to {MAXIMUM_LOGS}.")));
-    }
-    let level = level.filter(|level| !level.is_empty()).map(str::parse::<LogLevel>).transpose();
-    let level = level.map_err(|unknown| bad_request(format!("level: {unknown}.")))?;
-    Ok((limit.min(MAXIMUM_LOGS), level))
+/// A value that cannot be; `details.field` names it.
+pub fn log_query(
+    limit: Option<&str>,
+    level: Option<&str>,
+    since: Option<&str>,
+    before: Option<&str>,
+) -> Result<LogQuery, ApiError> {
+    let limit = given(limit, "limit", &format!("must be from 1 to {MAXIMUM_LOGS}"), |text| {
+        text.parse().ok().filter(|limit| (1..=MAXIMUM_LOGS).contains(limit))
+    })?;
+    Ok(LogQuery {
+        limit: limit.unwrap_or(DEFAULT_LOGS),
+        level: given(level, "level", "must be debug, info, warning or error", |text| text.parse().ok())?,
+        since: given(since, "since", "must be a time as 2025-03-15T10:25:30Z", |text| text.parse().ok())?,
+        before: given(before, "before", "must be the next_cursor of an answer", |text| text.parse().ok())?,
+    })
+}
+
+/// A value of the query, where there is one.
+fn given<T>(
+    value: Option<&str>,
+    field: &str,
+    rule: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, ApiError> {
+    let value = value.filter(|text| !text.is_empty());
+    let wrong = || bad_request(format!("{field} {rule}.")).with_details(json!({ "field": field }));
+    value.map(|text| read(text).ok_or_else(wrong)).transpose()
 }
 
 /// The answer of `GET logs`.
 #[must_use]
 pub fn logs(page: &LogPage) -> Logs {
-    Logs { logs: page.entries.iter().map(log_line).collect(), total: page.total }
+    let oldest = page.entries.last().and_then(|entry| entry.id);
+    Logs {
+        logs: page.entries.iter().map(log_line).collect(),
+        total: page.total,
+        next_cursor: oldest.filter(|_| page.more),
+    }
 }
 
 #[must_use]
@@ -206,6 +231,7 @@ pub fn log_line(entry: &LogEntry) -> LogLine {
         level: entry.level.as_str().to_owned(),
         source: entry.source.clone(),
         message: entry.message.clone(),
+        id: entry.id,
     }
 }
 

@@ -34,7 +34,7 @@ pub fn ActivityLog(live: Live) -> impl IntoView {
 }
 
 fn line(entry: &LogLine) -> impl IntoView + use<> {
-    let LogLine { timestamp, level, source, message } = entry.clone();
+    let LogLine { timestamp, level, source, message, .. } = entry.clone();
     let time = words::moment(&timestamp);
     view! {
         <li data-level=level>

@@ -38,6 +38,6 @@ pub use safety::Sensors;
 pub use slots::{ImageSource, ReadBack, RecoverySlot, SlotUsage, Slots};
 pub use snapshots::{NewSnapshot, SnapshotFacts, Snapshots};
 pub use step::StepError;
-pub use store::{Catalog, Fact, LogEntry, LogLevel, LogPage, Store, StoreError, UnknownLevel};
+pub use store::{Catalog, Fact, LogEntry, LogLevel, LogPage, LogQuery, Store, StoreError, UnknownLevel};
 pub use telemetry::{ResourceUse, Telemetry};
 pub use uploads::{Body, BrokenBody, ReceivedFile, StoredImage, UploadFault, Uploads};

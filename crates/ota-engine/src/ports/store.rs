@@ -103,6 +103,8 @@ impl FromStr for LogLevel {
 /// One line of the activity log that technicians read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {
+    /// Its number in the log; none before it is written, or where it cannot be. It grows with each entry.
+    pub id: Option<u64>,
     pub at: Timestamp,
     pub level: LogLevel,
     /// Part of the gateway: `ota`, `safety`, `repository`, `boot`, `auth`.
@@ -110,10 +112,33 @@ pub struct LogEntry {
     pub message: String,
 }
 
-/// The newest entries that match a query, newest first, and how many match in all.
+/// Which entries of the activity log are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogQuery {
+    pub limit: u32,
+    /// Only entries of exactly this level.
+    pub level: Option<LogLevel>,
+    /// Only entries of this moment and later.
+    pub since: Option<Timestamp>,
+    /// Only entries with a smaller number.
+    pub before: Option<u64>,
+}
+
+impl LogQuery {
+    /// The newest of all.
+    #[must_use]
+    pub const fn newest(limit: u32) -> Self {
+        Self { limit, level: None, since: None, before: None }
+    }
+}
+
+/// The newest entries that match a query, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogPage {
     pub entries: Vec<LogEntry>,
+    /// Older entries match as well.
+    pub more: bool,
+    /// How many match, whatever `before` is.
     pub total: u64,
 }
 
@@ -166,10 +191,10 @@ pub trait Store: Send + Sync {
 
     async fn put_fact(&self, fact: Fact, value: &str) -> Result<(), StoreError>;
 
-    async fn append_log(&self, entry: &LogEntry) -> Result<(), StoreError>;
+    /// Returns the number that the entry has got.
+    async fn append_log(&self, entry: &LogEntry) -> Result<u64, StoreError>;
 
-    /// Entries of `level` where given.
-    async fn logs(&self, limit: u32, level: Option<LogLevel>) -> Result<LogPage, StoreError>;
+    async fn logs(&self, query: &LogQuery) -> Result<LogPage, StoreError>;
 
     /// Seals what happened at `at` into the next record of the audit log. The chain never forks, whoever else appends.
     async fn append_audit(&self, at: Timestamp, entry: &AuditEntry) -> Result<AuditRecord, StoreError>;

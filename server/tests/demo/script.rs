@@ -1,6 +1,4 @@
-//! `setup/demo`: all of the demo by one command, and all of it ended by one signal.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! The demo as `setup/demo` starts and ends it.
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::TcpListener;
@@ -21,14 +19,19 @@ fn programs() -> PathBuf {
     directory
 }
 
-struct Demo {
+pub struct Demo {
     script: Child,
-    gateway: String,
-    plant: String,
+    pub gateway: String,
+    pub plant: String,
 }
 
 impl Demo {
-    fn start(data: &Path, gateway: u16, plant: u16) -> Self {
+    pub fn start(data: &Path, gateway: u16, plant: u16) -> Self {
+        Self::start_with(data, gateway, plant, &[])
+    }
+
+    /// `settings` override the configuration: `SECTION__KEY` and value.
+    pub fn start_with(data: &Path, gateway: u16, plant: u16, settings: &[(&str, &str)]) -> Self {
         let address = |port: u16| format!("127.0.0.1:{port}");
         let log = std::fs::File::create(data.with_extension("log")).unwrap();
         let script = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../setup/demo"))
@@ -36,6 +39,7 @@ impl Demo {
             .arg(data)
             .arg(programs())
             .env("GATEWAY_OTA__BOOT__LOCK_FILE", data.with_extension("lock"))
+            .envs(settings.iter().map(|(key, value)| (format!("GATEWAY_OTA__{key}"), value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -44,7 +48,7 @@ impl Demo {
         Self { script, gateway: address(gateway), plant: address(plant) }
     }
 
-    async fn wait_until_ready(&mut self, data: &Path) {
+    pub async fn wait_until_ready(&mut self, data: &Path) {
         let start = Instant::now();
         loop {
             let answer = reqwest::get(format!("http://{}/readyz", self.gateway)).await;
@@ -58,7 +62,7 @@ impl Demo {
         }
     }
 
-    async fn end(mut self, signal: Signal) {
+    pub async fn end(mut self, signal: Signal) {
         kill_process(Pid::from_child(&self.script), signal).unwrap();
         let start = Instant::now();
         while self.script.try_wait().unwrap().is_none() {
@@ -82,37 +86,6 @@ impl Drop for Demo {
     }
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-async fn is_login(gateway: &str, user: &str) -> bool {
-    let body = serde_json::json!({ "username": user, "password": "demo-gateway" });
-    let request = reqwest::Client::new().post(format!("http://{gateway}/api/v1/auth/login")).json(&body);
-    request.header("x-gateway-id", "GW-3920A9").send().await.unwrap().status().is_success()
-}
-
-#[tokio::test]
-async fn the_demo_starts_ends_and_finds_everything_as_it_was_left() {
-    let place = tempfile::tempdir().unwrap();
-    let data = place.path().join("demo");
-    let (gateway, plant) = (free_port(), free_port());
-    let mut demo = Demo::start(&data, gateway, plant);
-    demo.wait_until_ready(&data).await;
-    for user in ["viewer", "operator", "admin"] {
-        assert!(is_login(&demo.gateway, user).await, "{user} cannot log in");
-    }
-    demo.end(Signal::TERM).await;
-    let kept = ["uboot.env", "run/boot_id", "trust/keyring.pem", "slots/A/rootfs.img", "slots/B/rootfs.img"];
-    let before = kept.map(|name| std::fs::read(data.join(name)).unwrap());
-
-    let mut demo = Demo::start(&data, gateway, plant);
-    demo.wait_until_ready(&data).await;
-    assert!(is_login(&demo.gateway, "admin").await);
-    demo.end(Signal::TERM).await;
-    for (name, content) in kept.iter().zip(&before) {
-        assert!(std::fs::read(data.join(name)).unwrap() == *content, "{name} has changed");
-    }
-    let log = std::fs::read_to_string(data.with_extension("log")).unwrap();
-    assert!(log.contains("nothing was changed"), "{log}");
 }

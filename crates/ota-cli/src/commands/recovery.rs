@@ -1,0 +1,64 @@
+use crate::{
+    client::{Answer, Client},
+    failure::Failure,
+    output,
+    wait::{Wait, wait_until},
+};
+use ota_api::{
+    SlotId,
+    monitor::{CancelRequest, Progress},
+    recovery::{RollbackRequest, RollbackStarted},
+    status::{RebootRequest, Status},
+};
+
+/// Back to what the other slot holds.
+pub(crate) async fn rollback(
+    client: &Client,
+    reason: &str,
+    restart: bool,
+    wait: &Wait,
+) -> Result<(), Failure> {
+    let status: Status = client.get("status", &[]).await?.read()?;
+    let action = match status.partitions.inactive.id {
+        SlotId::A => "rollback_to_a",
+        SlotId::B => "rollback_to_b",
+    };
+    let request = RollbackRequest { action: action.to_owned(), reason: reason.to_owned() };
+    let mut answer = client.post("recovery/rollback", &request).await?;
+    let started: RollbackStarted = answer.read()?;
+    let mut text = answer.message.clone();
+    if wait.wait || (restart && started.status == "checking") {
+        // The other slot is compared before it is made next.
+        answer = wait_until(client, &started.job_id, wait, |job| job.armed).await?;
+        text = format!("{} starts next.", started.to_version);
+    }
+    if restart {
+        let ordered = order_reboot(client, reason).await?;
+        text = ordered.message;
+        if wait.wait {
+            answer = wait_until(client, &started.job_id, wait, |_| false).await?;
+            text = outcome(&answer)?;
+        }
+    }
+    client.show(&answer, || Ok(text))
+}
+
+fn outcome(answer: &Answer) -> Result<String, Failure> {
+    let job: Progress = answer.read()?;
+    Ok(job.outcome.map(|outcome| outcome.message).unwrap_or_default())
+}
+
+pub(crate) async fn reboot(client: &Client, reason: &str) -> Result<(), Failure> {
+    let answer = order_reboot(client, reason).await?;
+    client.show(&answer, || Ok(answer.message.clone()))
+}
+
+async fn order_reboot(client: &Client, reason: &str) -> Result<Answer, Failure> {
+    client.post("reboot", &RebootRequest { reason: reason.to_owned() }).await
+}
+
+pub(crate) async fn cancel(client: &Client, job: &str, reason: &str) -> Result<(), Failure> {
+    let request = CancelRequest { job_id: job.to_owned(), reason: reason.to_owned() };
+    let answer = client.post("cancel", &request).await?;
+    if client.json() { output::json(&answer.data) } else { output::line(&answer.message) }
+}

@@ -1,0 +1,256 @@
+//! The WebSocket: the live feed for pages and programs.
+
+use crate::{
+    auth::{Live, Token},
+    feed::{End, Heard, Letter, PATIENCE, Seat, Subscription, no_longer_welcome},
+    http::{AppState, origin_is_ours, recognize, respond},
+};
+use axum::{
+    extract::{
+        Query, Request, State, WebSocketUpgrade,
+        rejection::QueryRejection,
+        ws::{CloseFrame, Message, WebSocket, rejection::WebSocketUpgradeRejection},
+    },
+    response::Response,
+};
+use futures::{
+    SinkExt,
+    future::{self, Either},
+};
+use ota_api::{ApiError, ErrorCode, ws::ClientMessage};
+use serde::Deserialize;
+use serde_json::json;
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio_tungstenite::tungstenite;
+
+/// Time that a client has to say who it is.
+const INTRODUCTION: Duration = Duration::from_secs(5);
+/// Bytes of a message from a client; it has nothing to send but its token.
+const LONGEST_MESSAGE: usize = 4 * 1024;
+/// Bytes that are read of a longer one, so that its sender can still be told.
+const LONGEST_READ: usize = 16 * LONGEST_MESSAGE;
+/// Bytes that are kept ready for what a client says.
+const READ_BUFFER: usize = 4 * 1024;
+/// Frames of a client between two pings.
+const MOST_FRAMES: u32 = 64;
+/// Pings without an answer after which a client counts as gone; half of one more is for the way.
+const UNANSWERED: f64 = 2.5;
+
+/// Why a socket is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goodbye {
+    /// The server goes away and comes back.
+    Restart,
+    /// No session, or one that has ended.
+    Unauthorized,
+    /// It says more than there is to say.
+    Talkative,
+    /// It sent a message that is too long.
+    TooLong,
+    /// The client is gone, or does not take what it is sent.
+    Silent,
+}
+
+impl From<End> for Goodbye {
+    fn from(end: End) -> Self {
+        match end {
+            End::Session => Self::Unauthorized,
+            End::Service => Self::Restart,
+        }
+    }
+}
+
+impl Goodbye {
+    /// Close code and reason; none where nobody would hear them.
+    const fn words(self) -> Option<(u16, &'static str)> {
+        match self {
+            Self::Restart => Some((1012, "the gateway restarts its service")),
+            Self::Unauthorized => Some((4401, "log in")),
+            Self::Talkative => Some((1008, "a client has nothing to say here but its token")),
+            Self::TooLong => Some((1009, "a message has at most 4 KiB")),
+            Self::Silent => None,
+        }
+    }
+}
+
+/// What a client that comes back may add to the address.
+#[derive(Deserialize)]
+pub(crate) struct Place {
+    /// `seq` of the last message that it got.
+    after: Option<u64>,
+}
+
+/// `GET /api/v1/ota/ws`.
+pub(crate) async fn upgrade(
+    State(state): State<AppState>,
+    place: Result<Query<Place>, QueryRejection>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    request: Request,
+) -> Response {
+    let refuse = |code, message: &str| respond(ApiError::new(code, message));
+    let Ok(upgrade) = upgrade else {
+        return refuse(ErrorCode::BadRequest, "This address speaks WebSocket only.");
+    };
+    let Ok(Query(place)) = place else {
+        let error = ApiError::new(ErrorCode::BadRequest, "after must be the seq of a message.");
+        return respond(error.with_details(json!({ "field": "after" })));
+    };
+    if !origin_is_ours(request.headers()) {
+        return refuse(ErrorCode::Forbidden, "Connections from pages of other sites are not accepted.");
+    }
+    let seat = state.feed.seat().filter(|_| !state.stop.is_cancelled());
+    let Some(seat) = seat else {
+        return refuse(ErrorCode::TooManyRequests, "The gateway has no room for another connection.");
+    };
+    let session = match recognize(&state, request.headers()).await {
+        Ok(session) => session,
+        Err(refused) => return refused,
+    };
+    let upgrade = upgrade.max_message_size(LONGEST_READ).max_frame_size(LONGEST_READ);
+    let upgrade = upgrade.read_buffer_size(READ_BUFFER);
+    let heard = place.after.map_or(Heard::Nothing, |seq| Heard::UpTo(Some(seq)));
+    let tasks = state.tasks.clone();
+    upgrade.on_upgrade(move |socket| tasks.track_future(serve(state, socket, session, seat, heard)))
+}
+
+async fn serve(state: AppState, mut socket: WebSocket, session: Option<Arc<Live>>, seat: Seat, heard: Heard) {
+    let session = match session {
+        Some(session) => Ok(session),
+        None => introduced(&state, &mut socket).await,
+    };
+    let goodbye = match session {
+        Ok(session) => {
+            let subscription = state.feed.subscribe(seat, heard);
+            talk(&state, &mut socket, &session, subscription).await
+        }
+        Err(goodbye) => goodbye,
+    };
+    let Some((code, reason)) = goodbye.words() else { return };
+    let farewell = CloseFrame { code, reason: reason.into() };
+    if send(&mut socket, Message::Close(Some(farewell))).await.is_ok() {
+        // The client answers the close frame; nothing depends on it.
+        _ = tokio::time::timeout(Duration::from_secs(1), async {
+            while let Some(Ok(_)) = socket.recv().await {}
+        })
+        .await;
+    }
+}
+
+/// Waits for the `auth` frame.
+async fn introduced(state: &AppState, socket: &mut WebSocket) -> Result<Arc<Live>, Goodbye> {
+    let frame = tokio::time::timeout(INTRODUCTION, first_text(socket));
+    let text = match state.stop.run_until_cancelled(frame).await {
+        None => return Err(Goodbye::Restart),
+        Some(Err(_)) => return Err(Goodbye::Unauthorized),
+        Some(Ok(text)) => text?,
+    };
+    let token =
+        serde_json::from_str(&text).ok().and_then(|ClientMessage::Auth { token }| Token::parse(&token));
+    let Some(token) = token else { return Err(Goodbye::Unauthorized) };
+    match state.auth.sessions().recognize(&token).await {
+        Ok(session) => session.ok_or(Goodbye::Unauthorized),
+        Err(error) => {
+            tracing::error!(%error, "a WebSocket's session cannot be looked up");
+            Err(Goodbye::Restart)
+        }
+    }
+}
+
+async fn first_text(socket: &mut WebSocket) -> Result<String, Goodbye> {
+    loop {
+        match receive(socket).await? {
+            Message::Text(text) => return Ok(text.as_str().to_owned()),
+            Message::Binary(_) => return Err(Goodbye::Unauthorized),
+            _ => {}
+        }
+    }
+}
+
+/// Carries the feed to the client until one of them has to go.
+async fn talk(
+    state: &AppState,
+    socket: &mut WebSocket,
+    session: &Live,
+    mut subscription: Subscription,
+) -> Goodbye {
+    let (end, talk) =
+        (no_longer_welcome(state, session), carry(socket, &mut subscription, state.options.beat));
+    match future::select(pin!(end), pin!(talk)).await {
+        Either::Left((end, _)) => end.into(),
+        Either::Right((Ok(never), _)) => match never {},
+        Either::Right((Err(goodbye), _)) => goodbye,
+    }
+}
+
+async fn carry(
+    socket: &mut WebSocket,
+    subscription: &mut Subscription,
+    beat: Duration,
+) -> Result<Infallible, Goodbye> {
+    let (mut heard_at, mut frames) = (Instant::now(), 0);
+    let mut beats = interval_at(heard_at + beat, beat);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            frame = receive(socket) => {
+                frame?;
+                (heard_at, frames) = (Instant::now(), frames + 1);
+                if frames > MOST_FRAMES {
+                    return Err(Goodbye::Talkative);
+                }
+            }
+            _ = beats.tick() => {
+                if heard_at.elapsed() > beat.mul_f64(UNANSWERED) {
+                    return Err(Goodbye::Silent);
+                }
+                frames = 0;
+                send(socket, Message::Ping(Vec::new().into())).await?;
+            }
+            letter = subscription.next() => send_all(socket, letter, subscription).await?,
+        }
+    }
+}
+
+/// The next frame of the client that does not end the connection.
+async fn receive(socket: &mut WebSocket) -> Result<Message, Goodbye> {
+    match socket.recv().await {
+        Some(Ok(Message::Close(_))) | None => Err(Goodbye::Silent),
+        Some(Ok(Message::Text(text))) if text.len() > LONGEST_MESSAGE => Err(Goodbye::TooLong),
+        Some(Ok(Message::Binary(bytes))) if bytes.len() > LONGEST_MESSAGE => Err(Goodbye::TooLong),
+        Some(Ok(message)) => Ok(message),
+        Some(Err(error)) => match error.into_inner().downcast_ref() {
+            Some(tungstenite::Error::Capacity(_)) => Err(Goodbye::TooLong),
+            _ => Err(Goodbye::Silent),
+        },
+    }
+}
+
+/// What waits goes out together: one write for a burst.
+async fn send_all(
+    socket: &mut WebSocket,
+    first: Arc<Letter>,
+    subscription: &mut Subscription,
+) -> Result<(), Goodbye> {
+    let all = async {
+        let mut next = Some(first);
+        while let Some(letter) = next {
+            socket.feed(Message::text(letter.text.as_str())).await?;
+            next = subscription.waiting();
+        }
+        socket.flush().await
+    };
+    in_time(all).await
+}
+
+async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Goodbye> {
+    in_time(socket.send(message)).await
+}
+
+async fn in_time<E>(sent: impl Future<Output = Result<(), E>>) -> Result<(), Goodbye> {
+    match tokio::time::timeout(PATIENCE, sent).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(Goodbye::Silent),
+    }
+}
