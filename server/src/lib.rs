@@ -13,6 +13,7 @@ pub mod logging;
 pub mod metrics;
 mod model_start;
 mod notify;
+pub mod openapi;
 pub mod password;
 pub mod provision;
 mod recorded;

@@ -3,7 +3,7 @@
 use leptos::server;
 use ota_api::{
     ApiResult, Settings, SettingsPatch,
-    settings::{AutoUpdateSwitched, SettingsSaved},
+    settings::{AutoUpdateRequest, AutoUpdateSwitched, SettingsSaved},
 };
 use server_fn::codec::GetUrl;
 
@@ -29,7 +29,10 @@ pub async fn save_settings(#[server(flatten)] request: SettingsPatch) -> ApiResu
 
 /// Switches whether the gateway installs and restarts by itself.
 #[server(prefix = "/api/v1/ota", endpoint = "auto-update", protocol = Rest<StrictJson>)]
-pub async fn switch_auto_update(enabled: bool) -> ApiResult<AutoUpdateSwitched> {
+pub async fn switch_auto_update(
+    #[server(flatten)] request: AutoUpdateRequest,
+) -> ApiResult<AutoUpdateSwitched> {
+    let enabled = request.enabled;
     let mut patch = SettingsPatch::default();
     patch.auto_update.enabled = Some(enabled);
     let (settings, snapshot) = change(&patch).await?;

@@ -3,7 +3,7 @@
 use leptos::server;
 use ota_api::{
     ApiResult,
-    status::{RebootStarted, Status},
+    status::{RebootRequest, RebootStarted, Status},
 };
 use server_fn::codec::GetUrl;
 
@@ -18,12 +18,12 @@ pub async fn get_status() -> ApiResult<Status> {
 
 /// Restarts the gateway, as soon as the machine beside it allows.
 #[server(prefix = "/api/v1/ota", endpoint = "reboot", protocol = Rest<StrictJson>)]
-pub async fn order_reboot(reason: String) -> ApiResult<RebootStarted> {
-    let request = super::context::request()?;
-    let reason = super::convert::reason(&reason)?;
+pub async fn order_reboot(#[server(flatten)] request: RebootRequest) -> ApiResult<RebootStarted> {
+    let super::RequestContext { ota, actor, .. } = super::context::request()?;
+    let reason = super::convert::reason(&request.reason)?;
     if reason.is_empty() {
         return Err(super::convert::bad_request("A restart needs a reason."));
     }
-    let started = request.ota.reboot(reason, &request.actor).await.map_err(super::convert::refusal)?;
+    let started = ota.reboot(reason, &actor).await.map_err(super::convert::refusal)?;
     Ok(ota_api::Reply::ok(super::convert::reboot_started(started), "Gateway restart ordered"))
 }

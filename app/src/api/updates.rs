@@ -3,7 +3,7 @@
 use leptos::server;
 use ota_api::{
     ApiResult,
-    updates::{CheckStarted, DownloadRequest, DownloadStarted, Updates},
+    updates::{CheckRequest, CheckStarted, DownloadRequest, DownloadStarted, Updates},
 };
 use server_fn::codec::GetUrl;
 
@@ -18,14 +18,11 @@ pub async fn get_updates() -> ApiResult<Updates> {
 
 /// Asks the repository for updates.
 #[server(prefix = "/api/v1/ota", endpoint = "check-updates", protocol = Rest<StrictJson>)]
-pub async fn check_updates(
-    #[server(default)] force: bool,
-    #[server(default)] background: bool,
-) -> ApiResult<CheckStarted> {
-    let request = super::context::request()?;
-    let started = request.ota.check_updates(force, background, &request.actor).await;
+pub async fn check_updates(#[server(flatten)] request: CheckRequest) -> ApiResult<CheckStarted> {
+    let super::RequestContext { ota, actor, .. } = super::context::request()?;
+    let started = ota.check_updates(request.force, request.background, &actor).await;
     let started = started.map_err(super::convert::refusal)?;
-    let data = super::convert::check_started(started, &request.ota.snapshot());
+    let data = super::convert::check_started(started, &ota.snapshot());
     Ok(ota_api::Reply::ok(data, "Update check initiated"))
 }
 

@@ -7,9 +7,10 @@ use ota_api::{
     monitor::{CancelRequest, InstallRequest},
     recovery::{RestoreRequest, RollbackRequest},
     safety::OverrideRequest,
-    settings::revision,
+    settings::{AutoUpdateRequest, revision},
     snapshot::{DeleteSnapshotRequest, SnapshotRequest},
-    updates::DownloadRequest,
+    status::RebootRequest,
+    updates::{CheckRequest, DownloadRequest},
     upload::DeployRequest,
 };
 use serde_json::Value;
@@ -162,7 +163,10 @@ pub fn perform(live: Live, order: Order) {
 
 fn send(order: Order) -> api::Answer {
     match order {
-        Order::Check => api::order(&api::CheckUpdates { force: true, background: false }),
+        Order::Check => {
+            let request = CheckRequest { force: true, background: false };
+            api::order(&api::CheckUpdates { request })
+        }
         Order::InstallUpdate { id, version, snapshot, strategy } => {
             let strategy = Some(strategy);
             let request =
@@ -183,7 +187,8 @@ fn send(order: Order) -> api::Answer {
             api::order(&api::Cancel { request })
         }
         Order::Restart { .. } | Order::GoOn { .. } => {
-            api::order(&api::OrderReboot { reason: text::RESTART_REASON.to_owned() })
+            let request = RebootRequest { reason: text::RESTART_REASON.to_owned() };
+            api::order(&api::OrderReboot { request })
         }
         Order::EndOverride => {
             let reason = overriding::END_REASON.to_owned();
@@ -221,7 +226,10 @@ fn send(order: Order) -> api::Answer {
             let Draft { settings, seen } = *draft;
             api::order_if(&api::SaveSettings { request: patch(settings) }, &revision(&seen))
         }
-        Order::SwitchAutoUpdate { enabled } => api::order(&api::SwitchAutoUpdate { enabled }),
+        Order::SwitchAutoUpdate { enabled } => {
+            let request = AutoUpdateRequest { enabled };
+            api::order(&api::SwitchAutoUpdate { request })
+        }
         Order::Deploy { name, checksum, reboot_after, snapshot, strategy, .. } => {
             let request = DeployRequest {
                 filename: name,

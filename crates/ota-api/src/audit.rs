@@ -6,6 +6,7 @@ pub use ota_core::{AuditAction, AuditRecord};
 
 /// `GET audit`: the newest records that match, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditPage {
     pub records: Vec<AuditRecord>,
     /// For the query's `before`: where older records that match are; null where there are none.

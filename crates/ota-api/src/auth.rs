@@ -6,6 +6,7 @@ pub use ota_core::Role;
 
 /// `POST /api/v1/auth/login`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LoginRequest {
     pub username: String,
@@ -14,6 +15,7 @@ pub struct LoginRequest {
 
 /// `POST /api/v1/auth/setup`: only while nobody can log in.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetupRequest {
     /// As the console of the gateway shows it.
@@ -28,11 +30,13 @@ pub struct SetupRequest {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SetUp {
     pub username: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LoggedIn {
     /// For `Authorization: Bearer` and the WebSocket; the same session is in the cookie.
     pub token: String,
@@ -40,4 +44,12 @@ pub struct LoggedIn {
     pub expires_at: String,
     pub username: String,
     pub role: Role,
+}
+
+/// `POST /api/v1/auth/logout`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LoggedOut {
+    /// Always true.
+    pub logged_out: bool,
 }

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// `POST debug-bundle`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct DebugBundleRequest {
     #[serde(default = "yes")]
     pub include_logs: bool,
@@ -19,6 +21,7 @@ const fn yes() -> bool {
 
 /// The answer to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DebugBundleStarted {
     /// `debug-20250315-001`.
     pub bundle_id: String,
@@ -31,6 +34,7 @@ pub struct DebugBundleStarted {
 
 /// A bundle that is being made, can be downloaded, or came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DebugBundle {
     pub bundle_id: String,
     /// `creating`, `completed` or `failed`.
@@ -49,6 +53,7 @@ pub struct DebugBundle {
 
 /// `GET debug-bundle` (an addition): newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DebugBundles {
     pub bundles: Vec<DebugBundle>,
 }

@@ -53,11 +53,14 @@ pub struct ApiError {
 
 /// The machine's half of a failure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorBody {
     pub code: ErrorCode,
     /// Depends on the code: the holder of the gate, the blocking constraints, the offending field.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub details: Option<Value>,
     /// Names the request in the gateway's log.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub request_id: Option<String>,
 }
 
@@ -98,6 +101,7 @@ impl ApiError {
 
 /// Codes of the interface. The `Ota…` ones are the published ten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
     OtaInvalidImage,

@@ -7,6 +7,7 @@ use crate::{ErrorCode, settings::Automation};
 
 /// `GET progress`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Progress {
     /// The word of the job's state.
     pub status: String,
@@ -57,6 +58,7 @@ pub struct Progress {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProgressFigures {
     /// Of the operation that the last request started.
     pub percentage: f64,
@@ -76,12 +78,14 @@ pub struct ProgressFigures {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UpdateName {
     pub id: String,
     pub version: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Outcome {
     /// The documented code of a failure.
     pub code: Option<ErrorCode>,
@@ -90,6 +94,7 @@ pub struct Outcome {
 
 /// A component in a rolling installation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ComponentProgress {
     pub name: String,
     /// What was current before; null where nothing was.
@@ -99,6 +104,7 @@ pub struct ComponentProgress {
 
 /// One health check of a trial.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HealthCheck {
     pub name: String,
     pub kind: CheckKind,
@@ -113,6 +119,7 @@ pub struct HealthCheck {
 
 /// `POST install`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct InstallRequest {
     pub job_id: String,
@@ -126,6 +133,7 @@ pub struct InstallRequest {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InstallStarted {
     pub job_id: String,
     /// `installing`.
@@ -139,6 +147,7 @@ pub struct InstallStarted {
 
 /// `GET logs`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Logs {
     pub logs: Vec<LogLine>,
     /// Entries that match, on all pages.
@@ -149,6 +158,7 @@ pub struct Logs {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LogLine {
     pub timestamp: String,
     /// `debug`, `info`, `warning` or `error`.
@@ -162,6 +172,7 @@ pub struct LogLine {
 
 /// `GET monitor`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Monitor {
     /// `idle`, or the word of the running job's state.
     pub system_status: String,
@@ -176,6 +187,7 @@ pub struct Monitor {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Resources {
     /// Percent.
     pub cpu_usage: f64,
@@ -185,14 +197,17 @@ pub struct Resources {
 
 /// `POST cancel`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CancelRequest {
     pub job_id: String,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(max_length = 500))]
     pub reason: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Cancelled {
     pub job_id: String,
     /// `cancelled`.

@@ -8,6 +8,7 @@ use crate::snapshot::Snapshot;
 
 /// `GET recovery` (an addition): what can be gone back to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Recovery {
     /// Newest first.
     pub snapshots: Vec<Snapshot>,
@@ -23,6 +24,7 @@ pub struct Recovery {
 
 /// A slot of a system that is there for repairs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RecoverySlot {
     /// It holds a proven system.
     pub ready: bool,
@@ -32,6 +34,7 @@ pub struct RecoverySlot {
 
 /// The image that a factory reset installs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RecoveryImage {
     /// The version in its signed manifest.
     pub version: String,
@@ -44,6 +47,7 @@ pub struct RecoveryImage {
 
 /// A bundle that was installed here and can be restored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeptBundle {
     pub version: String,
     pub size: String,
@@ -58,15 +62,19 @@ pub struct KeptBundle {
 
 /// `POST recovery/rollback`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RollbackRequest {
     /// `rollback_to_a` or `rollback_to_b`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^rollback_to_[ab]$"))]
     pub action: String,
     /// Recorded in the audit log.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 500))]
     pub reason: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RollbackStarted {
     pub action: String,
     /// `completed`: the other slot starts next. `checking`: its content is still being compared; see `progress_url`.
@@ -85,12 +93,14 @@ pub struct RollbackStarted {
 
 /// `POST recovery/restore`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RestoreRequest {
     /// Found among snapshots and kept bundles; the newest snapshot of it wins.
     pub version: String,
     /// Must be the inactive slot where given.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[AB]$"))]
     pub target_partition: Option<String>,
     /// Addition: this snapshot and no other; it must be of `version`.
     #[serde(default)]
@@ -101,6 +111,7 @@ pub struct RestoreRequest {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RestoreStarted {
     /// `RESTORE-001`.
     pub job_id: String,
@@ -116,6 +127,7 @@ pub struct RestoreStarted {
 
 /// `POST recovery/factory`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FactoryRequest {
     /// The factory-reset PIN.
@@ -125,6 +137,7 @@ pub struct FactoryRequest {
     /// False: settings, users, sessions and PINs. True: all data.
     pub wipe_data: bool,
     /// At least ten characters, recorded in the audit log.
+    #[cfg_attr(feature = "openapi", schema(min_length = 10, max_length = 500))]
     pub reason: String,
 }
 
@@ -136,6 +149,7 @@ impl fmt::Debug for FactoryRequest {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FactoryStarted {
     /// `started`.
     pub status: String,
@@ -151,13 +165,16 @@ pub struct FactoryStarted {
 
 /// `POST recovery/finish` (an addition): keeps an upload of which everything has come. Answers as `recovery/upload`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RecoveryFinishRequest {
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-f]{32}$"))]
     pub upload_id: String,
 }
 
 /// `POST recovery/upload`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RecoveryUploaded {
     /// Always true; what is refused is an error.
     pub uploaded: bool,

@@ -24,6 +24,10 @@ pub const DEBUG_DOWNLOAD: &str = "/api/v1/ota/debug/download/";
 pub const WEB_SOCKET: &str = "/api/v1/ota/ws";
 /// The same feed as server-sent events.
 pub const EVENTS: &str = "/api/v1/ota/events";
+/// The interface described, as OpenAPI.
+pub const OPENAPI: &str = "/api/openapi.json";
+/// The same for people.
+pub const DOCS: &str = "/api/docs";
 /// The page.
 pub const PAGE: &str = "/ota-system-updates";
 pub const LOGIN_PAGE: &str = "/login";

@@ -6,6 +6,7 @@ use std::fmt;
 
 /// `GET safety`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Safety {
     pub constraints: Constraints,
     /// An override is in force.
@@ -23,6 +24,7 @@ pub struct Safety {
 
 /// An override of constraints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Force {
     /// False while it waits for the second person.
     pub active: bool,
@@ -40,11 +42,14 @@ pub struct Force {
 
 /// The body of `POST safety/override`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct OverrideRequest {
     pub enable: bool,
     /// Needed to enable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(min_length = 1))]
     pub reason: String,
     /// Needed to enable: names of constraints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,6 +70,7 @@ impl fmt::Debug for OverrideRequest {
 
 /// The answer of `POST safety/override`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OverrideState {
     pub override_enabled: bool,
     /// When it is over by itself; for one that was ended, or is not in force yet, this moment.
@@ -79,6 +85,7 @@ pub struct OverrideState {
 
 /// The three constraints of the published interface, and network and load beside them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Constraints {
     pub crane_motion: Constraint,
     pub acs_collision: Constraint,
@@ -138,6 +145,7 @@ impl Safety {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Constraint {
     pub enabled: bool,
     /// A word: `idle`, `moving`, `clear`, `risk`, `unknown` …
@@ -162,6 +170,7 @@ pub struct Constraint {
 
 /// A constraint in the details of `OTA_UPDATE_BLOCKED`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BlockingConstraint {
     pub constraint: String,
     #[serde(flatten)]

@@ -16,6 +16,7 @@ pub fn revision(settings: &Settings) -> String {
 
 /// `POST settings`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettingsSaved {
     pub updated: bool,
     /// The start of the next maintenance window, UTC; null where there are none.
@@ -32,6 +33,15 @@ pub struct SettingsSaved {
 
 /// `POST auto-update`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AutoUpdateRequest {
+    pub enabled: bool,
+}
+
+/// The answer to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AutoUpdateSwitched {
     pub auto_update: bool,
     /// A check interval is set.
@@ -40,6 +50,7 @@ pub struct AutoUpdateSwitched {
 
 /// Addition to `GET monitor`: what the gateway is going to do by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Automation {
     pub auto_check_enabled: bool,
     /// IANA name of the zone of the maintenance windows.
@@ -57,6 +68,7 @@ pub struct Automation {
 
 /// A window and what it is for, if the machine stands still then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PlannedWindow {
     /// UTC.
     pub opens_at: String,
@@ -70,6 +82,7 @@ pub struct PlannedWindow {
 
 /// What would be begun.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Plan {
     pub action: PlannedAction,
     /// The version that is installed or started.
@@ -79,6 +92,7 @@ pub struct Plan {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PlannedAction {
     #[default]
@@ -92,6 +106,7 @@ pub enum PlannedAction {
 
 /// Whether the gateway does something by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Eligible {
     /// It would begin now.
     pub eligible: bool,
@@ -103,6 +118,7 @@ pub struct Eligible {
 
 /// One reason why something is not done by itself. A person may do it all the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HeldBack {
     /// `window`, `wave`, `soak`, `gate`, `version_floor`, `compatible`, `space`, `policy` or `failed_before`.
     pub code: String,
@@ -111,6 +127,7 @@ pub struct HeldBack {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LastRun {
     /// UTC.
     pub began_at: String,

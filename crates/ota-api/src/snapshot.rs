@@ -5,17 +5,22 @@ use serde::{Deserialize, Serialize};
 
 /// `POST snapshot`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SnapshotRequest {
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     pub name: String,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(max_length = 500))]
     pub description: String,
     /// Addition: the slot to take it of; the running one where not given.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[AB]$"))]
     pub partition: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SnapshotStarted {
     /// `snap-006`.
     pub snapshot_id: String,
@@ -28,6 +33,7 @@ pub struct SnapshotStarted {
 
 /// A snapshot, and what it would restore.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Snapshot {
     pub id: String,
     pub name: String,
@@ -50,12 +56,14 @@ pub struct Snapshot {
 
 /// `POST snapshot/delete` (an addition).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DeleteSnapshotRequest {
     pub snapshot_id: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SnapshotDeleted {
     pub snapshot_id: String,
     /// `deleted`.

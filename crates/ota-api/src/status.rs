@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// `GET status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Status {
     pub gateway: Gateway,
     pub partitions: Partitions,
@@ -17,6 +18,7 @@ pub struct Status {
 
 /// One way in which images reach the system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StrategyOffer {
     pub strategy: Strategy,
     /// Why it cannot be used now; null when it can.
@@ -25,6 +27,7 @@ pub struct StrategyOffer {
 
 /// A component that is updated beside the system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Component {
     pub name: String,
     /// Of what is current; null where nothing is.
@@ -37,6 +40,7 @@ pub struct Component {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Gateway {
     /// Addition: the id that `X-Gateway-ID` must carry.
     pub id: String,
@@ -54,6 +58,7 @@ pub struct Gateway {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Partitions {
     pub active: Partition,
     pub inactive: Partition,
@@ -64,6 +69,7 @@ pub struct Partitions {
 
 /// One slot. `booted` and `next_boot` are given for both.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Partition {
     pub id: SlotId,
     pub version: String,
@@ -84,13 +90,16 @@ pub struct Partition {
 
 /// `POST reboot` (an addition).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RebootRequest {
     /// Recorded in the log.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 500))]
     pub reason: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RebootStarted {
     /// `rebooting`.
     pub status: String,

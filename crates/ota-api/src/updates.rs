@@ -7,6 +7,7 @@ use crate::settings::HeldBack;
 
 /// `GET updates`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Updates {
     pub updates: Vec<Update>,
     pub total_available: usize,
@@ -16,6 +17,7 @@ pub struct Updates {
 
 /// How the knowledge about updates came about.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CheckSummary {
     pub server: String,
     pub running: bool,
@@ -27,6 +29,7 @@ pub struct CheckSummary {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Update {
     pub id: String,
     pub version: String,
@@ -59,6 +62,7 @@ pub struct Update {
 
 /// `POST check-updates`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CheckRequest {
     /// Ask the repository even if it was asked a moment ago.
@@ -70,6 +74,7 @@ pub struct CheckRequest {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CheckStarted {
     /// `check-20250315-001`.
     pub check_id: String,
@@ -84,6 +89,7 @@ pub struct CheckStarted {
 
 /// `POST download`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DownloadRequest {
     pub update_id: String,
@@ -92,6 +98,7 @@ pub struct DownloadRequest {
     pub version: Option<String>,
     /// Must be the inactive slot where given.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[AB]$"))]
     pub target_partition: Option<String>,
     #[serde(default)]
     pub background: bool,
@@ -117,6 +124,7 @@ const fn yes() -> bool {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DownloadStarted {
     pub job_id: String,
     /// `downloading`, or `downloaded` when this very file is verified in staging already.
@@ -127,6 +135,7 @@ pub struct DownloadStarted {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DownloadedUpdate {
     pub id: String,
     pub version: String,

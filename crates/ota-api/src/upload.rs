@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// `POST upload/verify`: an image that is complete, signed by somebody whom the gateway trusts, and kept for a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VerifiedImage {
     /// Always true; an image that is not is an error.
     pub verified: bool,
@@ -16,6 +17,7 @@ pub struct VerifiedImage {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ImageFile {
     /// A label: the name that the uploader gave, made safe to show.
     pub name: String,
@@ -29,6 +31,7 @@ pub struct ImageFile {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ImageMetadata {
     /// `unknown` where the signed manifest does not name it.
     pub kernel: String,
@@ -41,6 +44,7 @@ pub struct ImageMetadata {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Compatibility {
     /// `compatible` or `incompatible`.
     pub hardware: String,
@@ -55,6 +59,7 @@ impl Compatibility {
 
 /// `GET upload` (an addition): the verified images, newest first, and the room for more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Uploads {
     pub images: Vec<VerifiedImage>,
     /// Addition: uploads that wait for their rest.
@@ -66,6 +71,7 @@ pub struct Uploads {
 
 /// An upload that came in parts, and of which not all is there or which was not verified yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UnfinishedUpload {
     /// 32 lower-case hexadecimal digits.
     pub upload_id: String,
@@ -80,8 +86,10 @@ pub struct UnfinishedUpload {
 
 /// `POST upload/finish` (an addition): verifies an upload of which everything has come. Answers as `upload/verify`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FinishRequest {
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-f]{32}$"))]
     pub upload_id: String,
     /// A label; that of the upload's metadata where none is given.
     #[serde(default)]
@@ -90,6 +98,7 @@ pub struct FinishRequest {
 
 /// `POST upload/deploy`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DeployRequest {
     pub filename: String,
@@ -98,7 +107,9 @@ pub struct DeployRequest {
     pub version: Option<String>,
     /// Must be the inactive slot where given.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[AB]$"))]
     pub target_partition: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(pattern = "^sha256:[0-9a-f]{64}$"))]
     pub checksum: String,
     /// Addition: restart into it as soon as the machine is still.
     #[serde(default)]
@@ -112,6 +123,7 @@ pub struct DeployRequest {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeployStarted {
     /// `MANUAL-DEPLOY-001`.
     pub job_id: String,
@@ -123,6 +135,7 @@ pub struct DeployStarted {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeployedImage {
     pub name: String,
     pub version: String,

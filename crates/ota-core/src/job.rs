@@ -44,6 +44,7 @@ pub use work::{
 
 /// How an update reaches the system.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
     /// Write the inactive slot, switch at the reboot.

@@ -20,6 +20,7 @@ const WINDOW_MINUTES: u32 = 120;
 
 /// What may happen without a person.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AutoUpdate {
     /// Updates are installed, and what is installed is restarted into, without a person. Checks and downloads do not ask.
     pub enabled: bool,
@@ -50,6 +51,7 @@ impl AutoUpdate {
 
 /// How often a maintenance window comes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
     #[default]
@@ -60,6 +62,7 @@ pub enum Schedule {
 
 /// A day of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Weekday {
     Monday,
@@ -73,6 +76,7 @@ pub enum Weekday {
 
 /// When the gateway may act by itself, in its own time zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MaintenanceWindow {
     pub enabled: bool,
     pub schedule: Schedule,
@@ -116,6 +120,7 @@ impl Default for MaintenanceWindow {
 
 /// The update settings. The default is the careful one: nothing happens by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Settings {
     pub auto_update: AutoUpdate,
     pub maintenance_window: MaintenanceWindow,

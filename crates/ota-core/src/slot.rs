@@ -10,6 +10,7 @@ pub const ROOT_CLASS: &str = "rootfs";
 
 /// One of the two slot groups. Their boot environment names are the same letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum SlotId {
     A,
     B,
@@ -131,6 +132,7 @@ impl<T> BySlot<T> {
 /// The active slot is healthy, trial or degraded (healthy only after the commit); the inactive one ready, writing, bad
 /// or empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SlotHealth {
     Healthy,

@@ -73,12 +73,15 @@ pub(super) async fn authenticated(
             request.extensions_mut().insert(session);
             next.run(request).await
         }
-        Ok(None) => {
-            let message = "Log in first: the session is missing, wrong or has ended.";
-            envelope::reject(ErrorCode::Unauthorized, message)
-        }
+        Ok(None) => not_logged_in(),
         Err(refused) => refused,
     }
+}
+
+/// There is no session.
+pub(super) fn not_logged_in() -> Response {
+    let message = "Log in first: the session is missing, wrong or has ended.";
+    envelope::reject(ErrorCode::Unauthorized, message)
 }
 
 /// The session that a request belongs to.

@@ -15,7 +15,7 @@ use axum_extra::extract::cookie::{Cookie, SameSite};
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use ota_api::{
     ApiError, ErrorCode, Reply,
-    auth::{LoggedIn as LoggedInBody, LoginRequest},
+    auth::{LoggedIn as LoggedInBody, LoggedOut, LoginRequest},
     routes,
 };
 use ota_core::{AuditAction, AuditEntry, AuditOutcome};
@@ -79,7 +79,7 @@ async fn log_out(
 ) -> Response {
     match end(&state, &session, &extensions).await {
         Ok(()) => {
-            let mut response = reply(&Reply::ok(serde_json::json!({ "logged_out": true }), "Logged out"));
+            let mut response = reply(&Reply::ok(LoggedOut { logged_out: true }, "Logged out"));
             set_cookie(&mut response, &no_cookie(&state));
             response
         }

@@ -8,6 +8,7 @@ mod api;
 mod assets;
 mod audit;
 mod debug;
+mod docs;
 mod envelope;
 mod frame;
 mod guards;
@@ -35,6 +36,7 @@ pub fn router(state: AppState) -> Router {
         .merge(api::routes(&state))
         .merge(login::api_routes(&state))
         .merge(setup::api_routes(&state))
+        .merge(docs::routes(&state))
         .merge(page::routes(&state))
         .merge(login::page_routes(&state))
         .merge(setup::page_routes(&state))

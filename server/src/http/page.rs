@@ -50,7 +50,8 @@ pub(super) fn setup(state: &AppState, status: StatusCode, error: Option<String>,
     document(status, html, &nonce())
 }
 
-fn to_login() -> Response {
+/// Leads to the login.
+pub(super) fn to_login() -> Response {
     (StatusCode::FOUND, [(header::LOCATION, routes::LOGIN_PAGE), (header::CACHE_CONTROL, "no-store")])
         .into_response()
 }

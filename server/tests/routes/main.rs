@@ -21,6 +21,7 @@ mod login;
 mod logs;
 mod monitor;
 mod newer_release;
+mod openapi;
 mod page;
 mod panics;
 mod progress;

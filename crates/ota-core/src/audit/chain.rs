@@ -11,6 +11,7 @@ const LONGEST: usize = 500;
 /// One record of the audit log, as it is kept and exported: all of it is text that a later or an earlier release can read
 /// and verify, also where it does not know the action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AuditRecord {
     /// Counts from 1 without gaps.

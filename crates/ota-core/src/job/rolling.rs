@@ -18,6 +18,7 @@ use std::fmt;
 
 /// One of the two places of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ComponentPlace {
     A,
@@ -59,6 +60,7 @@ pub struct ComponentVersion {
 
 /// Which system of a component runs, as far as a rolling installation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TurnState {
     /// The one that was there before.

@@ -1,3 +1,4 @@
+use super::contract;
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
@@ -60,11 +61,15 @@ impl Call {
     }
 
     pub async fn send(self) -> Answer {
-        let response = self.router.oneshot(self.request.body(self.body).unwrap()).await.unwrap();
+        let request = self.request.body(self.body).unwrap();
+        let (method, address) = (request.method().clone(), request.uri().to_string());
+        let response = self.router.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        Answer { status: parts.status, headers: parts.headers, text }
+        let answer = Answer { status: parts.status, headers: parts.headers, text };
+        contract::conforms(&method, &address, answer.status, answer.header("content-type"), &answer.text);
+        answer
     }
 }
 

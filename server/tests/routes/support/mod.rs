@@ -1,9 +1,11 @@
 //! A gateway for tests and a client that talks to its router.
 
 mod client;
+mod contract;
 mod world;
 
 pub use client::{Answer, Call};
+pub use contract::{conforms, misfits};
 pub use world::{CLOCK_PANICS, SIZE, World};
 
 use http::Method;
