@@ -13,6 +13,7 @@ pub mod logging;
 pub mod metrics;
 mod model_start;
 mod notify;
+pub mod open_files;
 pub mod openapi;
 pub mod password;
 pub mod provision;

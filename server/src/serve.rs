@@ -20,6 +20,13 @@ use tower::Layer;
 const BREATH: Duration = Duration::from_millis(100);
 /// Requests of one HTTP/2 connection at the same time.
 const STREAMS: u32 = 64;
+/// Connections at the same time: room for all listeners of the feed, and for whoever asks meanwhile.
+const CONNECTIONS: usize = 1280;
+const FEWEST: usize = 16;
+/// Open files that are no connections: database, slots, staging, and a spare.
+const OTHER_FILES: usize = 256;
+/// Time after which a client is gone that takes nothing of what it is sent, in milliseconds.
+const UNTAKEN: u32 = 30_000;
 /// Bytes of a request's head.
 const LONGEST_HEAD: usize = 64 * 1024;
 
@@ -35,7 +42,16 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 1280, header_read: Duration::from_secs(15), drain: Duration::from_secs(5) }
+        Self { connections: CONNECTIONS, header_read: Duration::from_secs(15), drain: Duration::from_secs(5) }
+    }
+}
+
+impl Limits {
+    /// No more connections than leave enough of `files` open files for everything else.
+    #[must_use]
+    pub fn within(files: u64) -> Self {
+        let left = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
+        Self { connections: left.clamp(FEWEST, CONNECTIONS), ..Self::default() }
     }
 }
 
@@ -95,6 +111,8 @@ struct Connection {
 impl Connection {
     async fn run(self, stream: TcpStream, _permit: OwnedSemaphorePermit) {
         _ = stream.set_nodelay(true);
+        // Otherwise one that does not read keeps its connection for as long as its kernel answers.
+        _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNTAKEN);
         match &self.tls {
             None => self.talk(stream, false).await,
             Some(acceptor) => {

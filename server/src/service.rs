@@ -5,6 +5,7 @@ use crate::http::{self, AppState, Options};
 use crate::metrics::Metrics;
 use crate::model_start::come_up;
 use crate::notify;
+use crate::open_files;
 use crate::reset::{self, ResetError};
 use crate::serve::{Limits, serve as serve_connections};
 use crate::tls::{self, TlsError};
@@ -135,8 +136,8 @@ impl Running {
         state.tasks.spawn(commands);
         let stop = CancellationToken::new();
         let router = http::router(state.clone());
-        let connections =
-            tokio::spawn(serve_connections(listener, router, tls, Limits::default(), stop.clone()));
+        let limits = Limits::within(open_files::raise());
+        let connections = tokio::spawn(serve_connections(listener, router, tls, limits, stop.clone()));
         // A trial asks this server whether it is well, so the engine starts after it.
         ota.start();
         tokio::spawn(notify::feed_watchdog(stop.clone()));

@@ -30,6 +30,10 @@ const INTRODUCTION: Duration = Duration::from_secs(5);
 const LONGEST_MESSAGE: usize = 4 * 1024;
 /// Bytes that are read of a longer one, so that its sender can still be told.
 const LONGEST_READ: usize = 16 * LONGEST_MESSAGE;
+/// Messages that are sent in one write.
+const TOGETHER: usize = 16;
+/// Time for saying goodbye.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Bytes that are kept ready for what a client says.
 const READ_BUFFER: usize = 4 * 1024;
 /// Frames of a client between two pings.
@@ -127,14 +131,15 @@ async fn serve(state: AppState, mut socket: WebSocket, session: Option<Arc<Live>
         Err(goodbye) => goodbye,
     };
     let Some((code, reason)) = goodbye.words() else { return };
-    let farewell = CloseFrame { code, reason: reason.into() };
-    if send(&mut socket, Message::Close(Some(farewell))).await.is_ok() {
-        // The client answers the close frame; nothing depends on it.
-        _ = tokio::time::timeout(Duration::from_secs(1), async {
+    let frame = CloseFrame { code, reason: reason.into() };
+    // A client that does not read does not hear it, and must not hold up whoever waits for the end.
+    _ = tokio::time::timeout(FAREWELL, async {
+        if socket.send(Message::Close(Some(frame))).await.is_ok() {
+            // The client answers the close frame; nothing depends on it.
             while let Some(Ok(_)) = socket.recv().await {}
-        })
-        .await;
-    }
+        }
+    })
+    .await;
 }
 
 /// Waits for the `auth` frame.
@@ -208,7 +213,7 @@ async fn carry(
                 frames = 0;
                 send(socket, Message::Ping(Vec::new().into())).await?;
             }
-            letter = subscription.next() => send_all(socket, letter, subscription).await?,
+            letter = subscription.next() => send_some(socket, letter, subscription).await?,
         }
     }
 }
@@ -227,21 +232,20 @@ async fn receive(socket: &mut WebSocket) -> Result<Message, Goodbye> {
     }
 }
 
-/// What waits goes out together: one write for a burst.
-async fn send_all(
+/// Some of what waits goes out together, so that a burst is few writes. The rest has a time limit of its own.
+async fn send_some(
     socket: &mut WebSocket,
     first: Arc<Letter>,
     subscription: &mut Subscription,
 ) -> Result<(), Goodbye> {
-    let all = async {
-        let mut next = Some(first);
-        while let Some(letter) = next {
+    let some = async {
+        socket.feed(Message::text(first.text.as_str())).await?;
+        for letter in std::iter::from_fn(|| subscription.waiting()).take(TOGETHER - 1) {
             socket.feed(Message::text(letter.text.as_str())).await?;
-            next = subscription.waiting();
         }
         socket.flush().await
     };
-    in_time(all).await
+    in_time(some).await
 }
 
 async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Goodbye> {

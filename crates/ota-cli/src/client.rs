@@ -115,6 +115,11 @@ async fn refusal(response: Response) -> Failure {
     match response.bytes().await {
         Ok(body) => match serde_json::from_slice::<ApiError>(&body) {
             Ok(error) => error.into(),
+            Err(_) if matches!(status.as_u16(), 502..=504) => {
+                let message =
+                    format!("the gateway cannot be reached: what is before it answers HTTP {status}");
+                Failure::new(UNREACHABLE, message)
+            }
             Err(_) => {
                 Failure::failed(format!("what answers there is no gateway of this kind: HTTP {status}"))
             }

@@ -12,7 +12,7 @@ use url::Url;
 /// The token where no file has it. Never an argument: every user of the system could read that.
 const TOKEN: &str = "GATEWAY_OTA_TOKEN";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The gateway says something in less than half of it, whatever it does.
+/// The gateway answers within 90 s, and its feed shows every 20 s that it is there.
 const LONGEST_SILENCE: Duration = Duration::from_secs(100);
 
 /// The gateway of this machine, from its configuration.

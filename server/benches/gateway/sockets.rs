@@ -28,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 type Ordered = Arc<Vec<OnceLock<Instant>>>;
 
 pub async fn run(gateway: &Gateway) {
+    server::open_files::raise();
     let process = gateway.process_id();
     let idle = resident(process);
     let ordered: Ordered = Arc::new((0..=ENTRIES).map(|_| OnceLock::new()).collect());

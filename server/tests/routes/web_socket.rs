@@ -234,6 +234,8 @@ async fn messages_are_numbered_and_whoever_comes_back_is_told_what_was_missed() 
 
 #[tokio::test]
 async fn there_is_room_for_so_many_and_whoever_leaves_makes_some() {
+    // Both ends are in this process.
+    assert!(server::open_files::raise() > 2500, "this test needs 2 500 open files: see ulimit -Hn");
     let gateway = Gateway::ready().await;
     let (address, _stop) = listen(&gateway).await;
     let session = [("authorization", format!("Bearer {}", gateway.token("viewer").await))];

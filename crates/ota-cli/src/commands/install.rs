@@ -44,8 +44,13 @@ pub(crate) async fn install(client: &Client, order: Order, wait: &Wait) -> Resul
         let text = format!("{}: {} into slot {}", started.job_id, update.version, started.target_partition);
         return client.show(&answer, || Ok(text));
     }
-    let rests = |job: &Progress| job.status == "awaiting_reboot" && job.reboot_after == Some(false);
+    let rests =
+        |job: &Progress| job.armed && job.status == "awaiting_reboot" && job.reboot_after == Some(false);
     let last = wait_until(client, &started.job_id, wait, rests).await?;
+    let job: Progress = last.read()?;
+    if order.restart && job.ended_at.is_none() {
+        return Err(Failure::failed(format!("the gateway did not restart. {}", end(&job))));
+    }
     client.show(&last, || last.read().map(|job| end(&job)))
 }
 

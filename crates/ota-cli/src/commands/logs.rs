@@ -94,6 +94,8 @@ impl Tail<'_> {
             for line in self.page(self.wanted.limit, None).await?.logs.iter().rev() {
                 self.print(line)?;
             }
+            // From here on everything is news, also where there was nothing to print.
+            self.printed.get_or_insert(0);
             return Ok(());
         };
         let (mut missed, mut before) = (Vec::new(), None);

@@ -10,6 +10,13 @@ use ota_api::{
     recovery::{RollbackRequest, RollbackStarted},
     status::{RebootRequest, Status},
 };
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
+
+/// The gateway gives a restart up after 180 s.
+const RESTART_LIMIT: Duration = Duration::from_secs(200);
 
 /// Back to what the other slot holds.
 pub(crate) async fn rollback(
@@ -36,16 +43,28 @@ pub(crate) async fn rollback(
         let ordered = order_reboot(client, reason).await?;
         text = ordered.message;
         if wait.wait {
-            answer = wait_until(client, &started.job_id, wait, |_| false).await?;
+            answer = wait_until(client, &started.job_id, wait, stays()).await?;
             text = outcome(&answer)?;
         }
     }
     client.show(&answer, || Ok(text))
 }
 
+/// Whether the restart that was ordered does not come: the gateway goes on answering, and nothing that it waits for is named.
+fn stays() -> impl Fn(&Progress) -> bool {
+    let since = Cell::new(None);
+    move |job| {
+        let waits = job.status == "awaiting_reboot";
+        let from = since.get().filter(|_| waits).unwrap_or_else(Instant::now);
+        since.set(Some(from));
+        waits && from.elapsed() > RESTART_LIMIT
+    }
+}
+
 fn outcome(answer: &Answer) -> Result<String, Failure> {
     let job: Progress = answer.read()?;
-    Ok(job.outcome.map(|outcome| outcome.message).unwrap_or_default())
+    let did_not_restart = || Failure::failed("the gateway did not restart; its log says why");
+    job.outcome.map(|outcome| outcome.message).ok_or_else(did_not_restart)
 }
 
 pub(crate) async fn reboot(client: &Client, reason: &str) -> Result<(), Failure> {
