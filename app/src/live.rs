@@ -235,14 +235,21 @@ impl Live {
         let first = self.unheard.peek(|unheard| *unheard);
         self.unheard.set(false);
         match message {
-            Heard::Progress(update) => self.set_job(Some(update.job)),
+            // Both are there: the page asks for additions.
+            Heard::Progress(update) => {
+                if let Some(job) = update.job {
+                    self.set_job(Some(job));
+                }
+            }
             Heard::System(status) => self.set_system_status(&status, first),
             Heard::Log(line) => self.add_log(line),
             Heard::Safety(heard) => {
                 let Assessed { constraint, current } = *heard;
-                let mut safety = self.safety.peek(Clone::clone);
-                safety.set(&constraint, current);
-                self.safety.set(safety);
+                if let Some(current) = current {
+                    let mut safety = self.safety.peek(Clone::clone);
+                    safety.set(&constraint, current);
+                    self.safety.set(safety);
+                }
             }
             Heard::Changed(what) => want(self, wanted(what)),
             Heard::Resync => want(self, Wanted::ALL),

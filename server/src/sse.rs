@@ -7,7 +7,7 @@ use crate::{
 };
 use axum::{
     Extension,
-    extract::State,
+    extract::{Query, State, rejection::QueryRejection},
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
@@ -15,6 +15,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use ota_api::{ApiError, ErrorCode};
+use serde::Deserialize;
 use std::{convert::Infallible, pin::pin, sync::Arc};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
@@ -22,12 +23,24 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
+/// What a client may add to the address.
+#[derive(Deserialize)]
+pub(crate) struct Wishes {
+    /// Messages have more than the published members.
+    #[serde(default)]
+    additions: bool,
+}
+
 /// `GET /api/v1/ota/events`.
 pub(crate) async fn events(
     State(state): State<AppState>,
     Extension(session): Extension<Arc<Live>>,
+    wishes: Result<Query<Wishes>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
+    let Ok(Query(Wishes { additions })) = wishes else {
+        return respond(ApiError::new(ErrorCode::BadRequest, "additions must be true or false."));
+    };
     let Some(seat) = state.feed.seat() else {
         let message = "The gateway has no room for another listener.";
         return respond(ApiError::new(ErrorCode::TooManyRequests, message));
@@ -36,7 +49,7 @@ pub(crate) async fn events(
     let (sender, receiver) = mpsc::channel(1);
     let keep_alive = KeepAlive::new().interval(state.options.beat).text("still here");
     let tasks = state.tasks.clone();
-    tasks.spawn(async move { hand_on(&state, &session, subscription, sender).await });
+    tasks.spawn(async move { hand_on(&state, &session, (subscription, additions), sender).await });
     let mut response = Sse::new(stream(receiver)).keep_alive(keep_alive).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -51,12 +64,17 @@ fn heard(headers: &HeaderMap) -> Heard {
 }
 
 /// A task of its own, since a response that nobody reads is not asked for more: it ends with the session all the same.
-async fn hand_on(state: &AppState, session: &Live, mut subscription: Subscription, sender: Sender<Event>) {
+async fn hand_on(
+    state: &AppState,
+    session: &Live,
+    (mut subscription, additions): (Subscription, bool),
+    sender: Sender<Event>,
+) {
     let forward = async {
         while let Ok(Ok(room)) = tokio::time::timeout(PATIENCE, sender.reserve()).await {
             tokio::select! {
                 () = sender.closed() => return,
-                letter = subscription.next() => room.send(event(&letter)),
+                letter = subscription.next() => room.send(event(&letter, additions)),
             }
         }
     };
@@ -64,8 +82,8 @@ async fn hand_on(state: &AppState, session: &Live, mut subscription: Subscriptio
     futures::future::select(end, forward).await;
 }
 
-fn event(letter: &Letter) -> Event {
-    Event::default().id(letter.seq.to_string()).event(letter.kind).data(&letter.text)
+fn event(letter: &Letter, additions: bool) -> Event {
+    Event::default().id(letter.seq.to_string()).event(letter.kind).data(letter.text(additions))
 }
 
 fn stream(mut events: Receiver<Event>) -> impl futures::Stream<Item = Result<Event, Infallible>> {

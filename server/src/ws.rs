@@ -19,7 +19,6 @@ use futures::{
 };
 use ota_api::{ApiError, ErrorCode, ws::ClientMessage};
 use serde::Deserialize;
-use serde_json::json;
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_tungstenite::tungstenite;
@@ -78,17 +77,20 @@ impl Goodbye {
     }
 }
 
-/// What a client that comes back may add to the address.
-#[derive(Deserialize)]
-pub(crate) struct Place {
-    /// `seq` of the last message that it got.
+/// What a client may add to the address.
+#[derive(Clone, Copy, Deserialize)]
+pub(crate) struct Wishes {
+    /// `seq` of the last message that it got, where it comes back.
     after: Option<u64>,
+    /// Messages have more than the published members.
+    #[serde(default)]
+    additions: bool,
 }
 
 /// `GET /api/v1/ota/ws`.
 pub(crate) async fn upgrade(
     State(state): State<AppState>,
-    place: Result<Query<Place>, QueryRejection>,
+    wishes: Result<Query<Wishes>, QueryRejection>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     request: Request,
 ) -> Response {
@@ -96,9 +98,9 @@ pub(crate) async fn upgrade(
     let Ok(upgrade) = upgrade else {
         return refuse(ErrorCode::BadRequest, "This address speaks WebSocket only.");
     };
-    let Ok(Query(place)) = place else {
-        let error = ApiError::new(ErrorCode::BadRequest, "after must be the seq of a message.");
-        return respond(error.with_details(json!({ "field": "after" })));
+    let Ok(Query(wishes)) = wishes else {
+        let message = "after must be the seq of a message, and additions true or false.";
+        return respond(ApiError::new(ErrorCode::BadRequest, message));
     };
     if !origin_is_ours(request.headers()) {
         return refuse(ErrorCode::Forbidden, "Connections from pages of other sites are not accepted.");
@@ -113,20 +115,26 @@ pub(crate) async fn upgrade(
     };
     let upgrade = upgrade.max_message_size(LONGEST_READ).max_frame_size(LONGEST_READ);
     let upgrade = upgrade.read_buffer_size(READ_BUFFER);
-    let heard = place.after.map_or(Heard::Nothing, |seq| Heard::UpTo(Some(seq)));
     let tasks = state.tasks.clone();
-    upgrade.on_upgrade(move |socket| tasks.track_future(serve(state, socket, session, seat, heard)))
+    upgrade.on_upgrade(move |socket| tasks.track_future(serve(state, socket, session, seat, wishes)))
 }
 
-async fn serve(state: AppState, mut socket: WebSocket, session: Option<Arc<Live>>, seat: Seat, heard: Heard) {
+async fn serve(
+    state: AppState,
+    mut socket: WebSocket,
+    session: Option<Arc<Live>>,
+    seat: Seat,
+    wishes: Wishes,
+) {
     let session = match session {
         Some(session) => Ok(session),
         None => introduced(&state, &mut socket).await,
     };
     let goodbye = match session {
         Ok(session) => {
+            let heard = wishes.after.map_or(Heard::Nothing, |seq| Heard::UpTo(Some(seq)));
             let subscription = state.feed.subscribe(seat, heard);
-            talk(&state, &mut socket, &session, subscription).await
+            talk(&state, &mut socket, &session, (subscription, wishes.additions)).await
         }
         Err(goodbye) => goodbye,
     };
@@ -177,10 +185,10 @@ async fn talk(
     state: &AppState,
     socket: &mut WebSocket,
     session: &Live,
-    mut subscription: Subscription,
+    (mut subscription, additions): (Subscription, bool),
 ) -> Goodbye {
-    let (end, talk) =
-        (no_longer_welcome(state, session), carry(socket, &mut subscription, state.options.beat));
+    let talk = carry(socket, (&mut subscription, additions), state.options.beat);
+    let end = no_longer_welcome(state, session);
     match future::select(pin!(end), pin!(talk)).await {
         Either::Left((end, _)) => end.into(),
         Either::Right((Ok(never), _)) => match never {},
@@ -190,7 +198,7 @@ async fn talk(
 
 async fn carry(
     socket: &mut WebSocket,
-    subscription: &mut Subscription,
+    (subscription, additions): (&mut Subscription, bool),
     beat: Duration,
 ) -> Result<Infallible, Goodbye> {
     let (mut heard_at, mut frames) = (Instant::now(), 0);
@@ -213,7 +221,9 @@ async fn carry(
                 frames = 0;
                 send(socket, Message::Ping(Vec::new().into())).await?;
             }
-            letter = subscription.next() => send_some(socket, letter, subscription).await?,
+            letter = subscription.next() => {
+                send_some(socket, letter, (&mut *subscription, additions)).await?;
+            }
         }
     }
 }
@@ -236,12 +246,12 @@ async fn receive(socket: &mut WebSocket) -> Result<Message, Goodbye> {
 async fn send_some(
     socket: &mut WebSocket,
     first: Arc<Letter>,
-    subscription: &mut Subscription,
+    (subscription, additions): (&mut Subscription, bool),
 ) -> Result<(), Goodbye> {
     let some = async {
-        socket.feed(Message::text(first.text.as_str())).await?;
+        socket.feed(Message::text(first.text(additions))).await?;
         for letter in std::iter::from_fn(|| subscription.waiting()).take(TOGETHER - 1) {
-            socket.feed(Message::text(letter.text.as_str())).await?;
+            socket.feed(Message::text(letter.text(additions))).await?;
         }
         socket.flush().await
     };

@@ -25,7 +25,7 @@ struct Changed {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Assessed {
     pub constraint: String,
-    pub current: Constraint,
+    pub current: Option<Constraint>,
 }
 
 /// What the page hears.
@@ -106,7 +106,7 @@ mod tests {
                 status: "moving".into(),
                 blocking: true,
                 estimated_clear: None,
-                current: Constraint {
+                current: Some(Constraint {
                     enabled: true,
                     status: "moving".into(),
                     level: None,
@@ -118,7 +118,7 @@ mod tests {
                     threshold: None,
                     estimated_clear: None,
                     overridden: false,
-                },
+                }),
             },
             ServerMessage::Changed { what: Topic::Recovery },
             ServerMessage::Resync { after: None },

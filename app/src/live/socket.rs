@@ -91,7 +91,7 @@ fn address() -> String {
     let location = window().location();
     let secure = location.protocol().is_ok_and(|protocol| protocol == "https:");
     let host = location.host().unwrap_or_default();
-    format!("{}://{host}{}", if secure { "wss" } else { "ws" }, routes::WEB_SOCKET)
+    format!("{}://{host}{}?additions=true", if secure { "wss" } else { "ws" }, routes::WEB_SOCKET)
 }
 
 fn on_open(live: Live) {

@@ -30,8 +30,9 @@ pub enum ServerMessage {
         blocking: bool,
         /// `hh:mm:ss`; null when nobody can say.
         estimated_clear: Option<String>,
-        /// Addition: the constraint as `GET safety` shows it.
-        current: Constraint,
+        /// Addition for those who ask for them: the constraint as `GET safety` shows it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        current: Option<Constraint>,
     },
     /// Addition: something that the page shows has changed; read it again.
     Changed {
@@ -45,6 +46,18 @@ pub enum ServerMessage {
 }
 
 impl ServerMessage {
+    /// Without what was added to the published members: for those who have not asked for it.
+    #[must_use]
+    pub fn published(mut self) -> Self {
+        match &mut self {
+            Self::UpdateProgress(update) => update.job = None,
+            Self::LogEntry(line) => line.id = None,
+            Self::SafetyUpdate { current, .. } => *current = None,
+            Self::SystemStatus(_) | Self::Changed { .. } | Self::Resync { .. } => {}
+        }
+        self
+    }
+
     /// The word in `type`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -87,8 +100,9 @@ pub struct UpdateProgress {
     /// `hh:mm:ss`; null when unknown.
     pub eta: Option<String>,
     pub timestamp: String,
-    /// Addition: the whole answer of `GET progress`.
-    pub job: Progress,
+    /// Addition for those who ask for them: the whole answer of `GET progress`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<Progress>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

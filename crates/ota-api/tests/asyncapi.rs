@@ -161,7 +161,7 @@ fn samples(sample: Sample) -> Vec<ServerMessage> {
             speed: text(),
             eta: full.then(text),
             timestamp: text(),
-            job: job(sample),
+            job: full.then(|| job(sample)),
         }),
         ServerMessage::SystemStatus(SystemStatus {
             status: text(),
@@ -182,7 +182,7 @@ fn samples(sample: Sample) -> Vec<ServerMessage> {
             status: text(),
             blocking: true,
             estimated_clear: full.then(text),
-            current: constraint,
+            current: full.then_some(constraint),
         },
         ServerMessage::Changed { what: Topic::Outlook },
         ServerMessage::Resync { after: full.then_some(7) },

@@ -75,8 +75,10 @@ impl Client {
     }
 
     /// An answer that goes on.
-    pub(crate) async fn open(&self, path: &str) -> Result<Response, Failure> {
-        let response = self.send(self.http.get(self.address(path))).await?;
+    pub(crate) async fn open(&self, path: &str, query: &[(&str, &str)]) -> Result<Response, Failure> {
+        let mut address = self.address(path);
+        address.query_pairs_mut().extend_pairs(query);
+        let response = self.send(self.http.get(address)).await?;
         if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
     }
 
@@ -112,20 +114,28 @@ impl Client {
 /// The gateway's own words, or the little that can be said where somebody else has answered.
 async fn refusal(response: Response) -> Failure {
     let status = response.status();
-    match response.bytes().await {
-        Ok(body) => match serde_json::from_slice::<ApiError>(&body) {
-            Ok(error) => error.into(),
-            Err(_) if matches!(status.as_u16(), 502..=504) => {
-                let message =
-                    format!("the gateway cannot be reached: what is before it answers HTTP {status}");
-                Failure::new(UNREACHABLE, message)
-            }
-            Err(_) => {
-                Failure::failed(format!("what answers there is no gateway of this kind: HTTP {status}"))
-            }
-        },
-        Err(error) => unreachable(&error),
+    let body = match response.bytes().await {
+        Ok(body) => body,
+        Err(error) => return unreachable(&error),
+    };
+    if let Ok(error) = serde_json::from_slice::<ApiError>(&body) {
+        return error.into();
     }
+    if let Some(message) = message(&body) {
+        return Failure::failed(message);
+    }
+    if matches!(status.as_u16(), 502..=504) {
+        let message = format!("the gateway cannot be reached: what is before it answers HTTP {status}");
+        return Failure::new(UNREACHABLE, message);
+    }
+    Failure::failed(format!("what answers there is no gateway of this kind: HTTP {status}"))
+}
+
+/// The sentence of a failure whose code only a newer release has.
+fn message(body: &[u8]) -> Option<String> {
+    let failure: Value = serde_json::from_slice(body).ok()?;
+    failure.get("error")?.get("code")?;
+    failure.get("message")?.as_str().map(str::to_owned)
 }
 
 fn misunderstood(error: &serde_json::Error) -> Failure {

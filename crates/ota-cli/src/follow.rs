@@ -19,7 +19,7 @@ pub(crate) struct Feed {
 
 impl Feed {
     pub(crate) async fn open(client: &Client) -> Result<Self, Failure> {
-        let response = client.open(routes::EVENTS).await?;
+        let response = client.open(routes::EVENTS, &[("additions", "true")]).await?;
         Ok(Self { events: Box::pin(response.bytes_stream().eventsource()) })
     }
 

@@ -17,8 +17,10 @@ pub(crate) struct Letter {
     pub(crate) seq: u64,
     /// The word in `type`.
     pub(crate) kind: &'static str,
-    /// JSON.
-    pub(crate) text: String,
+    /// JSON, with the published members alone.
+    published: String,
+    /// The same with the additions; none where there are none.
+    whole: Option<String>,
     subject: Option<Subject>,
 }
 
@@ -34,12 +36,14 @@ enum Subject {
 impl Letter {
     pub(super) fn seal(seq: u64, message: ServerMessage) -> Arc<Self> {
         let (kind, subject) = (message.kind(), Subject::of(&message));
-        let text = serde_json::to_string(&FeedMessage { message, seq }).unwrap_or_else(|error| {
-            // Our own types, whose keys are texts: this does not happen. If it did, whoever listens is to read again.
-            tracing::error!(%error, kind, "a message has no JSON form");
-            format!(r#"{{"type":"resync","after":null,"seq":{seq}}}"#)
-        });
-        Arc::new(Self { seq, kind, text, subject })
+        let published = message.clone().published();
+        let whole = (published != message).then(|| json(seq, message));
+        Arc::new(Self { seq, kind, published: json(seq, published), whole, subject })
+    }
+
+    /// JSON for a listener who has asked for additions, or has not.
+    pub(crate) fn text(&self, additions: bool) -> &str {
+        self.whole.as_deref().filter(|_| additions).unwrap_or(&self.published)
     }
 }
 
@@ -53,6 +57,14 @@ impl Subject {
             ServerMessage::LogEntry(_) | ServerMessage::Resync { .. } => None,
         }
     }
+}
+
+fn json(seq: u64, message: ServerMessage) -> String {
+    serde_json::to_string(&FeedMessage { message, seq }).unwrap_or_else(|error| {
+        // Our own types, whose keys are texts: this does not happen. If it did, whoever listens is to read again.
+        tracing::error!(%error, "a message has no JSON form");
+        format!(r#"{{"type":"resync","after":null,"seq":{seq}}}"#)
+    })
 }
 
 /// What a listener finds.

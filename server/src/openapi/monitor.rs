@@ -14,6 +14,7 @@ pub(super) fn routes() -> Vec<Route> {
     let levels = json!({ "type": "string", "enum": ["debug", "info", "warning", "error", ""] });
     let since = json!({ "type": "string", "examples": ["2025-03-15T10:00:00Z"] });
     let before = json!({ "type": "integer", "minimum": 0 });
+    let additions = json!({ "type": "boolean", "default": false });
     vec![
         Route::read("progress", "How far a job is")
             .query("job_id", id("OTA-JOB-8821X"), "The job. This or `snapshot_id` is needed.")
@@ -35,7 +36,7 @@ pub(super) fn routes() -> Vec<Route> {
             )
             .query("level", levels, "Only entries of exactly this level; an empty one filters nothing.")
             .query("since", since, "Only entries of this time and later.")
-            .query("before", before, "Only entries with a smaller number: the next page.")
+            .query("before", before.clone(), "Only entries with a smaller number: the next page.")
             .answers::<Logs>(published!("logs.get.response")),
         Route::read("monitor", "What the gateway does; its load; what it will do by itself")
             .answers::<Monitor>(published!("monitor.get.response", added)),
@@ -48,6 +49,7 @@ pub(super) fn routes() -> Vec<Route> {
             .conflicts(ErrorCode::OtaInstallFailed),
         Route::read("events", "What happens, as it happens: server-sent events")
             .about("An addition. The messages are those of the WebSocket.")
+            .query("additions", additions.clone(), "Messages have more than the published members.")
             .header("Last-Event-ID", false, json!({ "type": "string" }), "The last event that was heard.")
             .answers_other(
                 200,
@@ -59,6 +61,8 @@ pub(super) fn routes() -> Vec<Route> {
             .fails([ErrorCode::TooManyRequests]),
         Route::new("get", routes::WEB_SOCKET, "What happens, as it happens: a WebSocket")
             .about("With a session at the handshake, or with an `auth` message as the first frame.")
+            .query("after", before, "The `seq` of the last message that the client got, where it comes back.")
+            .query("additions", additions, "Messages have more than the published members.")
             .for_role_or_later(Role::Viewer)
             .answers_other(101, json!({ "description": "The WebSocket is open." }))
             .fails([ErrorCode::Forbidden, ErrorCode::TooManyRequests]),

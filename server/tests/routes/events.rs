@@ -14,7 +14,12 @@ type Events = Pin<Box<dyn Stream<Item = Event>>>;
 const LIMIT: Duration = Duration::from_secs(20);
 
 async fn get(address: &str, token: &str, headers: &[(&'static str, &str)]) -> Response {
-    let mut request = Client::new().get(format!("http://{address}/api/v1/ota/events")).bearer_auth(token);
+    get_with(address, token, headers, "").await
+}
+
+async fn get_with(address: &str, token: &str, headers: &[(&'static str, &str)], query: &str) -> Response {
+    let url = format!("http://{address}/api/v1/ota/events{query}");
+    let mut request = Client::new().get(url).bearer_auth(token);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -22,7 +27,11 @@ async fn get(address: &str, token: &str, headers: &[(&'static str, &str)]) -> Re
 }
 
 async fn listening(address: &str, token: &str, headers: &[(&'static str, &str)]) -> Events {
-    let response = get(address, token, &[&[("x-gateway-id", GATEWAY)], headers].concat()).await;
+    listening_with(address, token, headers, "").await
+}
+
+async fn listening_with(address: &str, token: &str, headers: &[(&'static str, &str)], query: &str) -> Events {
+    let response = get_with(address, token, &[&[("x-gateway-id", GATEWAY)], headers].concat(), query).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     assert_eq!(response.headers()["cache-control"], "no-store");
@@ -69,7 +78,8 @@ async fn events_are_the_messages_of_the_web_socket() {
 async fn lines_of_the_log_come_in_the_order_of_their_numbers_whoever_writes_them() {
     let gateway = Gateway::ready().await;
     let (address, _stop) = listen(&gateway).await;
-    let mut events = listening(&address, &gateway.token("viewer").await, &[]).await;
+    let token = gateway.token("viewer").await;
+    let mut events = listening_with(&address, &token, &[], "?additions=true").await;
     next(&mut events).await.unwrap();
     let writers = (0..8).map(|writer| {
         let ota = std::sync::Arc::clone(&gateway.ota);

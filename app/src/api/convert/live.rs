@@ -83,7 +83,7 @@ pub fn update_progress(view: &JobView, now: Timestamp) -> ServerMessage {
         speed: human::speed(view.figures.speed),
         eta: view.figures.eta.map(|left| human::hours(left.as_secs())),
         timestamp: instant(now),
-        job: progress(view),
+        job: Some(progress(view)),
     })
 }
 
@@ -109,6 +109,6 @@ fn safety_update(assessment: &Assessment) -> ServerMessage {
         status: assessment.status.clone(),
         blocking: assessment.is_blocking(),
         estimated_clear: assessment.estimated_clear.map(|left| human::hours(left.as_secs())),
-        current: constraint(assessment),
+        current: Some(constraint(assessment)),
     }
 }

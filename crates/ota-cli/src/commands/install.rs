@@ -1,11 +1,10 @@
 use crate::{
     client::Client,
     failure::Failure,
-    wait::{Wait, wait_until},
+    wait::{Standing, Wait, wait_until},
 };
 use ota_api::{
     Strategy,
-    monitor::Progress,
     updates::{DownloadRequest, DownloadStarted, Update, Updates},
 };
 use serde_json::Value;
@@ -45,9 +44,9 @@ pub(crate) async fn install(client: &Client, order: Order, wait: &Wait) -> Resul
         return client.show(&answer, || Ok(text));
     }
     let rests =
-        |job: &Progress| job.armed && job.status == "awaiting_reboot" && job.reboot_after == Some(false);
+        |job: &Standing| job.armed && job.status == "awaiting_reboot" && job.reboot_after == Some(false);
     let last = wait_until(client, &started.job_id, wait, rests).await?;
-    let job: Progress = last.read()?;
+    let job: Standing = last.read()?;
     if order.restart && job.ended_at.is_none() {
         return Err(Failure::failed(format!("the gateway did not restart. {}", end(&job))));
     }
@@ -66,7 +65,7 @@ fn find<'a>(offered: &'a Updates, wanted: &str) -> Result<&'a Update, Failure> {
     })
 }
 
-fn end(job: &Progress) -> String {
+fn end(job: &Standing) -> String {
     match &job.outcome {
         Some(outcome) => outcome.message.clone(),
         None => format!("{} is installed; it starts with the next restart.", job.update.version),

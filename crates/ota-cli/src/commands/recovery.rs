@@ -2,11 +2,11 @@ use crate::{
     client::{Answer, Client},
     failure::Failure,
     output,
-    wait::{Wait, wait_until},
+    wait::{Standing, Wait, wait_until},
 };
 use ota_api::{
     SlotId,
-    monitor::{CancelRequest, Progress},
+    monitor::CancelRequest,
     recovery::{RollbackRequest, RollbackStarted},
     status::{RebootRequest, Status},
 };
@@ -51,7 +51,7 @@ pub(crate) async fn rollback(
 }
 
 /// Whether the restart that was ordered does not come: the gateway goes on answering, and nothing that it waits for is named.
-fn stays() -> impl Fn(&Progress) -> bool {
+fn stays() -> impl Fn(&Standing) -> bool {
     let since = Cell::new(None);
     move |job| {
         let waits = job.status == "awaiting_reboot";
@@ -62,7 +62,7 @@ fn stays() -> impl Fn(&Progress) -> bool {
 }
 
 fn outcome(answer: &Answer) -> Result<String, Failure> {
-    let job: Progress = answer.read()?;
+    let job: Standing = answer.read()?;
     let did_not_restart = || Failure::failed("the gateway did not restart; its log says why");
     job.outcome.map(|outcome| outcome.message).ok_or_else(did_not_restart)
 }
