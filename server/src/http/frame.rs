@@ -32,7 +32,10 @@ pub(super) async fn frame(State(state): State<AppState>, request: Request, next:
         }
         // An image may come over a slow line for hours; its handler has a limit for silence. Another one may be verified first.
         let limit = match path.as_str() {
-            routes::UPLOAD_VERIFY | routes::UPLOAD_FINISH => Duration::MAX,
+            routes::UPLOAD_VERIFY
+            | routes::UPLOAD_FINISH
+            | routes::RECOVERY_UPLOAD
+            | routes::RECOVERY_FINISH => Duration::MAX,
             part if part.starts_with(routes::UPLOAD_FILES) => Duration::MAX,
             _ => state.options.request_timeout,
         };

@@ -7,7 +7,7 @@ mod gateway;
 #[path = "../support/mod.rs"]
 mod support;
 
-use gateway::Gateway;
+use gateway::{Gateway, ID};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -32,6 +32,11 @@ async fn every_answer_is_as_the_document_says() {
     std::fs::write(&file, document).unwrap();
 
     conforms(ask(&file, gateway.address(), &admin, ["--exclude-path", LOGOUT])).await;
+    // Its session still stands: what was answered was not only that somebody has to log in.
+    let status = format!("http://{}/api/v1/ota/status", gateway.address());
+    let still =
+        Client::new().get(status).bearer_auth(&admin).header("x-gateway-id", ID).send().await.unwrap();
+    assert_eq!(still.status(), 200);
     let another = log_in(&gateway).await;
     conforms(ask(&file, gateway.address(), &another, ["--include-path", LOGOUT])).await;
     gateway.ready().await;

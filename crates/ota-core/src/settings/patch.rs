@@ -62,7 +62,7 @@ pub struct MaintenanceWindowPatch {
     pub schedule: Option<Schedule>,
     /// `HH:MM`.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false, pattern = "^[0-2][0-9]:[0-5][0-9]$"))]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
     pub time: Option<String>,
     /// IANA name.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
