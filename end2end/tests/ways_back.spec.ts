@@ -95,6 +95,13 @@ test('a snapshot is taken, restored and deleted', async ({ gateway, login }) => 
 test('a rollback needs a reason, and the former system is confirmed', async ({ gateway, login }) => {
   const page = await login('operator');
   const recovery = page.locator('#recovery');
+  // What the gateway is told first has to stay clear for two seconds before anything is made next.
+  const read = await gateway.api('viewer');
+  await expect.poll(async () => {
+    const logs: { message: string; timestamp: string }[] = (await read('logs')).data.logs;
+    const start = logs.find((line) => line.message.startsWith('The gateway started'));
+    return Date.now() - Date.parse(start?.timestamp ?? new Date().toISOString());
+  }, { timeout: 60_000 }).toBeGreaterThan(6_000);
   await recovery.getByRole('button', { name: 'Execute Rollback' }).click();
   const dialog = page.getByRole('dialog');
   await expect(dialog).toContainText('slot B starts next, as it is');
