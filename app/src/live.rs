@@ -99,7 +99,7 @@ struct State {
     audit: AuditList,
     danger: Option<Danger>,
     danger_form: DangerForm,
-    unheard: bool,
+    heard: u64,
     queue: resync::Queue,
 }
 
@@ -149,8 +149,8 @@ pub struct Live {
     /// What the dialog that asks for a PIN is open for.
     pub danger: Part<Option<Danger>>,
     pub danger_form: Part<DangerForm>,
-    /// The first connection has been opened, and nothing was heard yet.
-    unheard: Part<bool>,
+    /// Number of the newest event that the page knows of.
+    heard: Part<u64>,
     queue: Part<resync::Queue>,
     state: StoredValue<State>,
 }
@@ -199,11 +199,11 @@ impl Live {
             audit: AuditList::default(),
             danger: None,
             danger_form: DangerForm::default(),
-            unheard: true,
+            heard: live.heard,
             queue: resync::Queue::default(),
         });
         parts!(state: system, updates, check, settings, safety, recovery, uploads, debug, monitor, monitor_age, draft, job, job_age, logs, log_level, link, restart,
-            ready, ordering, message, announcement, question, restart_after, snapshot_first, strategy, input, upload, audit, danger, danger_form, unheard, queue)
+            ready, ordering, message, announcement, question, restart_after, snapshot_first, strategy, input, upload, audit, danger, danger_form, heard, queue)
     }
 
     /// What the user of this page may do.
@@ -230,10 +230,9 @@ impl Live {
         }
     }
 
-    /// Takes in what the gateway said.
-    pub fn receive(self, message: Heard) {
-        let first = self.unheard.peek(|unheard| *unheard);
-        self.unheard.set(false);
+    /// Takes in what the gateway said, with its number.
+    pub fn receive(self, (seq, message): (u64, Heard)) {
+        self.heard.set(seq);
         match message {
             // Both are there: the page asks for additions.
             Heard::Progress(update) => {
@@ -241,7 +240,7 @@ impl Live {
                     self.set_job(Some(job));
                 }
             }
-            Heard::System(status) => self.set_system_status(&status, first),
+            Heard::System(status) => self.set_system_status(&status),
             Heard::Log(line) => self.add_log(line),
             Heard::Safety(heard) => {
                 let Assessed { constraint, current } = *heard;
@@ -287,9 +286,7 @@ impl Live {
         self.job.set(job);
     }
 
-    /// `first` on the first connection: what happened since the page was rendered may have been missed.
-    fn set_system_status(self, status: &SystemStatus, first: bool) {
-        let missed = first && self.monitor.peek(|m| m.system_status != status.status);
+    fn set_system_status(self, status: &SystemStatus) {
         self.monitor.update(|monitor| {
             monitor.system_status.clone_from(&status.status);
             monitor.current_operation.clone_from(&status.current_operation);
@@ -297,13 +294,12 @@ impl Live {
             monitor.resources.memory_usage =
                 format!("{}%", ota_api::human::with_tenths(status.resources.memory_usage));
         });
-        if missed {
-            want(self, Wanted::ALL);
-        }
     }
 
     fn add_log(self, line: LogLine) {
-        if !self.log_level.peek(|level| level.is_empty() || *level == line.level) {
+        // Of what is told while the log is read, some was read.
+        let newest = self.logs.peek(|logs| logs.first().and_then(|newest| newest.id));
+        if line.id.is_some_and(|id| newest >= Some(id)) || !self.is_shown(&line) {
             return;
         }
         self.logs.update(|logs| {
@@ -312,13 +308,24 @@ impl Live {
         });
     }
 
-    /// The socket is open. `again`: after it was lost, so that everything is read again.
-    pub fn connected(self, again: bool) {
+    /// Shows what was read of the log. Lines that were told meanwhile are newer and stay.
+    fn set_logs(self, read: Vec<LogLine>) {
+        let mut read = newest_first(read);
+        let newest = read.first().and_then(|line| line.id);
+        let mut logs = self.logs.peek(Clone::clone);
+        logs.retain(|line| line.id > newest && self.is_shown(line));
+        logs.append(&mut read);
+        self.logs.set(logs);
+    }
+
+    /// Whether the filter lets it through.
+    fn is_shown(self, line: &LogLine) -> bool {
+        self.log_level.peek(|level| level.is_empty() || *level == line.level)
+    }
+
+    /// The socket is open. The gateway says what this page has missed.
+    pub fn connected(self) {
         self.link.set(Link::Up);
-        self.unheard.set(!again);
-        if again {
-            want(self, Wanted::ALL);
-        }
     }
 
     pub fn disconnected(self) {

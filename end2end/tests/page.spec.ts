@@ -23,6 +23,23 @@ test('the page carries its data and asks nothing before the first interaction', 
   expect(asked.filter((url) => url.includes('/api/v1/ota/') && !url.endsWith('/ws'))).toEqual([]);
 });
 
+test('what changes between the page and its connection is shown', async ({ gateway, page, login }) => {
+  let connect = () => {};
+  const held = new Promise<void>((resolve) => {
+    connect = resolve;
+  });
+  await page.routeWebSocket(/\/api\/v1\/ota\/ws/, async (socket) => {
+    await held;
+    socket.connectToServer();
+  });
+  await login('operator');
+  const updates = page.locator('#updates');
+  await expect(updates.getByRole('button', { name: 'Auto-Update: Off' })).toBeVisible();
+  await (await gateway.api('operator'))('auto-update', { enabled: true });
+  connect();
+  await expect(updates.getByRole('button', { name: 'Auto-Update: On' })).toBeVisible();
+});
+
 test('a viewer sees everything and every disabled button says why', async ({ login }) => {
   const page = await login('viewer');
   const install = row(page, 'v5.0.5').getByRole('button', { name: 'Install Now' });

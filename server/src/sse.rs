@@ -45,11 +45,11 @@ pub(crate) async fn events(
         let message = "The gateway has no room for another listener.";
         return respond(ApiError::new(ErrorCode::TooManyRequests, message));
     };
-    let subscription = state.feed.subscribe(seat, heard(&headers));
+    let subscription = state.feed.subscribe(seat, heard(&headers), additions);
     let (sender, receiver) = mpsc::channel(1);
     let keep_alive = KeepAlive::new().interval(state.options.beat).text("still here");
     let tasks = state.tasks.clone();
-    tasks.spawn(async move { hand_on(&state, &session, (subscription, additions), sender).await });
+    tasks.spawn(async move { hand_on(&state, &session, subscription, sender).await });
     let mut response = Sse::new(stream(receiver)).keep_alive(keep_alive).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -64,17 +64,12 @@ fn heard(headers: &HeaderMap) -> Heard {
 }
 
 /// A task of its own, since a response that nobody reads is not asked for more: it ends with the session all the same.
-async fn hand_on(
-    state: &AppState,
-    session: &Live,
-    (mut subscription, additions): (Subscription, bool),
-    sender: Sender<Event>,
-) {
+async fn hand_on(state: &AppState, session: &Live, mut subscription: Subscription, sender: Sender<Event>) {
     let forward = async {
         while let Ok(Ok(room)) = tokio::time::timeout(PATIENCE, sender.reserve()).await {
             tokio::select! {
                 () = sender.closed() => return,
-                letter = subscription.next() => room.send(event(&letter, additions)),
+                letter = subscription.next() => room.send(event(&letter, subscription.text(&letter))),
             }
         }
     };
@@ -82,8 +77,8 @@ async fn hand_on(
     futures::future::select(end, forward).await;
 }
 
-fn event(letter: &Letter, additions: bool) -> Event {
-    Event::default().id(letter.seq.to_string()).event(letter.kind).data(letter.text(additions))
+fn event(letter: &Letter, text: &str) -> Event {
+    Event::default().id(letter.seq.to_string()).event(letter.kind).data(text)
 }
 
 fn stream(mut events: Receiver<Event>) -> impl futures::Stream<Item = Result<Event, Infallible>> {

@@ -133,8 +133,8 @@ async fn serve(
     let goodbye = match session {
         Ok(session) => {
             let heard = wishes.after.map_or(Heard::Nothing, |seq| Heard::UpTo(Some(seq)));
-            let subscription = state.feed.subscribe(seat, heard);
-            talk(&state, &mut socket, &session, (subscription, wishes.additions)).await
+            let subscription = state.feed.subscribe(seat, heard, wishes.additions);
+            talk(&state, &mut socket, &session, subscription).await
         }
         Err(goodbye) => goodbye,
     };
@@ -185,9 +185,9 @@ async fn talk(
     state: &AppState,
     socket: &mut WebSocket,
     session: &Live,
-    (mut subscription, additions): (Subscription, bool),
+    mut subscription: Subscription,
 ) -> Goodbye {
-    let talk = carry(socket, (&mut subscription, additions), state.options.beat);
+    let talk = carry(socket, &mut subscription, state.options.beat);
     let end = no_longer_welcome(state, session);
     match future::select(pin!(end), pin!(talk)).await {
         Either::Left((end, _)) => end.into(),
@@ -198,7 +198,7 @@ async fn talk(
 
 async fn carry(
     socket: &mut WebSocket,
-    (subscription, additions): (&mut Subscription, bool),
+    subscription: &mut Subscription,
     beat: Duration,
 ) -> Result<Infallible, Goodbye> {
     let (mut heard_at, mut frames) = (Instant::now(), 0);
@@ -222,7 +222,7 @@ async fn carry(
                 send(socket, Message::Ping(Vec::new().into())).await?;
             }
             letter = subscription.next() => {
-                send_some(socket, letter, (&mut *subscription, additions)).await?;
+                send_some(socket, letter, subscription).await?;
             }
         }
     }
@@ -246,12 +246,13 @@ async fn receive(socket: &mut WebSocket) -> Result<Message, Goodbye> {
 async fn send_some(
     socket: &mut WebSocket,
     first: Arc<Letter>,
-    (subscription, additions): (&mut Subscription, bool),
+    subscription: &mut Subscription,
 ) -> Result<(), Goodbye> {
     let some = async {
-        socket.feed(Message::text(first.text(additions))).await?;
-        for letter in std::iter::from_fn(|| subscription.waiting()).take(TOGETHER - 1) {
-            socket.feed(Message::text(letter.text(additions))).await?;
+        socket.feed(Message::text(subscription.text(&first))).await?;
+        for _ in 1..TOGETHER {
+            let Some(letter) = subscription.waiting() else { break };
+            socket.feed(Message::text(subscription.text(&letter))).await?;
         }
         socket.flush().await
     };

@@ -9,11 +9,12 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::json;
 
-/// The member that tells what a message is.
+/// The members that every message has.
 #[derive(Deserialize)]
-struct Kind {
+struct Head {
     #[serde(rename = "type")]
     kind: String,
+    seq: u64,
 }
 
 #[derive(Deserialize)]
@@ -41,16 +42,18 @@ pub enum Heard {
     Resync,
 }
 
-/// Reads a [`ServerMessage`]; `None` for what this page does not know, since a newer gateway is no reason to stop listening.
+/// Reads a [`ServerMessage`] and its number; `None` for what this page does not know, since a newer gateway is no reason to stop
+/// listening.
 ///
 /// The kind is read first and then the rest as what it is. The tagged enum itself would be read through a buffer of
 /// untyped values, which costs the browser a second copy of every reader.
 #[must_use]
-pub fn read(text: &[u8]) -> Option<Heard> {
+pub fn read(text: &[u8]) -> Option<(u64, Heard)> {
     fn part<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
         json::read(text).ok()
     }
-    match part::<Kind>(text)?.kind.as_str() {
+    let Head { kind, seq } = part(text)?;
+    let heard = match kind.as_str() {
         "update_progress" => part(text).map(|update| Heard::Progress(Box::new(update))),
         "system_status" => part(text).map(Heard::System),
         "log_entry" => part(text).map(Heard::Log),
@@ -58,7 +61,8 @@ pub fn read(text: &[u8]) -> Option<Heard> {
         "changed" => part(text).map(|Changed { what }| Heard::Changed(what)),
         "resync" => Some(Heard::Resync),
         _ => None,
-    }
+    };
+    Some((seq, heard?))
 }
 
 impl From<ServerMessage> for Heard {
@@ -125,7 +129,7 @@ mod tests {
         ];
         for (message, seq) in messages.into_iter().zip(1..) {
             let sent = serde_json::to_vec(&FeedMessage { message: message.clone(), seq }).unwrap();
-            assert_eq!(read(&sent), Some(Heard::from(message)));
+            assert_eq!(read(&sent), Some((seq, Heard::from(message))));
         }
     }
 

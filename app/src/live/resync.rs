@@ -4,7 +4,7 @@ use leptos::task::spawn_local;
 use ota_api::{ApiError, ErrorCode};
 use std::ops::BitOr;
 
-use super::{Live, newest_first};
+use super::Live;
 use crate::api;
 
 /// Log lines that are read at a time.
@@ -148,7 +148,7 @@ async fn read_part(live: Live, part: Wanted) -> Result<(), ApiError> {
         _ => {
             let level = Some(live.log_level.peek(String::clone)).filter(|l| !l.is_empty());
             let limit = Some(LOG_LINES.to_owned());
-            live.logs.set(newest_first(api::get_logs(limit, level, None, None).await?.data.logs));
+            live.set_logs(api::get_logs(limit, level, None, None).await?.data.logs);
         }
     }
     Ok(())

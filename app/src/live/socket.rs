@@ -29,7 +29,6 @@ struct State {
     pause: Option<TimeoutHandle>,
     /// Failed tries since the last open connection.
     failures: u32,
-    was_open: bool,
     /// Since the last message.
     silent_seconds: u32,
 }
@@ -71,7 +70,7 @@ pub fn try_now(live: Live) {
 }
 
 fn connect(live: Live) {
-    let Ok(socket) = WebSocket::new(&address()) else { return pause(live) };
+    let Ok(socket) = WebSocket::new(&address(live)) else { return pause(live) };
     let opened = Closure::new(move || on_open(live));
     let said = Closure::new(move |event: MessageEvent| on_message(live, &event));
     let closed = Closure::new(move |event: CloseEvent| on_close(live, &event));
@@ -86,21 +85,18 @@ fn connect(live: Live) {
     }
 }
 
-/// `wss` under TLS, on the page's own host.
-fn address() -> String {
+/// `wss` under TLS, on the page's own host, from what the page knows already.
+fn address(live: Live) -> String {
     let location = window().location();
     let secure = location.protocol().is_ok_and(|protocol| protocol == "https:");
     let host = location.host().unwrap_or_default();
-    format!("{}://{host}{}?additions=true", if secure { "wss" } else { "ws" }, routes::WEB_SOCKET)
+    let (scheme, path) = (if secure { "wss" } else { "ws" }, routes::WEB_SOCKET);
+    format!("{scheme}://{host}{path}?additions=true&after={}", live.heard.peek(|seq| *seq))
 }
 
 fn on_open(live: Live) {
-    let again = STATE.with_borrow_mut(|state| {
-        let again = state.was_open || state.failures > 0;
-        (state.was_open, state.failures, state.silent_seconds) = (true, 0, 0);
-        again
-    });
-    live.connected(again);
+    STATE.with_borrow_mut(|state| (state.failures, state.silent_seconds) = (0, 0));
+    live.connected();
 }
 
 fn on_message(live: Live, event: &MessageEvent) {

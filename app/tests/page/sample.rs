@@ -220,6 +220,7 @@ fn live() -> LiveData {
         job: None,
         recovery: ota_api::recovery::Recovery::default(),
         debug: ota_api::debug::DebugBundles::default(),
+        heard: 1_795_535_949_125,
         uploads: ota_api::upload::Uploads::default(),
         logs: [
             ("12:01:07", "info", "ota", "Download of v5.0.5 continues at 295 MB"),

@@ -43,4 +43,6 @@ pub struct LiveData {
     pub recovery: Recovery,
     pub uploads: Uploads,
     pub debug: DebugBundles,
+    /// `seq` of the newest event that the page knows of: it listens from there.
+    pub heard: u64,
 }

@@ -131,9 +131,9 @@ impl Ota {
         lane.last = lane.running.take().map(|(id, _)| (id, now));
         drop(lane);
         self.look_ahead().await;
+        self.tell(Event::Changed(Change::Updates));
         self.first_check_done.store(true, Ordering::Release);
         self.reconsider.notify_one();
-        self.tell(Event::Changed(Change::Updates));
     }
 
     async fn keep_catalog(&self, catalog: Catalog, actor: &Actor) {

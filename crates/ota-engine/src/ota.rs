@@ -39,7 +39,7 @@ pub struct Ota {
     snapshot: ArcSwap<Snapshot>,
     events: broadcast::Sender<Event>,
     /// Whoever writes into the activity log holds this until it is told: listeners hear of entries in the order of their numbers.
-    log_lane: tokio::sync::Mutex<()>,
+    log_lane: Arc<tokio::sync::Mutex<()>>,
     /// The jobs that have not ended. Whoever changes one holds this lock until the change is durable.
     pub(crate) desk: tokio::sync::Mutex<Vec<Job>>,
     pub(crate) drivers: Mutex<Drivers>,
@@ -64,6 +64,8 @@ pub struct Ota {
     pub(crate) pace: Mutex<Pace>,
     pub(crate) first_check_done: AtomicBool,
     pub(crate) reconciled: AtomicBool,
+    /// What comes was worked out once from everything that it depends on.
+    pub(crate) foreseen: AtomicBool,
     /// Held while the recovery slot is written; a restart waits for that.
     pub(crate) recovery_lane: tokio::sync::Mutex<()>,
     /// One upload is looked at at a time.
@@ -96,7 +98,7 @@ impl Ota {
             parts,
             snapshot: ArcSwap::from_pointee(snapshot),
             events: broadcast::Sender::new(BUS_CAPACITY),
-            log_lane: tokio::sync::Mutex::default(),
+            log_lane: Arc::default(),
             desk: tokio::sync::Mutex::new(jobs),
             drivers: Mutex::default(),
             departing: Mutex::default(),
@@ -117,6 +119,7 @@ impl Ota {
             pace: Mutex::new(pace),
             first_check_done: AtomicBool::new(false),
             reconciled: AtomicBool::new(false),
+            foreseen: AtomicBool::new(false),
             verify_lane: tokio::sync::Mutex::default(),
             finished_uploads: Mutex::default(),
             scrub: Mutex::default(),
@@ -208,8 +211,14 @@ impl Ota {
         self.events.subscribe()
     }
 
-    /// True when the jobs are reconciled, the repository was asked once and every enabled constraint has had a reading.
+    /// True when the jobs are reconciled, the repository was asked once, every enabled constraint has had a reading, and what comes was
+    /// worked out from all that.
     pub fn is_ready(&self) -> bool {
+        self.foreseen.load(Ordering::Acquire)
+    }
+
+    /// Whether everything is known that [`Ota::look_ahead`] starts from.
+    pub(crate) fn has_its_bearings(&self) -> bool {
         let snapshot = self.snapshot.load();
         let read = snapshot.safety.assessments.iter().all(|a| !a.enabled || a.source != "none");
         read && self.reconciled.load(Ordering::Acquire) && self.first_check_done.load(Ordering::Acquire)
@@ -230,12 +239,21 @@ impl Ota {
             LogLevel::Info => tracing::info!(source, "{}", entry.message),
             LogLevel::Debug => tracing::debug!(source, "{}", entry.message),
         }
-        let _lane = self.log_lane.lock().await;
-        match self.parts.store.append_log(&entry).await {
-            Ok(id) => entry.id = Some(id),
-            Err(error) => tracing::error!(%error, "the activity log cannot be written"),
+        let (lane, store) = (Arc::clone(&self.log_lane), Arc::clone(&self.parts.store));
+        let events = self.events.clone();
+        // A task of its own: whoever waits for it may go away, and what is stored is told all the same.
+        let told = self.tasks.spawn(async move {
+            let _lane = lane.lock().await;
+            match store.append_log(&entry).await {
+                Ok(id) => entry.id = Some(id),
+                Err(error) => tracing::error!(%error, "the activity log cannot be written"),
+            }
+            // No listener is no error.
+            _ = events.send(Event::Log(entry));
+        });
+        if let Err(error) = told.await {
+            tracing::error!(%error, "the activity log was not written");
         }
-        self.tell(Event::Log(entry));
     }
 
     /// Entries of the activity log, newest first.

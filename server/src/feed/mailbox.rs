@@ -67,6 +67,14 @@ fn json(seq: u64, message: ServerMessage) -> String {
     })
 }
 
+/// Adds a message, which takes the place of an older one about the same.
+pub(super) fn replace(letters: &mut VecDeque<Arc<Letter>>, letter: Arc<Letter>) {
+    if letter.subject.is_some() {
+        letters.retain(|waiting| waiting.subject != letter.subject);
+    }
+    letters.push_back(letter);
+}
+
 /// What a listener finds.
 #[derive(Debug)]
 pub(super) enum Taken {
@@ -105,12 +113,8 @@ impl Mailbox {
         if inside.lost {
             return;
         }
-        if letter.subject.is_some() {
-            inside.letters.retain(|waiting| waiting.subject != letter.subject);
-        }
-        if inside.letters.len() < ROOM {
-            inside.letters.push_back(letter);
-        } else {
+        replace(&mut inside.letters, letter);
+        if inside.letters.len() > ROOM {
             inside.lose();
         }
         drop(inside);
@@ -126,7 +130,8 @@ impl Mailbox {
     /// Starts over with these.
     pub(super) fn refill(&self, letters: impl Iterator<Item = Arc<Letter>>) {
         let mut inside = self.inside();
-        inside.letters = letters.collect();
+        inside.letters.clear();
+        letters.for_each(|letter| replace(&mut inside.letters, letter));
         inside.lost = false;
         drop(inside);
         self.filled.notify_one();
@@ -164,14 +169,14 @@ impl Inside {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod samples {
     use super::*;
     use ota_api::{
         monitor::LogLine,
         ws::{LiveResources, SystemStatus},
     };
 
-    fn status(seq: u64) -> Arc<Letter> {
+    pub(in crate::feed) fn status(seq: u64) -> Arc<Letter> {
         let resources = LiveResources { cpu_usage: 1.0, memory_usage: 2.0 };
         let word = || "idle".to_owned();
         let status = SystemStatus {
@@ -184,12 +189,20 @@ mod tests {
         Letter::seal(seq, ServerMessage::SystemStatus(status))
     }
 
-    fn line(seq: u64) -> Arc<Letter> {
+    pub(in crate::feed) fn line(seq: u64) -> Arc<Letter> {
         let word = || "x".to_owned();
         let line =
             LogLine { timestamp: word(), level: word(), source: word(), message: word(), id: Some(seq) };
         Letter::seal(seq, ServerMessage::LogEntry(line))
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        samples::{line, status},
+        *,
+    };
 
     fn part(seq: u64, what: Topic) -> Arc<Letter> {
         Letter::seal(seq, ServerMessage::Changed { what })

@@ -1,11 +1,13 @@
 //! The live feed: what happens on the gateway, numbered, for everybody who listens.
 //!
 //! One task follows the engine's events and puts each message into the mailbox of every listener. The WebSocket and the server-sent
-//! events only carry what a [`Subscription`] gives them.
+//! events only carry what a [`Subscription`] gives them. The newest messages are kept for those who come back before long.
 
 mod listener;
 mod mailbox;
 mod pace;
+mod recent;
+mod recent_logs;
 
 pub(crate) use listener::{BEAT, End, PATIENCE, no_longer_welcome};
 pub(crate) use mailbox::Letter;
@@ -14,8 +16,13 @@ use app::api::{convert, server_message};
 use jiff::Timestamp;
 use mailbox::{Mailbox, Taken};
 use ota_api::ws::ServerMessage;
-use ota_engine::{Event, JobView, Ota};
+use ota_engine::{
+    Event, JobView, Ota,
+    ports::{LogPage, StoreError},
+};
 use pace::Pace;
+use recent::Recent;
+use recent_logs::RecentLogs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::{
     OwnedSemaphorePermit, Semaphore,
@@ -26,17 +33,24 @@ use tokio_util::sync::CancellationToken;
 /// Listeners at the same time.
 const SEATS: usize = 1024;
 
+/// Numbers begin below this one, so that JSON's numbers hold them for as long as any service runs.
+const HIGHEST_BEGINNING: u64 = 1 << 52;
+
 /// The feed of this gateway.
 pub struct Feed {
     ota: Arc<Ota>,
     seats: Arc<Semaphore>,
     post: Mutex<Post>,
+    /// None once somebody follows them.
+    events: Mutex<Option<Receiver<Event>>>,
 }
 
 /// Held while something is put into mailboxes, so that numbers and content come in the same order everywhere.
 struct Post {
     /// Number of the newest event.
     seq: u64,
+    recent: Recent,
+    logs: RecentLogs,
     mailboxes: Vec<Weak<Mailbox>>,
 }
 
@@ -56,17 +70,24 @@ pub(crate) enum Heard {
 }
 
 impl Feed {
-    /// Nothing is sent before [`Feed::follow`] runs.
-    #[must_use]
-    pub fn new(ota: Arc<Ota>) -> Self {
-        // Milliseconds: the numbers of a later run of the service are larger ones, as long as the clock is not put back.
-        let seq = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
-        let post = Mutex::new(Post { seq, mailboxes: Vec::new() });
-        Self { ota, seats: Arc::new(Semaphore::new(SEATS)), post }
+    /// From here on nothing is missed, and nothing is sent before [`Feed::follow`] runs.
+    ///
+    /// # Errors
+    /// When the activity log cannot be read.
+    pub async fn open(ota: Arc<Ota>) -> Result<Arc<Self>, StoreError> {
+        // Listening before reading: an entry may then come twice, never not at all.
+        let events = Mutex::new(Some(ota.subscribe()));
+        let logs = RecentLogs::read(&ota).await?;
+        // At random, so that no number of a former run is taken for one of this run, whatever the clock says.
+        let seq = rand::random_range(1..HIGHEST_BEGINNING);
+        let post = Mutex::new(Post { seq, recent: Recent::new(seq), logs, mailboxes: Vec::new() });
+        Ok(Arc::new(Self { ota, seats: Arc::new(Semaphore::new(SEATS)), post, events }))
     }
 
-    /// Hands on what the engine tells until `stop`.
-    pub async fn follow(self: Arc<Self>, mut events: Receiver<Event>, stop: CancellationToken) {
+    /// Hands on what the engine tells until `stop`. Only the first call does.
+    pub async fn follow(self: Arc<Self>, stop: CancellationToken) {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut events) = events else { return };
         let mut pace = Pace::default();
         loop {
             tokio::select! {
@@ -76,11 +97,17 @@ impl Feed {
                 event = events.recv() => match event {
                     Ok(Event::Progress(view)) => pace.put(view),
                     Ok(event) => self.publish(&event),
-                    Err(RecvError::Lagged(_)) => self.lose(),
+                    Err(RecvError::Lagged(_)) => self.lose().await,
                     Err(RecvError::Closed) => return,
                 },
             }
         }
+    }
+
+    /// Number of the newest event, and the newest entries of the activity log up to that event.
+    pub(crate) fn newest(&self) -> (u64, LogPage) {
+        let post = self.post();
+        (post.seq, post.logs.page())
     }
 
     /// Room for one more, if there is any.
@@ -88,42 +115,45 @@ impl Feed {
         Arc::clone(&self.seats).try_acquire_owned().ok().map(|permit| Seat { _permit: permit })
     }
 
-    /// Listens from now on. How things stand comes first.
-    pub(crate) fn subscribe(self: &Arc<Self>, seat: Seat, heard: Heard) -> Subscription {
+    /// Listens from now on. `additions`: messages have more than the published members.
+    pub(crate) fn subscribe(self: &Arc<Self>, seat: Seat, heard: Heard, additions: bool) -> Subscription {
         let mut post = self.post();
         let mailbox = Arc::new(Mailbox::new(post.seq));
         post.mailboxes.push(Arc::downgrade(&mailbox));
-        let missed = match heard {
-            Heard::UpTo(after) if after != Some(post.seq) => Some(after),
-            _ => None,
-        };
-        self.greet(&post, &mailbox, missed);
+        self.greet(&post, &mailbox, heard);
         drop(post);
-        Subscription { feed: Arc::clone(self), mailbox, _seat: seat }
+        Subscription { feed: Arc::clone(self), mailbox, additions, _seat: seat }
     }
 
-    /// Tells how things stand, and before that what was missed. Whatever comes later into the mailbox is newer.
-    fn greet(&self, post: &Post, mailbox: &Mailbox, missed: Option<Option<u64>>) {
+    /// Tells what was missed, and then how things stand. Whatever comes later into the mailbox is newer.
+    fn greet(&self, post: &Post, mailbox: &Mailbox, heard: Heard) {
         let (snapshot, now) = (self.ota.snapshot(), Timestamp::now());
-        let resync = missed.map(|after| ServerMessage::Resync { after });
-        let messages = resync
-            .into_iter()
-            .chain([convert::system_status(&snapshot, now)])
-            .chain(convert::shown_job(&snapshot, now));
-        mailbox.refill(messages.map(|message| Letter::seal(post.seq, message)));
+        let seal = |message| Letter::seal(post.seq, message);
+        let missed: Vec<_> = match heard {
+            Heard::Nothing => Vec::new(),
+            Heard::UpTo(after) => match after.and_then(|after| post.recent.after(after)) {
+                // A number of another run may be a larger one.
+                Some(missed) if after <= Some(post.seq) => missed.collect(),
+                _ => vec![seal(ServerMessage::Resync { after })],
+            },
+        };
+        let stand = convert::shown_job(&snapshot, now);
+        let stand = [convert::system_status(&snapshot, now)].into_iter().chain(stand);
+        mailbox.refill(missed.into_iter().chain(stand.map(seal)));
     }
 
     fn publish(&self, event: &Event) {
         let mut post = self.post();
         post.seq = post.seq.saturating_add(1);
-        post.mailboxes.retain(|mailbox| mailbox.strong_count() > 0);
-        if post.mailboxes.is_empty() {
-            return;
+        if let Event::Log(entry) = event {
+            post.logs.push(entry);
         }
         let letter = Letter::seal(post.seq, self.message(event));
+        post.mailboxes.retain(|mailbox| mailbox.strong_count() > 0);
         for mailbox in post.mailboxes.iter().filter_map(Weak::upgrade) {
             mailbox.put(Arc::clone(&letter));
         }
+        post.recent.put(letter);
     }
 
     /// What is said of an event is how things stand by now: nobody is shown what is older than what they were greeted with.
@@ -137,11 +167,18 @@ impl Feed {
     }
 
     /// Events were missed here, and so by everybody.
-    fn lose(&self) {
+    async fn lose(&self) {
+        let logs = RecentLogs::read(&self.ota).await;
         let mut post = self.post();
-        post.seq = post.seq.saturating_add(1);
+        let seq = post.seq.saturating_add(1);
+        post.seq = seq;
+        post.recent.lose(seq);
         for mailbox in post.mailboxes.iter().filter_map(Weak::upgrade) {
             mailbox.lose();
+        }
+        match logs {
+            Ok(logs) => post.logs = logs,
+            Err(error) => tracing::warn!(%error, "the page shows an older activity log"),
         }
     }
 
@@ -154,10 +191,16 @@ impl Feed {
 pub(crate) struct Subscription {
     feed: Arc<Feed>,
     mailbox: Arc<Mailbox>,
+    additions: bool,
     _seat: Seat,
 }
 
 impl Subscription {
+    /// A message as this listener gets it.
+    pub(crate) fn text<'a>(&self, letter: &'a Letter) -> &'a str {
+        letter.text(self.additions)
+    }
+
     /// The next message, where one waits already.
     pub(crate) fn waiting(&mut self) -> Option<Arc<Letter>> {
         match self.mailbox.take() {
@@ -174,7 +217,7 @@ impl Subscription {
                 Taken::Letter(letter) => return letter,
                 Taken::Lost { after } => {
                     let post = self.feed.post();
-                    self.feed.greet(&post, &self.mailbox, Some(Some(after)));
+                    self.feed.greet(&post, &self.mailbox, Heard::UpTo(Some(after)));
                 }
                 Taken::Nothing => self.mailbox.filled().await,
             }

@@ -18,7 +18,7 @@ async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// The jobs are reconciled, the repository was asked and the sensors were read.
+/// The gateway knows how things stand and what comes.
 async fn ready(State(state): State<AppState>) -> Response {
     if state.ota.is_ready() {
         "ready\n".into_response()

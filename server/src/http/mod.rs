@@ -17,7 +17,6 @@ mod idempotency;
 mod login;
 mod page;
 mod peer;
-mod recent_logs;
 mod resumable;
 mod setup;
 mod state;

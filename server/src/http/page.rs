@@ -24,10 +24,11 @@ async fn show(State(state): State<AppState>, headers: HeaderMap) -> Response {
         Ok(None) => return to_login(),
         Err(refused) => return refused,
     };
-    let logs = state.recent_logs.page();
+    // Before the snapshot: what happens in between is then told once more, and never not at all.
+    let newest = state.feed.newest();
     let data = app::api::page_data(
         &state.ota.snapshot(),
-        &logs,
+        newest,
         &session.user,
         session.role,
         jiff::Timestamp::now(),

@@ -1,4 +1,4 @@
-use super::{idempotency::KeptRequests, recent_logs::RecentLogs};
+use super::idempotency::KeptRequests;
 use crate::{
     auth::{Auth, Lifetimes},
     feed::{BEAT, Feed},
@@ -58,7 +58,6 @@ pub struct AppState {
     pub setup: Arc<FirstRun>,
     pub options: Arc<Options>,
     pub assets: Arc<app::Assets>,
-    pub recent_logs: Arc<RecentLogs>,
     pub feed: Arc<Feed>,
     /// None where the process has no recorder.
     pub metrics: Option<Metrics>,
@@ -79,11 +78,8 @@ impl AppState {
         options: Options,
         metrics: Option<Metrics>,
     ) -> Result<Self, StoreError> {
-        // From here on nothing is missed.
-        let events = ota.subscribe();
         let state = Self {
-            feed: Arc::new(Feed::new(Arc::clone(&ota))),
-            recent_logs: RecentLogs::open(&ota).await?,
+            feed: Feed::open(Arc::clone(&ota)).await?,
             setup: Arc::new(FirstRun::new(store.clone(), options.console.clone())),
             requests: Arc::new(KeptRequests::new(store.clone())),
             auth: Arc::new(Auth::new(store, options.lifetimes)),
@@ -94,8 +90,7 @@ impl AppState {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        state.tasks.spawn(Arc::clone(&state.recent_logs).follow(Arc::clone(&state.ota), state.stop.clone()));
-        state.tasks.spawn(Arc::clone(&state.feed).follow(events, state.stop.clone()));
+        state.tasks.spawn(Arc::clone(&state.feed).follow(state.stop.clone()));
         state.tasks.spawn(tidy(Arc::clone(&state.auth), state.stop.clone()));
         Ok(state)
     }

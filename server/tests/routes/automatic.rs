@@ -179,6 +179,42 @@ async fn what_is_not_still_in_the_window_waits_for_the_next_one_and_a_person_nee
 }
 
 #[tokio::test]
+async fn a_window_that_ends_while_the_slot_is_compared_once_more_arms_nothing() {
+    let rests = |gateway: &Gateway| {
+        gateway.ota.snapshot().job.as_ref().is_some_and(|view| view.job.state.awaits_window())
+    };
+    let gateway = Gateway::ready().await;
+    automatic(&gateway).await;
+    *gateway.world.writes_hang_at.lock().unwrap() = Some(1);
+    jump(&gateway, 121);
+    gateway.until_job_is("installing").await;
+    let gateway = gateway
+        .restarted_into(|world| {
+            world.wall_jump.store(121 * 60, Ordering::Relaxed);
+            world.crane_moves.store(true, Ordering::Relaxed);
+        })
+        .await;
+    gateway.until_job_is("held").await;
+    jump(&gateway, 181);
+    gateway.until("it waits for the next window", || rests(&gateway)).await;
+    // What the slot holds was proven to a service that has ended: in the next window it is compared again before it is made next.
+    let next_day = 24 * 60;
+    let gateway = gateway
+        .restarted_into(|world| {
+            world.wall_jump.store((next_day + 121) * 60, Ordering::Relaxed);
+            world.comparisons_hang.store(true, Ordering::Relaxed);
+        })
+        .await;
+    gateway.until("the slot is compared", || gateway.world.is_comparing.load(Ordering::Relaxed)).await;
+    jump(&gateway, next_day + 181);
+    gateway.world.comparisons_hang.store(false, Ordering::Relaxed);
+    gateway.until("it waits for the window after that", || rests(&gateway)).await;
+    let changes =
+        (gateway.world.commits.load(Ordering::Relaxed), gateway.world.reboots.load(Ordering::Relaxed));
+    assert_eq!(changes, (0, 0), "the boot environment is as it was, and nothing has restarted");
+}
+
+#[tokio::test]
 async fn the_next_window_restarts_into_what_is_installed() {
     let gateway = Gateway::ready().await;
     automatic(&gateway).await;

@@ -128,14 +128,30 @@ async fn whoever_comes_back_is_told_what_was_missed() {
     let (last, _) = next(&mut events).await.unwrap();
     drop(events);
     gateway.ota.log(LogLevel::Info, "test", "nobody listens").await;
-    for (heard, after) in
-        [(last.id.as_str(), json!(last.id.parse::<u64>().unwrap())), ("nonsense", json!(null))]
-    {
+    let mut back = listening(&address, &token, &[("last-event-id", &last.id)]).await;
+    while next(&mut back).await.unwrap().1["message"] != "nobody listens" {}
+    for (heard, after) in [("7", json!(7)), ("nonsense", json!(null))] {
         let mut back = listening(&address, &token, &[("last-event-id", heard)]).await;
         let (_, resync) = next(&mut back).await.unwrap();
         assert_eq!((&resync["type"], &resync["after"]), (&json!("resync"), &after));
         assert_eq!(next(&mut back).await.unwrap().0.event, "system_status");
     }
+}
+
+#[tokio::test]
+async fn who_takes_nothing_for_too_long_is_let_go() {
+    let gateway = Gateway::ready().await;
+    let (address, _stop) = listen(&gateway).await;
+    let token = gateway.token("viewer").await;
+    let alone = gateway.state.tasks.len();
+    let stalled = listening(&address, &token, &[]).await;
+    assert_eq!(gateway.state.tasks.len(), alone + 1);
+    // More than the kernel keeps for a connection that nobody reads.
+    for _ in 0..24 {
+        gateway.ota.log(LogLevel::Info, "test", "x".repeat(1 << 20)).await;
+    }
+    gateway.until("its seat is free", || gateway.state.tasks.len() == alone).await;
+    drop(stalled);
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 use crate::support::Gateway;
+use futures::FutureExt;
+use ota_engine::{Event, ports::LogLevel};
 use serde_json::Value;
+use std::time::Duration;
 
 async fn lines(gateway: &Gateway, query: &str) -> (Vec<Value>, u64) {
     let data =
@@ -11,7 +14,7 @@ async fn lines(gateway: &Gateway, query: &str) -> (Vec<Value>, u64) {
 async fn limit_and_level_are_heeded() {
     let gateway = Gateway::ready().await;
     for number in 0..60 {
-        gateway.ota.log(ota_engine::ports::LogLevel::Debug, "test", format!("line {number}")).await;
+        gateway.ota.log(LogLevel::Debug, "test", format!("line {number}")).await;
     }
     let (all, total) = lines(&gateway, "").await;
     assert_eq!(all.len(), 50);
@@ -28,7 +31,7 @@ async fn limit_and_level_are_heeded() {
 async fn pages_follow_each_other_without_gap_and_repetition() {
     let gateway = Gateway::ready().await;
     let log = async |number: u32| {
-        gateway.ota.log(ota_engine::ports::LogLevel::Debug, "test", format!("line {number}")).await;
+        gateway.ota.log(LogLevel::Debug, "test", format!("line {number}")).await;
     };
     for number in 0..5 {
         log(number).await;
@@ -59,9 +62,9 @@ async fn pages_follow_each_other_without_gap_and_repetition() {
 #[tokio::test]
 async fn only_what_is_since_a_moment_is_told() {
     let gateway = Gateway::ready().await;
-    gateway.ota.log(ota_engine::ports::LogLevel::Debug, "test", "before").await;
+    gateway.ota.log(LogLevel::Debug, "test", "before").await;
     gateway.world.skipped.store(3600, std::sync::atomic::Ordering::Relaxed);
-    gateway.ota.log(ota_engine::ports::LogLevel::Debug, "test", "after").await;
+    gateway.ota.log(LogLevel::Debug, "test", "after").await;
     let since = gateway.ota.now() - jiff::SignedDuration::from_secs(60);
     let (lines, total) = lines(&gateway, &format!("?level=debug&since={since}")).await;
     assert_eq!((lines.len(), total, &lines[0]["message"]), (1, 1, &Value::from("after")));
@@ -98,4 +101,24 @@ async fn logins_are_told_and_secrets_are_not() {
     let text = Value::Array(all).to_string();
     assert!(text.contains("operator logged in as operator"), "{text}");
     assert!(!text.contains(&token) && !text.contains(crate::support::PASSWORD));
+}
+
+#[tokio::test]
+async fn a_line_is_told_although_whoever_wrote_it_has_gone() {
+    let gateway = Gateway::ready().await;
+    let mut events = gateway.ota.subscribe();
+    let written = gateway.ota.log(LogLevel::Info, "test", "written and gone");
+    assert!(written.now_or_never().is_none(), "it is being written");
+    let told = async {
+        loop {
+            match events.recv().await.unwrap() {
+                Event::Log(entry) if entry.message == "written and gone" => return entry,
+                _ => {}
+            }
+        }
+    };
+    let told = tokio::time::timeout(Duration::from_secs(20), told).await.unwrap();
+    let (lines, _) = lines(&gateway, "").await;
+    let stored = lines.iter().find(|line| line["message"] == told.message).expect("it is stored");
+    assert_eq!(stored["id"].as_u64(), told.id);
 }

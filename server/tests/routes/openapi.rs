@@ -32,7 +32,7 @@ const NATIVE: [(&str, &str); 18] = [
     ("GET", "/api/docs/{file}"),
 ];
 
-type Operations = BTreeSet<(String, String)>;
+pub type Operations = BTreeSet<(String, String)>;
 
 fn document() -> Value {
     server::openapi::document(GATEWAY)
@@ -49,7 +49,7 @@ fn operations(document: &Value) -> BTreeMap<(String, String), Value> {
     paths.iter().flat_map(of_path).collect()
 }
 
-fn documented() -> Operations {
+pub fn documented() -> Operations {
     operations(&document()).into_keys().collect()
 }
 

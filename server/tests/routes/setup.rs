@@ -7,7 +7,7 @@ use std::path::Path;
 const PATH: &str = "/api/v1/auth/setup";
 
 /// A gateway that waits for its set-up, and what its console shows.
-async fn open() -> (Gateway, String, tempfile::TempDir) {
+pub async fn open() -> (Gateway, String, tempfile::TempDir) {
     let console = tempfile::tempdir().unwrap();
     let file = console.path().join("console");
     std::fs::write(&file, "").unwrap();
@@ -23,7 +23,7 @@ fn shown(console: &Path) -> String {
     text.lines().find(groups).unwrap_or_else(|| panic!("no token: {text}")).trim().to_owned()
 }
 
-fn body(token: &str) -> Value {
+pub fn body(token: &str) -> Value {
     json!({ "claim_token": token, "username": "chief", "password": "a good password",
         "override_pin": "739281", "factory_pin": "204816" })
 }

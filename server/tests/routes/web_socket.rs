@@ -1,4 +1,4 @@
-use crate::support::{GATEWAY, Gateway};
+use crate::support::{GATEWAY, Gateway, short_sessions};
 use futures::{SinkExt, StreamExt};
 use ota_engine::ports::LogLevel;
 use serde_json::{Value, json};
@@ -249,11 +249,55 @@ async fn messages_are_numbered_and_whoever_comes_back_is_told_what_was_missed() 
     drop(socket);
     gateway.ota.log(LogLevel::Info, "test", "nobody listens").await;
     let mut back = came_back(last.to_string()).await.unwrap();
-    let resync = next(&mut back).await;
-    assert_eq!((&resync["type"], &resync["after"]), (&json!("resync"), &json!(last)));
-    assert!(resync["seq"].as_u64().unwrap() > last);
+    let missed = next_but_figures(&mut back).await;
+    assert_eq!((&missed["type"], &missed["message"]), (&json!("log_entry"), &json!("nobody listens")));
+    assert!(missed["seq"].as_u64().unwrap() > last);
     assert_eq!(next(&mut back).await["type"], "system_status");
+
+    // Longer ago than anybody remembers, or a number of another run.
+    for long_ago in [1, last + 1_000_000] {
+        let mut back = came_back(long_ago.to_string()).await.unwrap();
+        let resync = next(&mut back).await;
+        assert_eq!((&resync["type"], &resync["after"]), (&json!("resync"), &json!(long_ago)));
+        assert!(resync["seq"].as_u64().unwrap() > last);
+        assert_eq!(next(&mut back).await["type"], "system_status");
+    }
     assert_eq!(status(&came_back("yesterday".to_owned()).await.unwrap_err()), 400);
+}
+
+#[tokio::test]
+async fn a_page_hears_what_happened_since_it_was_rendered() {
+    let gateway = Gateway::ready().await;
+    let (address, _stop) = listen(&gateway).await;
+    let token = gateway.token("viewer").await;
+    gateway.ota.log(LogLevel::Info, "test", "said-before").await;
+    let page = gateway.get("/ota-system-updates").cookie(&token).send().await.text;
+    let heard = page.split("&quot;heard&quot;:").nth(1).expect("the page says what it knows");
+    let heard: String = heard.chars().take_while(char::is_ascii_digit).collect();
+    for text in ["said-after", "said-last"] {
+        gateway.ota.log(LogLevel::Info, "test", text).await;
+    }
+
+    let url = format!("ws://{address}/api/v1/ota/ws?additions=true&after={heard}");
+    let mut socket = connect_to(&url, &[("cookie", format!("session_token={token}"))]).await.unwrap();
+    let mut told = Vec::new();
+    while told.last().is_none_or(|last| last != "said-last") {
+        let message = next(&mut socket).await;
+        assert_ne!(message["type"], "resync");
+        told.extend(message["message"].as_str().map(str::to_owned));
+    }
+    let shown =
+        |text: &str| usize::from(page.contains(text)) + told.iter().filter(|one| *one == text).count();
+    assert_eq!((shown("said-before"), shown("said-after")), (1, 1), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_uses_takes_its_connections_along_when_it_expires() {
+    let gateway = Gateway::with(|options| options.lifetimes = short_sessions(2)).await;
+    let (address, _stop) = listen(&gateway).await;
+    let mut socket = with_cookie(&gateway, &address).await;
+    assert_eq!(next(&mut socket).await["type"], "system_status");
+    while next(&mut socket).await.get("closed") != Some(&json!(4401)) {}
 }
 
 #[tokio::test]

@@ -15,11 +15,12 @@ use super::{
     safety::constraint, status, updates, uploads,
 };
 
-/// Everything that the first paint shows, from one moment of the gateway.
+/// Everything that the first paint shows, from one moment of the gateway. `heard` is the newest event of the live feed before that
+/// moment.
 #[must_use]
 pub fn page_data(
     snapshot: &Snapshot,
-    logs: &LogPage,
+    (heard, logs): (u64, LogPage),
     username: &str,
     role: Role,
     now: Timestamp,
@@ -40,6 +41,7 @@ pub fn page_data(
             recovery: recovery(snapshot),
             uploads: uploads(snapshot),
             debug: debug_bundles(snapshot),
+            heard,
         },
     }
 }

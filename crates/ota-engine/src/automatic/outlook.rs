@@ -5,7 +5,10 @@ use ota_core::{
     Calendar, Decision, Eligibility, Facts, Foresight, Run, ScheduleState, Settings, Window, decide,
     eligibility, foresee, next_check, restart_eligibility,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+};
 
 use crate::{Change, Event, Ota};
 
@@ -92,6 +95,7 @@ fn keep(new: &mut Eligibility, old: Option<&Eligibility>, now: Timestamp) {
 impl Ota {
     /// Decides what is next, and puts on show what comes. The settings are those that it was decided by.
     pub(crate) async fn look_ahead(&self) -> (Decision, Arc<Settings>) {
+        let has_its_bearings = self.has_its_bearings();
         let scene = self.scene().await;
         let state = self.schedule.lock().await.clone();
         let (now, facts) = (self.parts.clock.now(), scene.facts());
@@ -106,6 +110,9 @@ impl Ota {
                 snapshot.check.next = check;
             });
             self.tell(Event::Changed(Change::Outlook));
+        }
+        if has_its_bearings {
+            self.foreseen.store(true, Ordering::Release);
         }
         (decide(now, &state, &facts), scene.settings())
     }

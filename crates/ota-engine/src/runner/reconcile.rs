@@ -33,6 +33,7 @@ impl Ota {
         self.pass_over(&foreign).await;
         self.refresh_slots(&self.desk.lock().await).await;
         self.reconciled.store(true, Ordering::Release);
+        self.reconsider.notify_one();
     }
 
     /// Says which jobs it has passed over.

@@ -146,9 +146,10 @@ impl Gateway {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), wait)
-            .await
-            .unwrap_or_else(|_| panic!("never came: {what}"));
+        tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap_or_else(|_| {
+            let job = self.ota.snapshot().job.as_ref().map(|view| view.job.state.clone());
+            panic!("never came: {what}; the job is {job:?}")
+        });
     }
 
     /// Waits until the shown job has this state.

@@ -43,6 +43,9 @@ pub struct World {
     /// A slot is not what was written to it.
     pub slots_differ: AtomicBool,
     pub slots_unreadable: AtomicBool,
+    /// Comparing a slot takes until this is taken back.
+    pub comparisons_hang: AtomicBool,
+    pub is_comparing: AtomicBool,
     /// Times that a slot was compared.
     pub compared: AtomicU32,
     pub crane_moves: AtomicBool,
@@ -78,6 +81,8 @@ impl World {
             repository_down: AtomicBool::new(false),
             slots_differ: AtomicBool::new(false),
             slots_unreadable: AtomicBool::new(false),
+            comparisons_hang: AtomicBool::new(false),
+            is_comparing: AtomicBool::new(false),
             compared: AtomicU32::new(0),
             crane_moves: AtomicBool::new(false),
             network_down: AtomicBool::new(false),
@@ -264,6 +269,10 @@ impl Slots for World {
         _: &Meter,
         _: &CancellationToken,
     ) -> Result<ReadBack, StepError> {
+        self.is_comparing.store(true, Ordering::Relaxed);
+        while self.comparisons_hang.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         if self.slots_unreadable.load(Ordering::Relaxed) {
             return Err(StepError::failed(
                 FailureCode::InstallFailed,
