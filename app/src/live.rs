@@ -323,9 +323,10 @@ impl Live {
         self.log_level.peek(|level| level.is_empty() || *level == line.level)
     }
 
-    /// The socket is open. The gateway says what this page has missed.
+    /// The socket is open. The gateway says what this page has missed; what it said before and could not be read then is read now.
     pub fn connected(self) {
         self.link.set(Link::Up);
+        resync::catch_up(self);
     }
 
     pub fn disconnected(self) {

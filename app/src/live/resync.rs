@@ -79,6 +79,12 @@ impl Queue {
         self.round
     }
 
+    /// Takes back what could not be read, and ends the reader.
+    fn put_back(&mut self, unread: Wanted) {
+        self.next = self.next | unread;
+        self.round = None;
+    }
+
     /// True while everything is being read.
     pub fn is_full_reading(&self) -> bool {
         self.round == Some(Wanted::ALL)
@@ -96,7 +102,9 @@ pub fn want(live: Live, parts: Wanted) {
     let Some(mut round) = take(live) else { return };
     spawn_local(async move {
         loop {
-            read(live, round).await;
+            if let Err(unread) = read(live, round).await {
+                return live.queue.update(|queue| queue.put_back(unread));
+            }
             match take(live) {
                 Some(next) => round = next,
                 None => break,
@@ -105,21 +113,32 @@ pub fn want(live: Live, parts: Wanted) {
     });
 }
 
+/// Reads what could not be read before.
+pub fn catch_up(live: Live) {
+    want(live, Wanted::default());
+}
+
 fn take(live: Live) -> Option<Wanted> {
     let mut round = None;
     live.queue.update(|queue| round = queue.take());
     round
 }
 
-async fn read(live: Live, round: Wanted) {
-    for part in Wanted::EACH.into_iter().filter(|part| round.contains(*part)) {
+/// What could not be read is the error.
+async fn read(live: Live, round: Wanted) -> Result<(), Wanted> {
+    let mut parts = Wanted::EACH.into_iter().filter(|part| round.contains(*part));
+    while let Some(part) = parts.next() {
         match read_part(live, part).await {
             Ok(()) => {}
-            Err(error) if error.error.code == ErrorCode::Unauthorized => return leave(),
-            // A gateway that is away is told by the connection; the next connection reads everything.
-            Err(_) => return,
+            Err(error) if error.error.code == ErrorCode::Unauthorized => {
+                leave();
+                return Ok(());
+            }
+            // A gateway that is away is told by the connection. The next one catches up: the feed has said all this already.
+            Err(_) => return Err(parts.fold(part, |unread, part| unread | part)),
         }
     }
+    Ok(())
 }
 
 async fn read_part(live: Live, part: Wanted) -> Result<(), ApiError> {
@@ -176,6 +195,18 @@ mod tests {
         assert_eq!(queue.take(), Some(Wanted::SAFETY | Wanted::LOGS));
         assert_eq!(queue.take(), None);
         assert!(queue.add(Wanted::JOB));
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_read_later() {
+        let mut queue = Queue::default();
+        assert!(queue.add(Wanted::STATUS | Wanted::LOGS));
+        assert_eq!(queue.take(), Some(Wanted::STATUS | Wanted::LOGS));
+        assert!(!queue.add(Wanted::SAFETY));
+        queue.put_back(Wanted::LOGS);
+        assert!(queue.add(Wanted::default()), "nobody reads");
+        assert_eq!(queue.take(), Some(Wanted::SAFETY | Wanted::LOGS));
+        assert_eq!(queue.take(), None);
     }
 
     #[test]

@@ -45,7 +45,7 @@ async fn login() {
         answer = from(route.call("")).send().await;
     }
     route.write("after many wrong passwords", &format!(" {wrong}"), &answer);
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn logout() {
     route.sends("from a page of another site", "", call).await;
     let answer = gateway.get(&route.path).send().await;
     route.write_as(&Method::GET, "another method", "", &answer);
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -87,5 +87,5 @@ async fn setup() {
         let answer = route.call("").json(&crate::setup::body(&token)).send().await;
         route.write(when, "", &answer);
     }
-    route.is_as_it_was();
+    route.compare();
 }

@@ -17,7 +17,7 @@ async fn settings() {
     gateway.order("/api/v1/ota/settings", &all).await.data("Settings updated successfully");
     route.reads("with additions", "").await;
     route.refuses().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn settings_change() {
     let call = route.as_user(&route.operator, "").header("if-match", "\"0000000000000000\"");
     route.sends("somebody else was first", " {}", call.json(&json!({}))).await;
     route.refuses_bodies().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -53,5 +53,5 @@ async fn auto_update() {
     route.orders("off", &json!({ "enabled": false })).await;
     route.orders("neither", &json!({})).await;
     route.refuses_bodies().await;
-    route.is_as_it_was();
+    route.compare();
 }

@@ -44,7 +44,7 @@ async fn upload_verify() {
     route.brings("an image", form("custom-v5.1.0.img", IMAGE)).await;
     route.brings("an image for other hardware", form("foreign.img", "foreign\n")).await;
     route.refuses_forms().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn recovery_upload() {
     route.brings("an image", form("recovery_v1.2.img", "v6.0.0\nrest")).await;
     route.brings("an image for other hardware", form("foreign.img", "foreign\n")).await;
     route.refuses_forms().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn uploads() {
     begin(&gateway).await;
     route.reads("there is one, and the beginning of another one", "").await;
     route.refuses().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn upload_deploy() {
     gateway.until_job_is("awaiting_reboot").await;
     route.orders("another job runs", &image("custom-v5.1.0.img", &good)).await;
     route.refuses_bodies().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 const FILES: &str = "/api/v1/ota/upload/files";
@@ -127,7 +127,7 @@ async fn upload_files() {
     let call = route.as_user(&route.operator, "").header("tus-resumable", "0.2.0");
     route.sends("another version of the protocol", "", call).await;
     route.refuses_orders().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn upload_options() {
         let address = path.replace("{id}", &"0".repeat(32));
         let call = gateway.call(Method::OPTIONS, &address).bearer(&route.operator).gateway(GATEWAY);
         route.sends("what there is", "", call).await;
-        route.is_as_it_was();
+        route.compare();
     }
 }
 
@@ -168,14 +168,14 @@ async fn upload_parts() {
     }
     let call = gateway.call(Method::PATCH, &place);
     route.sends("nobody is logged in", "", call).await;
-    route.is_as_it_was();
+    route.compare();
 
     let mut route = Route::of(&gateway, Method::HEAD, path).await;
     let call = of(&route, &place);
     route.sends("how far it is", "", call).await;
     let call = of(&route, &absent);
     route.sends("an upload that there is not", "", call).await;
-    route.is_as_it_was();
+    route.compare();
 
     let mut route = Route::of(&gateway, Method::DELETE, path).await;
     let call = of(&route, &place);
@@ -184,7 +184,7 @@ async fn upload_parts() {
     route.sends("an upload that there is not", "", call).await;
     let call = gateway.call(Method::DELETE, &place).bearer(&route.viewer).gateway(GATEWAY);
     route.sends("by somebody whose role is not enough", "", call).await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 async fn finishes(gateway: &Gateway, name: &str) {
@@ -196,7 +196,7 @@ async fn finishes(gateway: &Gateway, name: &str) {
     route.orders("an image of which a part is missing", &begun).await;
     route.orders("an upload that there is not", &json!({ "upload_id": "0".repeat(32) })).await;
     route.refuses_bodies().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]

@@ -203,7 +203,7 @@ impl<'a> Route<'a> {
     }
 
     /// Compares the record with the one that was seen last.
-    fn is_as_it_was(self) {
+    fn compare(self) {
         let name = name(self.method.as_str(), &self.path);
         let moving = [
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "[time]"),

@@ -12,7 +12,7 @@ async fn status() {
     let mut route = Route::get(&gateway, "status").await;
     route.reads("nothing is under way", "").await;
     route.refuses().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn updates() {
     gateway.order("/api/v1/ota/check-updates", &json!({ "force": true, "background": false })).await;
     route.reads("the repository cannot be reached", "").await;
     route.refuses().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn progress() {
     route.reads("of two at once", "?job_id=OTA-JOB-9999Z&snapshot_id=snap-001").await;
     route.reads("a parameter that there is not", "?no_such_parameter=1").await;
     route.refuses().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn logs() {
         route.reads(when, query).await;
     }
     route.refuses().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn monitor() {
     gateway.until_job_is("downloading").await;
     route.reads("a release is downloaded", "").await;
     route.refuses().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn recovery() {
     crate::recovery_upload::upload(&gateway, "recovery_v1.2.img", "v6.0.0\n").await;
     route.reads("there are a snapshot and a recovery image, too", "").await;
     route.refuses().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn audit() {
     }
     route.refuses().await;
     route.refuses_roles(&route.viewer.clone()).await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn audit_export() {
     let first = whole.text.lines().next().unwrap().to_owned();
     let first = crate::support::Answer { text: first, ..whole };
     route.write("the first line of the whole log", "", &first);
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn events() {
     let mut route = Route::get(&gateway, "events").await;
     route.reads("a wish that cannot be read", "?additions=maybe").await;
     route.refuses().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn web_socket() {
     let mut route = Route::get(&gateway, "ws").await;
     // What is refused at and after the handshake is in `web_socket.rs`.
     route.reads("what is no WebSocket", "").await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -170,5 +170,5 @@ async fn the_document() {
     let head = json!({ "openapi": document["openapi"], "info": { "title": document["info"]["title"] } });
     let head = crate::support::Answer { text: head.to_string(), ..answer };
     route.write("the beginning of the document", "", &head);
-    route.is_as_it_was();
+    route.compare();
 }

@@ -21,7 +21,7 @@ async fn interlocks() {
     gateway.command("/api/v1/ota/safety/override", &with_pin(PIN)).await.data("Safety override enabled");
     route.reads("overridden", "").await;
     route.refuses().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -45,5 +45,5 @@ async fn an_override() {
     }
     route.commands("after too many tries", &with_pin(PIN)).await;
     route.refuses_bodies().await;
-    route.is_as_it_was();
+    route.compare();
 }

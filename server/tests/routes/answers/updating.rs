@@ -25,7 +25,7 @@ async fn check_updates() {
     gateway.world.repository_down.store(true, Ordering::Relaxed);
     route.orders("the repository cannot be reached", &json!({ "force": true, "background": false })).await;
     route.refuses_bodies().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn download() {
     route.sends("with the same key for something else", &format!(" {other}"), call.json(&other)).await;
     route.orders("another job runs", &other).await;
     route.refuses_bodies().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn install() {
     gateway.until_job_is("awaiting_reboot").await;
     route.orders("a job that is installed", &order).await;
     route.refuses_bodies().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn cancel() {
     route.orders("a job that is downloaded", &order).await;
     route.orders("a job that has ended", &order).await;
     route.refuses_bodies().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -105,5 +105,5 @@ async fn reboot() {
     gateway.until("the crane is seen", || gateway.ota.snapshot().safety.is_clear()).await;
     route.orders("the crane stands still", &json!({ "reason": "maintenance" })).await;
     route.refuses_bodies().await;
-    route.is_as_it_was();
+    route.compare();
 }

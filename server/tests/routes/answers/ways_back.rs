@@ -23,7 +23,7 @@ async fn snapshot() {
     gateway.order("/api/v1/ota/download", &json!({ "update_id": "update-001", "install_after": true })).await;
     route.orders("another job runs", &order).await;
     route.refuses_bodies().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn snapshot_delete() {
     route.orders("a snapshot", &json!({ "snapshot_id": "snap-001" })).await;
     route.orders("a snapshot that there is not", &json!({ "snapshot_id": "snap-001" })).await;
     route.refuses_bodies().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn rollback() {
     route.orders("the slot is not what it was", &to("b")).await;
     route.orders("the slot is known to be bad", &to("b")).await;
     route.refuses_bodies().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn restore() {
     }
     route.orders("another job runs", &json!({ "version": "v5.0.4" })).await;
     route.refuses_bodies().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn factory() {
     gateway.world.crane_moves.store(false, Ordering::Relaxed);
     gateway.until("the crane is seen", || gateway.ota.snapshot().safety.is_clear()).await;
     route.commands("confirmed, with the PIN", &order(PIN, true)).await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn debug_bundle() {
     let everything = json!({ "include_logs": true, "include_configs": true, "include_metrics": true });
     route.orders("with everything", &everything).await;
     route.refuses_bodies().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 /// The id of a bundle that is made.
@@ -129,7 +129,7 @@ async fn debug_bundles() {
     made(&gateway).await;
     route.reads("there is one", "").await;
     route.refuses().await;
-    route.is_as_it_was();
+    route.compare();
 }
 
 #[tokio::test]
@@ -147,5 +147,5 @@ async fn debug_download() {
     let answer = gateway.get(&path).bearer(&route.operator).send().await;
     let answer = crate::support::Answer { text: "(an archive)".to_owned(), ..answer };
     route.write("a bundle", "", &answer);
-    route.is_as_it_was();
+    route.compare();
 }
