@@ -252,6 +252,7 @@ impl Live {
             }
             Heard::Changed(what) => want(self, wanted(what)),
             Heard::Resync => want(self, Wanted::ALL),
+            Heard::Nothing => {}
         }
     }
 
@@ -298,7 +299,7 @@ impl Live {
 
     fn add_log(self, line: LogLine) {
         // Of what is told while the log is read, some was read.
-        let newest = self.logs.peek(|logs| logs.first().and_then(|newest| newest.id));
+        let newest = self.logs.peek(|logs| newest(logs));
         if line.id.is_some_and(|id| newest >= Some(id)) || !self.is_shown(&line) {
             return;
         }
@@ -311,7 +312,7 @@ impl Live {
     /// Shows what was read of the log. Lines that were told meanwhile are newer and stay.
     fn set_logs(self, read: Vec<LogLine>) {
         let mut read = newest_first(read);
-        let newest = read.first().and_then(|line| line.id);
+        let newest = newest(&read);
         let mut logs = self.logs.peek(Clone::clone);
         logs.retain(|line| line.id > newest && self.is_shown(line));
         logs.append(&mut read);
@@ -323,7 +324,7 @@ impl Live {
         self.log_level.peek(|level| level.is_empty() || *level == line.level)
     }
 
-    /// The socket is open. The gateway says what this page has missed; what it said before and could not be read then is read now.
+    /// The socket is open. The gateway says what this page has missed.
     pub fn connected(self) {
         self.link.set(Link::Up);
         resync::catch_up(self);
@@ -362,6 +363,11 @@ impl Live {
     fn link_came_back(self) -> bool {
         self.queue.peek(resync::Queue::is_full_reading)
     }
+}
+
+/// The greatest number of a line.
+fn newest(logs: &[LogLine]) -> Option<u64> {
+    logs.iter().filter_map(|line| line.id).max()
 }
 
 /// What makes two reports of a job differ in more than figures.

@@ -40,10 +40,12 @@ pub enum Heard {
     Changed(Topic),
     /// Something was missed.
     Resync,
+    /// What this page does not know.
+    Nothing,
 }
 
-/// Reads a [`ServerMessage`] and its number; `None` for what this page does not know, since a newer gateway is no reason to stop
-/// listening.
+/// Reads a [`ServerMessage`] and its number; `None` for what is none. A newer gateway is no reason to stop listening: of what this page
+/// does not know only the number counts.
 ///
 /// The kind is read first and then the rest as what it is. The tagged enum itself would be read through a buffer of
 /// untyped values, which costs the browser a second copy of every reader.
@@ -58,11 +60,13 @@ pub fn read(text: &[u8]) -> Option<(u64, Heard)> {
         "system_status" => part(text).map(Heard::System),
         "log_entry" => part(text).map(Heard::Log),
         "safety_update" => part(text).map(|assessed| Heard::Safety(Box::new(assessed))),
-        "changed" => part(text).map(|Changed { what }| Heard::Changed(what)),
+        // A part that this page does not show.
+        "changed" => part(text).map(|Changed { what }| Heard::Changed(what)).or(Some(Heard::Nothing)),
         "resync" => Some(Heard::Resync),
-        _ => None,
+        _ => Some(Heard::Nothing),
     };
-    Some((seq, heard?))
+    // What this page should know and cannot read is missed.
+    Some((seq, heard.unwrap_or(Heard::Resync)))
 }
 
 impl From<ServerMessage> for Heard {
@@ -134,11 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn unknown_and_broken_messages_are_passed_over() {
-        for text in
-            ["", "{", "[]", r#"{"type":"new"}"#, r#"{"type":"changed","what":"moon"}"#, r#"{"type":7}"#]
-        {
+    fn what_is_no_message_is_passed_over_and_what_cannot_be_read_is_missed() {
+        for text in ["", "{", "[]", r#"{"type":"new"}"#, r#"{"type":7,"seq":1}"#] {
             assert_eq!(read(text.as_bytes()), None, "{text}");
         }
+        for text in [r#"{"type":"new","seq":7}"#, r#"{"type":"changed","what":"moon","seq":7}"#] {
+            assert_eq!(read(text.as_bytes()), Some((7, Heard::Nothing)), "{text}");
+        }
+        let broken = r#"{"type":"log_entry","seq":7,"message":3}"#;
+        assert_eq!(read(broken.as_bytes()), Some((7, Heard::Resync)));
     }
 }

@@ -4,7 +4,7 @@ use leptos::task::spawn_local;
 use ota_api::{ApiError, ErrorCode};
 use std::ops::BitOr;
 
-use super::Live;
+use super::{Link, Live};
 use crate::api;
 
 /// Log lines that are read at a time.
@@ -61,33 +61,37 @@ impl BitOr for Wanted {
 #[derive(Debug, Default)]
 pub struct Queue {
     next: Wanted,
-    /// The round that is being read; none when nothing is.
-    round: Option<Wanted>,
+    /// Somebody reads.
+    reading: bool,
+    /// Everything was asked for, and not all of it is read yet.
+    everything: bool,
 }
 
 impl Queue {
     /// Adds to the next round. True when a reader has to be started.
     fn add(&mut self, parts: Wanted) -> bool {
         self.next = self.next | parts;
-        self.round.is_none()
+        self.everything |= parts == Wanted::ALL;
+        !self.reading
     }
 
     /// Takes the next round; `None` ends the reader.
     fn take(&mut self) -> Option<Wanted> {
         let round = std::mem::take(&mut self.next);
-        self.round = (round != Wanted::default()).then_some(round);
-        self.round
+        self.reading = round != Wanted::default();
+        self.everything &= self.reading;
+        self.reading.then_some(round)
     }
 
     /// Takes back what could not be read, and ends the reader.
     fn put_back(&mut self, unread: Wanted) {
         self.next = self.next | unread;
-        self.round = None;
+        self.reading = false;
     }
 
     /// True while everything is being read.
     pub fn is_full_reading(&self) -> bool {
-        self.round == Some(Wanted::ALL)
+        self.everything
     }
 }
 
@@ -102,7 +106,8 @@ pub fn want(live: Live, parts: Wanted) {
     let Some(mut round) = take(live) else { return };
     spawn_local(async move {
         loop {
-            if let Err(unread) = read(live, round).await {
+            let unread = read(live, round).await;
+            if unread != Wanted::default() {
                 return live.queue.update(|queue| queue.put_back(unread));
             }
             match take(live) {
@@ -113,7 +118,7 @@ pub fn want(live: Live, parts: Wanted) {
     });
 }
 
-/// Reads what could not be read before.
+/// Reads what could not be read before, if there is any: the feed does not say it twice.
 pub fn catch_up(live: Live) {
     want(live, Wanted::default());
 }
@@ -124,21 +129,22 @@ fn take(live: Live) -> Option<Wanted> {
     round
 }
 
-/// What could not be read is the error.
-async fn read(live: Live, round: Wanted) -> Result<(), Wanted> {
-    let mut parts = Wanted::EACH.into_iter().filter(|part| round.contains(*part));
-    while let Some(part) = parts.next() {
-        match read_part(live, part).await {
-            Ok(()) => {}
-            Err(error) if error.error.code == ErrorCode::Unauthorized => {
+/// Returns what could not be read.
+async fn read(live: Live, round: Wanted) -> Wanted {
+    let mut unread = Wanted::default();
+    for part in Wanted::EACH.into_iter().filter(|part| round.contains(*part)) {
+        // A gateway that is away is not asked for the rest, too.
+        let away = unread != Wanted::default() && live.link.peek(|link| *link == Link::Lost);
+        match if away { None } else { Some(read_part(live, part).await) } {
+            Some(Ok(())) => {}
+            Some(Err(error)) if error.error.code == ErrorCode::Unauthorized => {
                 leave();
-                return Ok(());
+                return Wanted::default();
             }
-            // A gateway that is away is told by the connection. The next one catches up: the feed has said all this already.
-            Err(_) => return Err(parts.fold(part, |unread, part| unread | part)),
+            Some(Err(_)) | None => unread = unread | part,
         }
     }
-    Ok(())
+    unread
 }
 
 async fn read_part(live: Live, part: Wanted) -> Result<(), ApiError> {

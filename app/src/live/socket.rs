@@ -1,15 +1,24 @@
 //! The WebSocket in the browser: connects, listens, and connects again with growing pauses.
 
 use leptos::prelude::*;
-use ota_api::{routes, safety::Safety};
+use ota_api::routes;
 use std::{cell::RefCell, time::Duration};
 use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{CloseEvent, MessageEvent, WebSocket, js_sys::Math};
+use web_sys::{
+    CloseEvent, MessageEvent, WebSocket,
+    js_sys::{Date, Math},
+};
 
-use super::{Link, Live, Restart, Wanted, delay_ms, read, resync::leave, want};
+use super::{
+    Link, Live, Restart, Wanted, delay_ms, read,
+    resync::{catch_up, leave},
+    want,
+};
 
 /// Close code of a socket whose session is not valid.
 const NOT_AUTHENTICATED: u16 = 4401;
+/// Time between two tries to read what could not be read.
+const CATCH_UP_SECONDS: u64 = 10;
 /// The gateway says something every two seconds.
 const LONGEST_SILENCE_SECONDS: u32 = 10;
 /// Failed tries after which the session is asked about: the browser hides why a handshake was refused.
@@ -31,6 +40,8 @@ struct State {
     failures: u32,
     /// Since the last message.
     silent_seconds: u32,
+    /// When the last tick was, in milliseconds since 1970.
+    ticked_at: f64,
 }
 
 thread_local! {
@@ -39,15 +50,20 @@ thread_local! {
 
 /// Connects, lets running times run, and notices silence.
 pub fn start(live: Live) {
+    STATE.with_borrow_mut(|state| state.ticked_at = Date::now());
     connect(live);
     set_interval(move || tick(live), Duration::from_secs(1));
 }
 
 fn tick(live: Live) {
-    live.job_age.update(|age| *age += 1);
-    live.monitor_age.update(|age| *age += 1);
+    let passed = seconds_since_the_last();
+    live.job_age.update(|age| *age += passed);
+    live.monitor_age.update(|age| *age += passed);
     if live.safety.peek(|safety| safety.force.is_some()) {
-        live.safety.update(Safety::count_down);
+        live.safety.update(|safety| safety.count_down(passed));
+    }
+    if live.monitor_age.peek(|age| age % CATCH_UP_SECONDS == 0) && live.link.peek(|link| *link == Link::Up) {
+        catch_up(live);
     }
     let silent = STATE.with_borrow_mut(|state| {
         state.silent_seconds += 1;
@@ -58,6 +74,16 @@ fn tick(live: Live) {
         live.disconnected();
         pause(live);
     }
+}
+
+/// A browser lets the timers of a hidden page rest, and a laptop sleeps.
+fn seconds_since_the_last() -> u64 {
+    let now = Date::now();
+    STATE.with_borrow_mut(|state| {
+        let milliseconds = now - std::mem::replace(&mut state.ticked_at, now);
+        // A clock that is put back has no time passed.
+        (milliseconds / 1000.0).round() as u64
+    })
 }
 
 /// Ends the pause, if there is one.

@@ -128,10 +128,10 @@ impl Safety {
         constraint.blocking && !(constraint.overridden && free)
     }
 
-    /// A second has passed.
-    pub fn count_down(&mut self) {
+    /// So many seconds have passed.
+    pub fn count_down(&mut self, seconds: u64) {
         if let Some(force) = &mut self.force {
-            force.remaining_seconds = force.remaining_seconds.saturating_sub(1);
+            force.remaining_seconds = force.remaining_seconds.saturating_sub(seconds);
         }
     }
 

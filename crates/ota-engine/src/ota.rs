@@ -15,6 +15,7 @@ use std::{
 };
 use tokio::sync::{Notify, broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 use crate::{
     CheckState, Event, OpenError, Parts, SlotView, Snapshot,
@@ -242,7 +243,7 @@ impl Ota {
         let (lane, store) = (Arc::clone(&self.log_lane), Arc::clone(&self.parts.store));
         let events = self.events.clone();
         // A task of its own: whoever waits for it may go away, and what is stored is told all the same.
-        let told = self.tasks.spawn(async move {
+        let write = async move {
             let _lane = lane.lock().await;
             match store.append_log(&entry).await {
                 Ok(id) => entry.id = Some(id),
@@ -250,8 +251,8 @@ impl Ota {
             }
             // No listener is no error.
             _ = events.send(Event::Log(entry));
-        });
-        if let Err(error) = told.await {
+        };
+        if let Err(error) = self.tasks.spawn(write.in_current_span()).await {
             tracing::error!(%error, "the activity log was not written");
         }
     }

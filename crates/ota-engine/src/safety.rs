@@ -66,16 +66,12 @@ impl Ota {
         let now = self.parts.clock.boot();
         let verdict = Arc::new(self.observed().verdict(Phase::Start, force.grant.as_ref(), now));
         let may_start = verdict.is_clear() && !leans_on_bound(&verdict, force.grant.as_ref());
-        let news = !is_said_alike(&self.snapshot().safety, &verdict);
         self.update(|snapshot| {
             snapshot.may_start = may_start;
             snapshot.safety = Arc::clone(&verdict);
             snapshot.force = Arc::clone(&force);
         });
         self.safety_round.send_modify(|round| *round = round.wrapping_add(1));
-        if news {
-            self.reconsider.notify_one();
-        }
     }
 
     fn tell_of_changes(&self, told: &mut BTreeMap<ConstraintId, Told>) {
@@ -133,14 +129,6 @@ impl Ota {
 /// As whom somebody asks who starts an operation, or takes `further` another step.
 pub(crate) fn starter<'a>(actor: &Actor, further: Option<&'a JobId>) -> Asker<'a> {
     if actor.is_automatic() { Asker::Automatic } else { Asker::Person(further) }
-}
-
-/// Whether both verdicts have the same words for what stands in the way.
-fn is_said_alike(one: &Verdict, other: &Verdict) -> bool {
-    fn words(verdict: &Verdict) -> impl Iterator<Item = (bool, bool, &str)> {
-        verdict.assessments.iter().map(|a| (a.is_blocking(), a.overridden, a.status.as_str()))
-    }
-    words(one).eq(words(other))
 }
 
 /// Whether the verdict is clear only by an override that another operation has.

@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::Notify;
 
 /// Messages that may wait. What is replaced by newer needs a few dozen; the rest are lines of the log.
-const ROOM: usize = 256;
+pub(super) const ROOM: usize = 256;
 
 /// A message, ready to be sent to everybody.
 #[derive(Debug)]
@@ -80,9 +80,9 @@ pub(super) fn replace(letters: &mut VecDeque<Arc<Letter>>, letter: Arc<Letter>) 
 pub(super) enum Taken {
     Letter(Arc<Letter>),
     Nothing,
-    /// Everything after this event.
+    /// Everything after this event; none where nobody knows after which.
     Lost {
-        after: u64,
+        after: Option<u64>,
     },
 }
 
@@ -96,14 +96,14 @@ pub(super) struct Mailbox {
 #[derive(Debug)]
 struct Inside {
     letters: VecDeque<Arc<Letter>>,
-    /// The newest event that the listener has heard of.
-    heard: u64,
+    /// The newest event that the listener has heard of, as far as that is known.
+    heard: Option<u64>,
     lost: bool,
 }
 
 impl Mailbox {
     /// For a listener who need not hear of `heard` and what was before.
-    pub(super) fn new(heard: u64) -> Self {
+    pub(super) fn new(heard: Option<u64>) -> Self {
         let inside = Inside { letters: VecDeque::new(), heard, lost: false };
         Self { inside: Mutex::new(inside), filled: Notify::new() }
     }
@@ -144,7 +144,7 @@ impl Mailbox {
         }
         match inside.letters.pop_front() {
             Some(letter) => {
-                inside.heard = letter.seq;
+                inside.heard = Some(letter.seq);
                 Taken::Letter(letter)
             }
             None => Taken::Nothing,
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn the_newest_of_a_kind_replaces_older_ones_and_lines_of_the_log_stay() {
-        let mailbox = Mailbox::new(0);
+        let mailbox = Mailbox::new(Some(0));
         let all = [line(1), status(2), part(3, Topic::Status), line(4), status(5), part(6, Topic::Updates)];
         for letter in all.into_iter().chain([line(7), status(8), part(9, Topic::Status)]) {
             mailbox.put(letter);
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_full_mailbox_is_given_up_as_a_whole_and_says_from_where() {
-        let mailbox = Mailbox::new(0);
+        let mailbox = Mailbox::new(Some(0));
         mailbox.put(line(1));
         mailbox.put(line(2));
         assert!(matches!(mailbox.take(), Taken::Letter(letter) if letter.seq == 1));
@@ -238,17 +238,27 @@ mod tests {
             seq += 1;
             mailbox.put(line(seq));
         }
-        assert!(matches!(mailbox.take(), Taken::Lost { after: 1 }));
+        assert!(matches!(mailbox.take(), Taken::Lost { after: Some(1) }));
         mailbox.put(line(seq + 1));
-        assert!(matches!(mailbox.take(), Taken::Lost { after: 1 }), "until it is refilled");
+        assert!(matches!(mailbox.take(), Taken::Lost { after: Some(1) }), "until it is refilled");
         mailbox.refill([status(seq + 1)].into_iter());
         mailbox.put(line(seq + 2));
         assert_eq!(numbers(&mailbox), [seq + 1, seq + 2]);
     }
 
     #[test]
+    fn what_is_lost_before_anything_was_taken_is_lost_after_what_the_listener_had() {
+        for heard in [Some(1), None] {
+            let mailbox = Mailbox::new(heard);
+            mailbox.refill((2..2 + ROOM as u64).map(line));
+            mailbox.put(line(2 + ROOM as u64));
+            assert!(matches!(mailbox.take(), Taken::Lost { after } if after == heard));
+        }
+    }
+
+    #[test]
     fn what_only_tells_how_things_stand_never_fills_it() {
-        let mailbox = Mailbox::new(0);
+        let mailbox = Mailbox::new(Some(0));
         for seq in 0..10 * ROOM as u64 {
             mailbox.put(status(seq));
         }

@@ -118,7 +118,10 @@ impl Feed {
     /// Listens from now on. `additions`: messages have more than the published members.
     pub(crate) fn subscribe(self: &Arc<Self>, seat: Seat, heard: Heard, additions: bool) -> Subscription {
         let mut post = self.post();
-        let mailbox = Arc::new(Mailbox::new(post.seq));
+        let mailbox = Arc::new(Mailbox::new(match heard {
+            Heard::Nothing => Some(post.seq),
+            Heard::UpTo(seq) => seq,
+        }));
         post.mailboxes.push(Arc::downgrade(&mailbox));
         self.greet(&post, &mailbox, heard);
         drop(post);
@@ -217,7 +220,7 @@ impl Subscription {
                 Taken::Letter(letter) => return letter,
                 Taken::Lost { after } => {
                     let post = self.feed.post();
-                    self.feed.greet(&post, &self.mailbox, Heard::UpTo(Some(after)));
+                    self.feed.greet(&post, &self.mailbox, Heard::UpTo(after));
                 }
                 Taken::Nothing => self.mailbox.filled().await,
             }

@@ -1,11 +1,11 @@
 //! The newest messages, for those who come back before long, and for a page that connects a moment after it was rendered.
 
-use super::mailbox::{Letter, replace};
+use super::mailbox::{self, Letter, replace};
 use std::{collections::VecDeque, sync::Arc};
 
-/// Messages that are kept. As in a mailbox a newer one about the same takes the place of the older one, so that this is some hundred lines
-/// of the log.
-const ROOM: usize = 256;
+/// Messages that are kept. As in a mailbox a newer one about the same takes the place of the older one, so that nearly all of them are lines of
+/// the log. They leave room in a mailbox for what comes while they are sent.
+const ROOM: usize = mailbox::ROOM / 2;
 
 #[derive(Debug)]
 pub(super) struct Recent {

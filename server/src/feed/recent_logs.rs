@@ -28,7 +28,8 @@ impl RecentLogs {
     /// Entries that were read already come again when they were told while they were read.
     pub(super) fn push(&mut self, entry: &LogEntry) {
         let page = &mut self.0;
-        if entry.id.is_some() && page.entries.iter().any(|known| known.id == entry.id) {
+        let newest = page.entries.iter().filter_map(|known| known.id).max();
+        if entry.id.is_some() && entry.id <= newest {
             return;
         }
         let mut entries: VecDeque<_> = std::mem::take(&mut page.entries).into();

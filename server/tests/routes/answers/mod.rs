@@ -33,7 +33,7 @@ const HEADERS: [&str; 12] = [
 ];
 
 /// Members whose value is another one in every run, and what stands for it.
-const MOVING: [&str; 16] = [
+const MOVING: [&str; 17] = [
     "age_seconds",
     "elapsed_seconds",
     "elapsed_time",
@@ -46,6 +46,7 @@ const MOVING: [&str; 16] = [
     "id",
     "previous",
     "remaining_seconds",
+    "retry_after_seconds",
     "request_id",
     "seq",
     "token",
@@ -208,6 +209,8 @@ impl<'a> Route<'a> {
         let moving = [
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "[time]"),
             (r"-20\d{6}-", "-[day]-"),
+            (r"retry-after: \d+", "retry-after: [seconds]"),
+            (r"in \d+ s\b", "in [seconds] s"),
             (r"\b[0-9a-f]{32}\b", "[id]"),
             (r"[A-Z][a-z]{2} \d\d:\d\d–\d\d:\d\d", "[window]"),
         ];
