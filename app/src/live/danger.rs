@@ -54,7 +54,7 @@ pub fn send_danger(live: Live) {
             Err(error) if error.error.code == ErrorCode::Unauthorized => leave(),
             Err(error) => form.update(|form| form.complaint = error.message),
         }
-        want(live, Wanted::SAFETY | Wanted::MONITOR_AND_JOB);
+        want(live, Wanted::SAFETY | Wanted::MONITOR);
     });
 }
 

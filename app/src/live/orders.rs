@@ -265,7 +265,7 @@ const fn after(order: &Order) -> Wanted {
         Order::EndOverride => Wanted::SAFETY,
         Order::DebugBundle => Wanted::DEBUG,
         Order::SaveSettings(_) | Order::SwitchAutoUpdate { .. } => Wanted::SETTINGS_AND_MONITOR,
-        _ => Wanted::MONITOR_AND_JOB,
+        _ => Wanted::MONITOR,
     }
 }
 

@@ -10,7 +10,8 @@ use crate::api;
 /// Log lines that are read at a time.
 const LOG_LINES: &str = "100";
 
-/// Parts of the page's data.
+/// Parts of the page's data that are read again. The job is none: the feed says all of it, and an answer that was on its way meanwhile would
+/// be older than what is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wanted(u16);
 
@@ -20,20 +21,17 @@ impl Wanted {
     pub const SETTINGS: Self = Self(1 << 2);
     pub const SAFETY: Self = Self(1 << 3);
     pub const MONITOR: Self = Self(1 << 4);
-    pub const JOB: Self = Self(1 << 5);
-    pub const LOGS: Self = Self(1 << 6);
-    pub const MONITOR_AND_JOB: Self = Self(Self::MONITOR.0 | Self::JOB.0);
+    pub const LOGS: Self = Self(1 << 5);
+    pub const RECOVERY: Self = Self(1 << 6);
+    pub const UPLOADS: Self = Self(1 << 7);
+    pub const DEBUG: Self = Self(1 << 8);
     pub const SETTINGS_AND_MONITOR: Self = Self(Self::SETTINGS.0 | Self::MONITOR.0);
     pub const UPDATES_AND_MONITOR: Self = Self(Self::UPDATES.0 | Self::MONITOR.0);
-    pub const RECOVERY: Self = Self(1 << 7);
-    pub const UPLOADS: Self = Self(1 << 8);
-    pub const DEBUG: Self = Self(1 << 9);
-    pub const ALL: Self = Self((1 << 10) - 1);
+    pub const ALL: Self = Self((1 << 9) - 1);
 
-    /// In the order in which they are read: the monitor names the job.
-    const EACH: [Self; 10] = [
+    /// In the order in which they are read.
+    const EACH: [Self; 9] = [
         Self::MONITOR,
-        Self::JOB,
         Self::STATUS,
         Self::SAFETY,
         Self::UPDATES,
@@ -164,12 +162,6 @@ async fn read_part(live: Live, part: Wanted) -> Result<(), ApiError> {
             live.monitor.set(api::get_monitor().await?.data);
             live.monitor_age.set(0);
         }
-        Wanted::JOB => {
-            let known = live.job.peek(|j| j.as_ref().map(|j| j.job_id.clone()));
-            if let Some(id) = live.monitor.peek(|m| m.job_id.clone()).or(known) {
-                live.set_job(Some(api::get_progress(Some(id), None).await?.data));
-            }
-        }
         _ => {
             let level = Some(live.log_level.peek(String::clone)).filter(|l| !l.is_empty());
             let limit = Some(LOG_LINES.to_owned());
@@ -200,7 +192,7 @@ mod tests {
         assert!(!queue.add(Wanted::SAFETY | Wanted::LOGS));
         assert_eq!(queue.take(), Some(Wanted::SAFETY | Wanted::LOGS));
         assert_eq!(queue.take(), None);
-        assert!(queue.add(Wanted::JOB));
+        assert!(queue.add(Wanted::MONITOR));
     }
 
     #[test]
