@@ -74,6 +74,10 @@ fn read<T: DeserializeOwned>(given: &Map<String, Value>) -> Result<T, String> {
 
 /// Says what does not fit, and in which field: the one without which the error is another.
 fn misfit<T: DeserializeOwned>(given: &Map<String, Value>, error: &str) -> BadBody {
+    // Without a field that is there another one would be missing: that blames nobody.
+    if let Some(field) = error.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+        return BadBody(format!("The field “{field}” is missing."));
+    }
     let culprit = given.keys().find(|key| {
         let mut rest = given.clone();
         rest.remove(key.as_str());
@@ -161,7 +165,7 @@ impl<'de> Visitor<'de> for UniqueKeys {
 #[cfg(test)]
 mod tests {
     use super::{BadBody, decode};
-    use ota_api::updates::DownloadRequest;
+    use ota_api::{auth::LoginRequest, updates::DownloadRequest};
     use serde::{Deserialize, Serialize};
 
     /// As the macro makes it for a flattened argument.
@@ -192,7 +196,7 @@ mod tests {
             (r#"{"update_id": "u", "update_id": "v"}"#, "“update_id” is there twice"),
             (r#"{"update_id": 5}"#, "“update_id” cannot be used"),
             (r#"{"update_id": "u", "background": "yes"}"#, "“background” cannot be used"),
-            (r#"{"background": true}"#, "missing field `update_id`"),
+            (r#"{"background": true}"#, "The field “update_id” is missing."),
             ("[]", "must be a JSON object"),
             ("null", "must be a JSON object"),
             ("", "not valid JSON"),
@@ -202,5 +206,7 @@ mod tests {
             assert!(text.contains(part), "{body}: {text}");
         }
         assert!(refusal(&"[".repeat(10_000)).contains("not valid JSON"));
+        let BadBody(text) = decode::<LoginRequest>(br#"{"username": "operator"}"#).map(drop).unwrap_err();
+        assert_eq!(text, "The field “password” is missing.", "and nothing is wrong with the other one");
     }
 }

@@ -32,7 +32,7 @@ async fn what_cannot_be_meant_is_refused() {
         (json!({ "update_id": "update-001", "reboot_after": true }), "install_after"),
         (json!({ "update_id": "update-001", "instal_after": true }), "“instal_after” does not exist"),
         (json!({ "update_id": 1 }), "“update_id” cannot be used"),
-        (json!({}), "missing field `update_id`"),
+        (json!({}), "“update_id” is missing"),
         (json!([]), "must be a JSON object"),
     ] {
         let (message, _) = gateway.order(PATH, &body).await.failure(400, "BAD_REQUEST");

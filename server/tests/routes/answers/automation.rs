@@ -34,7 +34,10 @@ async fn settings_change() {
     for (when, body) in [
         ("no time", json!({ "maintenance_window": { "time": "25:00" } })),
         ("a zone that there is not", json!({ "maintenance_window": { "timezone": "Mars/Base" } })),
-        ("a strategy that cannot be used", json!({ "update_strategy": "in_place" })),
+        (
+            "a strategy that cannot be used now, as the releases then say",
+            json!({ "update_strategy": "in_place" }),
+        ),
         ("a member within that there is not", json!({ "auto_update": { "no_such_member": true } })),
     ] {
         route.orders(when, &body).await;

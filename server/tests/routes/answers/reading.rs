@@ -31,11 +31,10 @@ async fn updates() {
 async fn progress() {
     let gateway = Gateway::ready().await;
     let mut route = Route::get(&gateway, "progress").await;
-    route.reads("there was no job yet", "").await;
+    route.reads("without an id", "").await;
     let order = json!({ "update_id": "update-001" });
     let job = gateway.order("/api/v1/ota/download", &order).await.body()["data"]["job_id"].clone();
     gateway.until_job_is("downloaded").await;
-    route.reads("of the newest job", "").await;
     route.reads("of a job", &format!("?job_id={}", job.as_str().unwrap())).await;
     gateway.order("/api/v1/ota/cancel", &json!({ "job_id": job, "reason": "not today" })).await;
     gateway.order("/api/v1/ota/snapshot", &json!({ "name": "before" })).await;
@@ -43,7 +42,6 @@ async fn progress() {
     route.reads("of a snapshot", "?snapshot_id=snap-001").await;
     route.reads("of a job that there is not", "?job_id=OTA-JOB-9999Z").await;
     route.reads("of two at once", "?job_id=OTA-JOB-9999Z&snapshot_id=snap-001").await;
-    route.reads("a parameter that there is not", "?no_such_parameter=1").await;
     route.refuses().await;
     route.compare();
 }
@@ -65,7 +63,6 @@ async fn logs() {
         ("a level that there is not", "?level=loud"),
         ("what is no time", "?since=yesterday"),
         ("what is no entry", "?before=x"),
-        ("a parameter that there is not", "?no_such_parameter=1"),
     ] {
         route.reads(when, query).await;
     }
@@ -112,7 +109,6 @@ async fn audit() {
         ("of an action and a user", "?action=reboot&user=operator"),
         ("too many", "?limit=100000"),
         ("an action that there is not", "?action=dance"),
-        ("a parameter that there is not", "?no_such_parameter=1"),
     ] {
         let call = route.as_user(&route.operator, query);
         route.sends(when, query, call).await;
