@@ -344,8 +344,10 @@ impl Live {
             old.partitions.active.id != status.partitions.active.id
                 || status.gateway.uptime_seconds < old.gateway.uptime_seconds
         });
+        let mut came_back = false;
+        self.queue.update(|queue| came_back = queue.status_is_read());
         // An announced restart that has not happened yet is left standing.
-        if restarted || (announced && self.link_came_back()) {
+        if restarted || (announced && came_back) {
             let sentence = words::returned(&status);
             self.announcement.set(sentence.clone());
             self.restart.set(Restart::Returned { sentence });
@@ -357,11 +359,6 @@ impl Live {
     pub fn try_now(self) {
         #[cfg(feature = "hydrate")]
         socket::try_now(self);
-    }
-
-    /// True while the first reading after a lost connection is under way.
-    fn link_came_back(self) -> bool {
-        self.queue.peek(resync::Queue::is_full_reading)
     }
 }
 

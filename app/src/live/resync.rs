@@ -61,7 +61,7 @@ pub struct Queue {
     next: Wanted,
     /// Somebody reads.
     reading: bool,
-    /// Everything was asked for, and not all of it is read yet.
+    /// Everything is being read, and the gateway's status is not read yet.
     everything: bool,
 }
 
@@ -69,7 +69,6 @@ impl Queue {
     /// Adds to the next round. True when a reader has to be started.
     fn add(&mut self, parts: Wanted) -> bool {
         self.next = self.next | parts;
-        self.everything |= parts == Wanted::ALL;
         !self.reading
     }
 
@@ -77,7 +76,7 @@ impl Queue {
     fn take(&mut self) -> Option<Wanted> {
         let round = std::mem::take(&mut self.next);
         self.reading = round != Wanted::default();
-        self.everything &= self.reading;
+        self.everything |= round == Wanted::ALL;
         self.reading.then_some(round)
     }
 
@@ -87,9 +86,9 @@ impl Queue {
         self.reading = false;
     }
 
-    /// True while everything is being read.
-    pub fn is_full_reading(&self) -> bool {
-        self.everything
+    /// The gateway's status is read. True when that is part of reading everything.
+    pub fn status_is_read(&mut self) -> bool {
+        std::mem::take(&mut self.everything)
     }
 }
 
@@ -193,6 +192,20 @@ mod tests {
         assert_eq!(queue.take(), Some(Wanted::SAFETY | Wanted::LOGS));
         assert_eq!(queue.take(), None);
         assert!(queue.add(Wanted::MONITOR));
+    }
+
+    #[test]
+    fn the_status_belongs_to_everything_once_and_also_when_it_is_read_later() {
+        let mut queue = Queue::default();
+        queue.add(Wanted::STATUS);
+        queue.take();
+        queue.add(Wanted::ALL);
+        assert!(!queue.status_is_read(), "that was asked for before");
+        queue.take();
+        queue.put_back(Wanted::STATUS | Wanted::LOGS);
+        queue.take();
+        assert!(queue.status_is_read());
+        assert!(!queue.status_is_read());
     }
 
     #[test]

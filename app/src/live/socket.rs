@@ -80,9 +80,16 @@ fn tick(live: Live) {
 fn seconds_since_the_last() -> u64 {
     let now = Date::now();
     STATE.with_borrow_mut(|state| {
-        let milliseconds = now - std::mem::replace(&mut state.ticked_at, now);
-        // A clock that is put back has no time passed.
-        (milliseconds / 1000.0).round() as u64
+        let milliseconds = now - state.ticked_at;
+        if milliseconds < -1000.0 {
+            // The clock was put back.
+            state.ticked_at = now;
+            return 0;
+        }
+        // What is rounded off here counts with the next tick.
+        let seconds = (milliseconds / 1000.0).round().max(0.0);
+        state.ticked_at += seconds * 1000.0;
+        seconds as u64
     })
 }
 
