@@ -314,7 +314,8 @@ impl Live {
         let mut read = newest_first(read);
         let newest = newest(&read);
         let mut logs = self.logs.peek(Clone::clone);
-        logs.retain(|line| line.id > newest && self.is_shown(line));
+        // What the gateway could not store has no number, and is nowhere else.
+        logs.retain(|line| (line.id.is_none() || line.id > newest) && self.is_shown(line));
         logs.append(&mut read);
         self.logs.set(logs);
     }

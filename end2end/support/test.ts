@@ -26,7 +26,7 @@ export const test = base.extend<Fixtures>({
     const complaints: string[] = [];
     page.on('pageerror', (error) => complaints.push(String(error)));
     page.on('console', (message) => {
-      if (message.type() === 'error' && !/net::ERR_(?!BLOCKED)|WebSocket connection/.test(message.text())) {
+      if (message.type() === 'error' && !/net::ERR_(CONNECTION|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE|NETWORK)|WebSocket connection/.test(message.text())) {
         complaints.push(message.text());
       }
     });

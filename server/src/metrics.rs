@@ -30,7 +30,7 @@ impl Metrics {
 }
 
 fn describe() {
-    describe_gauge!("gateway_ota_ready", "1 when the gateway knows how things stand and what comes");
+    describe_gauge!("gateway_ota_ready", "1 as soon as /readyz answers 200");
     describe_gauge!("gateway_ota_info", "Always 1; gateway, version and the booted slot are in the labels");
     describe_gauge!("gateway_ota_slot_tries_left", "Attempts that the boot loader has for a slot");
     describe_gauge!(

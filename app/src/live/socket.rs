@@ -17,8 +17,8 @@ use super::{
 
 /// Close code of a socket whose session is not valid.
 const NOT_AUTHENTICATED: u16 = 4401;
-/// Time between two tries to read what could not be read.
-const CATCH_UP_SECONDS: u64 = 10;
+/// Seconds between two tries to read what could not be read; a hidden page has longer ones.
+const CATCH_UP_TICKS: u32 = 10;
 /// The gateway says something every two seconds.
 const LONGEST_SILENCE_SECONDS: u32 = 10;
 /// Failed tries after which the session is asked about: the browser hides why a handshake was refused.
@@ -42,6 +42,8 @@ struct State {
     silent_seconds: u32,
     /// When the last tick was, in milliseconds since 1970.
     ticked_at: f64,
+    /// Ticks since the last try to read what could not be read.
+    ticks: u32,
 }
 
 thread_local! {
@@ -62,13 +64,14 @@ fn tick(live: Live) {
     if live.safety.peek(|safety| safety.force.is_some()) {
         live.safety.update(|safety| safety.count_down(passed));
     }
-    if live.monitor_age.peek(|age| age % CATCH_UP_SECONDS == 0) && live.link.peek(|link| *link == Link::Up) {
+    let (silent, catches_up) = STATE.with_borrow_mut(|state| {
+        state.silent_seconds += 1;
+        state.ticks = (state.ticks + 1) % CATCH_UP_TICKS;
+        (state.silent_seconds == LONGEST_SILENCE_SECONDS, state.ticks == 0)
+    });
+    if catches_up && live.link.peek(|link| *link == Link::Up) {
         catch_up(live);
     }
-    let silent = STATE.with_borrow_mut(|state| {
-        state.silent_seconds += 1;
-        state.silent_seconds == LONGEST_SILENCE_SECONDS
-    });
     if silent && live.link.peek(|link| *link == Link::Up) {
         // Closing would wait for an answer of the other end, which may have lost its power: the next try replaces the socket.
         live.disconnected();

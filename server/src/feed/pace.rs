@@ -14,11 +14,10 @@ pub(super) struct Pace {
 }
 
 impl Pace {
+    /// Jobs come in the order in which they were told last: a listener shows the one that comes last.
     pub(super) fn put(&mut self, view: Arc<JobView>) {
-        match self.waiting.iter_mut().find(|waiting| waiting.job.id == view.job.id) {
-            Some(waiting) => *waiting = view,
-            None => self.waiting.push_back(view),
-        }
+        self.waiting.retain(|waiting| waiting.job.id != view.job.id);
+        self.waiting.push_back(view);
     }
 
     /// The progress to send, once its time has come; never when nothing waits. It stays when this is not waited for to the end.
