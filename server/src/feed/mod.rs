@@ -41,8 +41,6 @@ pub struct Feed {
     ota: Arc<Ota>,
     seats: Arc<Semaphore>,
     post: Mutex<Post>,
-    /// None once somebody follows them.
-    events: Mutex<Option<Receiver<Event>>>,
 }
 
 /// Held while something is put into mailboxes, so that numbers and content come in the same order everywhere.
@@ -70,24 +68,22 @@ pub(crate) enum Heard {
 }
 
 impl Feed {
-    /// From here on nothing is missed, and nothing is sent before [`Feed::follow`] runs.
+    /// The feed, and the events for [`Feed::follow`]: from here on nothing is missed, and nothing is sent before that runs.
     ///
     /// # Errors
     /// When the activity log cannot be read.
-    pub async fn open(ota: Arc<Ota>) -> Result<Arc<Self>, StoreError> {
+    pub async fn open(ota: Arc<Ota>) -> Result<(Arc<Self>, Receiver<Event>), StoreError> {
         // Listening before reading: an entry may then come twice, never not at all.
-        let events = Mutex::new(Some(ota.subscribe()));
+        let events = ota.subscribe();
         let logs = RecentLogs::read(&ota).await?;
         // At random, so that no number of a former run is taken for one of this run, whatever the clock says.
         let seq = rand::random_range(1..HIGHEST_BEGINNING);
         let post = Mutex::new(Post { seq, recent: Recent::new(seq), logs, mailboxes: Vec::new() });
-        Ok(Arc::new(Self { ota, seats: Arc::new(Semaphore::new(SEATS)), post, events }))
+        Ok((Arc::new(Self { ota, seats: Arc::new(Semaphore::new(SEATS)), post }), events))
     }
 
-    /// Hands on what the engine tells until `stop`. Only the first call does.
-    pub async fn follow(self: Arc<Self>, stop: CancellationToken) {
-        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut events) = events else { return };
+    /// Hands on what the engine tells until `stop`.
+    pub async fn follow(self: Arc<Self>, mut events: Receiver<Event>, stop: CancellationToken) {
         let mut pace = Pace::default();
         loop {
             tokio::select! {

@@ -78,8 +78,9 @@ impl AppState {
         options: Options,
         metrics: Option<Metrics>,
     ) -> Result<Self, StoreError> {
+        let (feed, events) = Feed::open(Arc::clone(&ota)).await?;
         let state = Self {
-            feed: Feed::open(Arc::clone(&ota)).await?,
+            feed,
             setup: Arc::new(FirstRun::new(store.clone(), options.console.clone())),
             requests: Arc::new(KeptRequests::new(store.clone())),
             auth: Arc::new(Auth::new(store, options.lifetimes)),
@@ -90,7 +91,7 @@ impl AppState {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        state.tasks.spawn(Arc::clone(&state.feed).follow(state.stop.clone()));
+        state.tasks.spawn(Arc::clone(&state.feed).follow(events, state.stop.clone()));
         state.tasks.spawn(tidy(Arc::clone(&state.auth), state.stop.clone()));
         Ok(state)
     }

@@ -172,12 +172,10 @@ async fn the_life_of_an_update_is_recorded() {
 async fn what_is_refused_is_recorded_with_the_reason() {
     let gateway = Gateway::ready().await;
     let order = json!({ "update_id": "update-001" });
-    gateway.world.crane_moves.store(true, Ordering::Relaxed);
-    gateway.until("it is blocked", || !gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_starts().await;
     gateway.order("/api/v1/ota/download", &order).await.failure(423, "OTA_UPDATE_BLOCKED");
     gateway.order("/api/v1/ota/reboot", &json!({ "reason": "now" })).await.failure(423, "OTA_UPDATE_BLOCKED");
-    gateway.world.crane_moves.store(false, Ordering::Relaxed);
-    gateway.until("it is clear", || gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_stops().await;
     gateway.world.downloads_hang.store(true, Ordering::Relaxed);
     gateway.order("/api/v1/ota/download", &order).await.data("Update download started");
     gateway.order("/api/v1/ota/download", &order).await.failure(409, "OTA_OPERATION_IN_PROGRESS");

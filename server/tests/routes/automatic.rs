@@ -1,6 +1,6 @@
 //! What the gateway does by itself, with a clock that is set: the engine is the real one, the world behind its ports is in memory.
 
-use crate::support::{Gateway, PIN};
+use crate::support::{Gateway, PIN, World};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
@@ -28,6 +28,16 @@ async fn automatic(gateway: &Gateway) {
 /// Sets the wall clock; the timers of the kernel know nothing of it.
 fn jump(gateway: &Gateway, minutes: i64) {
     gateway.world.wall_jump.store(minutes * 60, Ordering::Relaxed);
+}
+
+fn in_the_window_beside_a_moving_crane(world: &World) {
+    world.wall_jump.store(121 * 60, Ordering::Relaxed);
+    world.crane_moves.store(true, Ordering::Relaxed);
+}
+
+/// The shown job waits for the next window.
+fn rests(gateway: &Gateway) -> bool {
+    gateway.ota.snapshot().job.as_ref().is_some_and(|view| view.job.state.awaits_window())
 }
 
 async fn update(gateway: &Gateway, id: &str) -> Value {
@@ -130,8 +140,7 @@ async fn a_window_is_used_once_whatever_the_clock_does() {
 async fn what_is_not_still_in_the_window_waits_for_the_next_one_and_a_person_need_not() {
     let gateway = Gateway::ready().await;
     automatic(&gateway).await;
-    gateway.world.crane_moves.store(true, Ordering::Relaxed);
-    gateway.until("the crane is seen", || !gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_starts().await;
     jump(&gateway, 121);
     gateway.until("the window is open", || gateway.ota.snapshot().outlook.open.is_some()).await;
     let offer = update(&gateway, "update-002").await;
@@ -142,25 +151,14 @@ async fn what_is_not_still_in_the_window_waits_for_the_next_one_and_a_person_nee
     *gateway.world.writes_hang_at.lock().unwrap() = Some(1);
     gateway.world.crane_moves.store(false, Ordering::Relaxed);
     gateway.until_job_is("installing").await;
-    gateway.world.crane_moves.store(true, Ordering::Relaxed);
-    gateway.until("the crane is seen", || !gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_starts().await;
     // The service restarts, and writes the slot without a hitch.
-    let gateway = gateway
-        .restarted_into(|world| {
-            world.wall_jump.store(121 * 60, Ordering::Relaxed);
-            world.crane_moves.store(true, Ordering::Relaxed);
-        })
-        .await;
+    let gateway = gateway.restarted_into(in_the_window_beside_a_moving_crane).await;
     gateway.until_job_is("held").await;
     // The window is over; then the crane stands still. Nothing is armed and nothing restarts.
     jump(&gateway, 181);
-    gateway
-        .until("it waits for the next window", || {
-            gateway.ota.snapshot().job.as_ref().is_some_and(|view| view.job.state.awaits_window())
-        })
-        .await;
-    gateway.world.crane_moves.store(false, Ordering::Relaxed);
-    gateway.until("the crane is still", || gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.until("it waits for the next window", || rests(&gateway)).await;
+    gateway.crane_stops().await;
     assert_eq!(gateway.world.reboots.load(Ordering::Relaxed), 0);
     gateway.until("it is told", || gateway.ota.snapshot().outlook.restart.is_some()).await;
     let told = automation(&gateway).await;
@@ -180,20 +178,12 @@ async fn what_is_not_still_in_the_window_waits_for_the_next_one_and_a_person_nee
 
 #[tokio::test]
 async fn a_window_that_ends_while_the_slot_is_compared_once_more_arms_nothing() {
-    let rests = |gateway: &Gateway| {
-        gateway.ota.snapshot().job.as_ref().is_some_and(|view| view.job.state.awaits_window())
-    };
     let gateway = Gateway::ready().await;
     automatic(&gateway).await;
     *gateway.world.writes_hang_at.lock().unwrap() = Some(1);
     jump(&gateway, 121);
     gateway.until_job_is("installing").await;
-    let gateway = gateway
-        .restarted_into(|world| {
-            world.wall_jump.store(121 * 60, Ordering::Relaxed);
-            world.crane_moves.store(true, Ordering::Relaxed);
-        })
-        .await;
+    let gateway = gateway.restarted_into(in_the_window_beside_a_moving_crane).await;
     gateway.until_job_is("held").await;
     jump(&gateway, 181);
     gateway.until("it waits for the next window", || rests(&gateway)).await;
@@ -299,8 +289,7 @@ async fn a_person_who_takes_further_what_was_begun_by_itself_answers_for_it() {
     jump(&gateway, 121);
     gateway.until_job_is("awaiting_reboot").await;
     gateway.until("it is armed", || gateway.ota.snapshot().outlook.restart.is_some()).await;
-    gateway.world.crane_moves.store(true, Ordering::Relaxed);
-    gateway.until("the crane is seen", || !gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_starts().await;
     let restart = json!({ "reason": "now" });
     gateway.order("/api/v1/ota/reboot", &restart).await.failure(423, "OTA_UPDATE_BLOCKED");
     let order = json!({ "enable": true, "pin": PIN, "reason": "No load on the hook", "constraints": ["crane_motion"] });

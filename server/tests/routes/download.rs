@@ -70,8 +70,7 @@ async fn one_of_many_wins_and_the_others_learn_who() {
 #[tokio::test]
 async fn a_moving_crane_forbids_it_and_is_named() {
     let gateway = Gateway::ready().await;
-    gateway.world.crane_moves.store(true, Ordering::Relaxed);
-    gateway.until("the crane is seen", || !gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_starts().await;
     let answer = gateway.order(PATH, &json!({ "update_id": "update-001" })).await;
     let (_, details) = answer.failure(423, "OTA_UPDATE_BLOCKED");
     assert_eq!(details["blocking"][0]["constraint"], "crane_motion");

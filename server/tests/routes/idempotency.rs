@@ -44,11 +44,9 @@ async fn a_request_that_comes_again_is_answered_again_and_not_carried_out_again(
 async fn what_was_refused_may_be_tried_again_under_its_key() {
     let gateway = Gateway::ready().await;
     let token = gateway.token("operator").await;
-    gateway.world.crane_moves.store(true, Ordering::Relaxed);
-    gateway.until("the crane is seen", || !gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_starts().await;
     send(&gateway, &token, "key", &update("update-001")).await.failure(423, "OTA_UPDATE_BLOCKED");
-    gateway.world.crane_moves.store(false, Ordering::Relaxed);
-    gateway.until("the crane rests", || gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_stops().await;
     send(&gateway, &token, "key", &update("update-001")).await.data(STARTED);
 }
 

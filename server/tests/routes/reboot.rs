@@ -18,8 +18,7 @@ async fn without_a_reason_or_beside_a_moving_crane_it_is_refused() {
     for body in [json!({}), json!({ "reason": "  " }), json!({ "reason": "two\nlines" })] {
         gateway.order(PATH, &body).await.failure(400, "BAD_REQUEST");
     }
-    gateway.world.crane_moves.store(true, Ordering::Relaxed);
-    gateway.until("the crane is seen", || !gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_starts().await;
     gateway.order(PATH, &json!({ "reason": "maintenance" })).await.failure(423, "OTA_UPDATE_BLOCKED");
     assert_eq!(gateway.world.reboots.load(Ordering::Relaxed), 0);
 }

@@ -1,6 +1,5 @@
 use crate::support::Gateway;
 use serde_json::json;
-use std::sync::atomic::Ordering;
 
 #[tokio::test]
 async fn constraints_are_told_as_they_are() {
@@ -9,8 +8,7 @@ async fn constraints_are_told_as_they_are() {
     assert_eq!((&data["update_allowed"], &data["force_override"]), (&json!(true), &json!(false)));
     assert_eq!(data["constraints"]["ups_battery"]["level"], 85.0);
     assert_eq!(data["constraints"].as_object().unwrap().len(), 5);
-    gateway.world.crane_moves.store(true, Ordering::Relaxed);
-    gateway.until("the crane is seen", || !gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_starts().await;
     let data = gateway.read("/api/v1/ota/safety").await.data("Safety status retrieved successfully");
     let crane = &data["constraints"]["crane_motion"];
     assert_eq!(

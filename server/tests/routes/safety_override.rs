@@ -14,13 +14,8 @@ fn request(pin: &str) -> Value {
 async fn blocked() -> Gateway {
     let gateway = Gateway::ready().await;
     gateway.set_pin().await;
-    moving(&gateway).await;
+    gateway.crane_starts().await;
     gateway
-}
-
-async fn moving(gateway: &Gateway) {
-    gateway.world.crane_moves.store(true, Ordering::Relaxed);
-    gateway.until("the crane is seen", || !gateway.ota.snapshot().safety.is_clear()).await;
 }
 
 async fn safety(gateway: &Gateway) -> Value {
@@ -68,7 +63,7 @@ async fn an_update_that_is_held_already_is_what_it_serves() {
     gateway.world.downloads_hang.store(true, Ordering::Relaxed);
     let order = json!({ "update_id": "update-001", "install_after": true, "reboot_after": true });
     let job = gateway.order("/api/v1/ota/download", &order).await.data("Update download started");
-    moving(&gateway).await;
+    gateway.crane_starts().await;
     gateway.command(PATH, &request(PIN)).await.data(ENABLED);
     assert_eq!(safety(&gateway).await["override"]["job_id"], job["job_id"]);
 }
@@ -144,7 +139,7 @@ async fn five_wrong_pins_lock_the_right_one_out_and_a_restart_or_the_clock_does_
     assert!((55..=60).contains(&locked(gateway.command(PATH, &request(PIN)).await)), "the clock was set");
 
     let gateway = gateway.restarted().await;
-    moving(&gateway).await;
+    gateway.crane_starts().await;
     assert!((58..=60).contains(&locked(gateway.command(PATH, &request(PIN)).await)), "the wait starts over");
     gateway.world.skipped.store(61, Ordering::Relaxed);
     for wrong in ["1", "2", "3", "4"] {
@@ -205,7 +200,7 @@ async fn a_restart_ends_it_and_the_record_says_so() {
 async fn where_the_site_wants_two_a_second_administrator_confirms() {
     let gateway = Gateway::on_site(|site| site.overrides.second_person = true).await;
     gateway.set_pin().await;
-    moving(&gateway).await;
+    gateway.crane_starts().await;
     gateway.add_user("chief", ota_core::Role::Admin).await;
     for _ in 0..2 {
         let data =

@@ -101,8 +101,7 @@ async fn audit() {
     let gateway = Gateway::ready().await;
     let mut route = Route::get(&gateway, "audit").await;
     route.moving.push("size_bytes");
-    gateway.world.crane_moves.store(true, Ordering::Relaxed);
-    gateway.until("the crane is seen", || !gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_starts().await;
     gateway.order("/api/v1/ota/reboot", &json!({ "reason": "maintenance" })).await;
     for (when, query) in [
         ("the newest", "?limit=1"),

@@ -3,7 +3,6 @@
 use super::Route;
 use crate::support::{Gateway, PIN};
 use serde_json::{Value, json};
-use std::sync::atomic::Ordering;
 
 fn with_pin(pin: &str) -> Value {
     json!({ "enable": true, "pin": pin, "reason": "Emergency update required", "constraints": ["crane_motion"] })
@@ -15,8 +14,7 @@ async fn interlocks() {
     gateway.set_pin().await;
     let mut route = Route::get(&gateway, "safety").await;
     route.reads("everything is clear", "").await;
-    gateway.world.crane_moves.store(true, Ordering::Relaxed);
-    gateway.until("the crane is seen", || !gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_starts().await;
     route.reads("the crane moves", "").await;
     gateway.command("/api/v1/ota/safety/override", &with_pin(PIN)).await.data("Safety override enabled");
     route.reads("overridden", "").await;

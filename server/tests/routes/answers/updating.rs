@@ -5,11 +5,6 @@ use crate::support::Gateway;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 
-async fn crane_moves(gateway: &Gateway) {
-    gateway.world.crane_moves.store(true, Ordering::Relaxed);
-    gateway.until("the crane is seen", || !gateway.ota.snapshot().safety.is_clear()).await;
-}
-
 async fn downloaded(gateway: &Gateway) -> Value {
     let order = json!({ "update_id": "update-001" });
     let answer = gateway.order("/api/v1/ota/download", &order).await;
@@ -43,10 +38,9 @@ async fn download() {
         route.orders(when, &body).await;
     }
     let order = json!({ "update_id": "update-001", "version": "v5.0.5", "target_partition": "B" });
-    crane_moves(&gateway).await;
+    gateway.crane_starts().await;
     route.orders("the crane moves", &order).await;
-    gateway.world.crane_moves.store(false, Ordering::Relaxed);
-    gateway.until("the crane is seen", || gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_stops().await;
     gateway.world.downloads_hang.store(true, Ordering::Relaxed);
     let again = |call: crate::support::Call| call.header("idempotency-key", "\"4711\"").json(&order);
     let call = again(route.as_user(&route.operator, ""));
@@ -69,12 +63,11 @@ async fn install() {
     let id = downloaded(&gateway).await;
     route.orders("a strategy that there is not", &json!({ "job_id": id, "strategy": "magic" })).await;
     route.orders("a strategy that cannot be used", &json!({ "job_id": id, "strategy": "in_place" })).await;
-    crane_moves(&gateway).await;
+    gateway.crane_starts().await;
     let order =
         json!({ "job_id": id, "strategy": "seamless", "reboot_after": false, "create_snapshot": true });
     route.orders("the crane moves", &order).await;
-    gateway.world.crane_moves.store(false, Ordering::Relaxed);
-    gateway.until("the crane is seen", || gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_stops().await;
     route.orders("a job that is downloaded", &order).await;
     gateway.until_job_is("awaiting_reboot").await;
     route.orders("a job that is installed", &order).await;
@@ -99,10 +92,9 @@ async fn reboot() {
     let gateway = Gateway::ready().await;
     let mut route = Route::post(&gateway, "reboot").await;
     route.orders("without a reason", &json!({})).await;
-    crane_moves(&gateway).await;
+    gateway.crane_starts().await;
     route.orders("the crane moves", &json!({ "reason": "maintenance" })).await;
-    gateway.world.crane_moves.store(false, Ordering::Relaxed);
-    gateway.until("the crane is seen", || gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_stops().await;
     route.orders("the crane stands still", &json!({ "reason": "maintenance" })).await;
     route.refuses_bodies().await;
     route.compare();

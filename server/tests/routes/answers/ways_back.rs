@@ -46,11 +46,9 @@ async fn rollback() {
     route.orders("to what is no slot", &to("c")).await;
     route.orders("without a reason", &json!({ "action": "rollback_to_b" })).await;
     route.orders("to the running slot", &to("a")).await;
-    gateway.world.crane_moves.store(true, Ordering::Relaxed);
-    gateway.until("the crane is seen", || !gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_starts().await;
     route.orders("the crane moves", &to("b")).await;
-    gateway.world.crane_moves.store(false, Ordering::Relaxed);
-    gateway.until("the crane is seen", || gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_stops().await;
     route.orders("to the other slot", &to("b")).await;
     route.orders("another job runs", &to("b")).await;
     gateway.order("/api/v1/ota/cancel", &json!({ "job_id": "ROLLBACK-001", "reason": "no" })).await;
@@ -93,11 +91,9 @@ async fn factory() {
     route.commands("not confirmed", &order(PIN, false)).await;
     route.commands("a wrong PIN", &order("000000", true)).await;
     route.refuses_bodies().await;
-    gateway.world.crane_moves.store(true, Ordering::Relaxed);
-    gateway.until("the crane is seen", || !gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_starts().await;
     route.commands("the crane moves", &order(PIN, true)).await;
-    gateway.world.crane_moves.store(false, Ordering::Relaxed);
-    gateway.until("the crane is seen", || gateway.ota.snapshot().safety.is_clear()).await;
+    gateway.crane_stops().await;
     route.commands("confirmed, with the PIN", &order(PIN, true)).await;
     route.compare();
 }

@@ -24,7 +24,7 @@ use server::{
 };
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, atomic::Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -150,6 +150,18 @@ impl Gateway {
             let job = self.ota.snapshot().job.as_ref().map(|view| view.job.state.clone());
             panic!("never came: {what}; the job is {job:?}")
         });
+    }
+
+    /// The crane begins to move, and the gateway sees it.
+    pub async fn crane_starts(&self) {
+        self.world.crane_moves.store(true, Ordering::Relaxed);
+        self.until("the crane is seen to move", || !self.ota.snapshot().safety.is_clear()).await;
+    }
+
+    /// The crane stands still, and the gateway sees it.
+    pub async fn crane_stops(&self) {
+        self.world.crane_moves.store(false, Ordering::Relaxed);
+        self.until("the crane is seen to rest", || self.ota.snapshot().safety.is_clear()).await;
     }
 
     /// Waits until the shown job has this state.
