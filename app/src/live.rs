@@ -16,6 +16,7 @@ mod socket;
 mod upload;
 
 use leptos::prelude::{StoredValue, WithValue};
+use message::is_of_another_run;
 use ota_api::{
     Settings, Strategy,
     auth::Role,
@@ -100,6 +101,7 @@ struct State {
     danger: Option<Danger>,
     danger_form: DangerForm,
     heard: u64,
+    started_anew: bool,
     queue: resync::Queue,
 }
 
@@ -151,6 +153,8 @@ pub struct Live {
     pub danger_form: Part<DangerForm>,
     /// Number of the newest event that the page knows of.
     heard: Part<u64>,
+    /// The service has started since, and its status is not read yet.
+    started_anew: Part<bool>,
     queue: Part<resync::Queue>,
     state: StoredValue<State>,
 }
@@ -200,10 +204,11 @@ impl Live {
             danger: None,
             danger_form: DangerForm::default(),
             heard: live.heard,
+            started_anew: false,
             queue: resync::Queue::default(),
         });
         parts!(state: system, updates, check, settings, safety, recovery, uploads, debug, monitor, monitor_age, draft, job, job_age, logs, log_level, link, restart,
-            ready, ordering, message, announcement, question, restart_after, snapshot_first, strategy, input, upload, audit, danger, danger_form, heard, queue)
+            ready, ordering, message, announcement, question, restart_after, snapshot_first, strategy, input, upload, audit, danger, danger_form, heard, started_anew, queue)
     }
 
     /// What the user of this page may do.
@@ -232,6 +237,7 @@ impl Live {
 
     /// Takes in what the gateway said, with its number.
     pub fn receive(self, (seq, message): (u64, Heard)) {
+        let before = self.heard.peek(|heard| *heard);
         self.heard.set(seq);
         match message {
             // Both are there: the page asks for additions.
@@ -251,7 +257,12 @@ impl Live {
                 }
             }
             Heard::Changed(what) => want(self, wanted(what)),
-            Heard::Resync => want(self, Wanted::ALL),
+            Heard::Resync => {
+                if is_of_another_run(before, seq) {
+                    self.started_anew.set(true);
+                }
+                want(self, Wanted::ALL)
+            }
             Heard::Nothing => {}
         }
     }
@@ -345,10 +356,10 @@ impl Live {
             old.partitions.active.id != status.partitions.active.id
                 || status.gateway.uptime_seconds < old.gateway.uptime_seconds
         });
-        let mut came_back = false;
-        self.queue.update(|queue| came_back = queue.status_is_read());
+        let started_anew = self.started_anew.peek(|anew| *anew);
+        self.started_anew.set(false);
         // An announced restart that has not happened yet is left standing.
-        if restarted || (announced && came_back) {
+        if restarted || (announced && started_anew) {
             let sentence = words::returned(&status);
             self.announcement.set(sentence.clone());
             self.restart.set(Restart::Returned { sentence });

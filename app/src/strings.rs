@@ -135,7 +135,9 @@ pub mod upload {
     pub const PROGRESS: &str = "Upload";
     pub const VERIFYING: &str = "The gateway verifies the image.";
     pub const CANCEL: &str = "Cancel Upload";
+    pub const CANCELLING: &str = "The upload is cancelled. The gateway removes what has come of it.";
     pub const CANCELLED: &str = "The upload was cancelled. Nothing of it was kept.";
+    pub const NOT_DISCARDED: &str = "The upload was not discarded";
     pub const BROKEN: &str = "The upload broke off. Start it again: it goes on with what has arrived.";
     pub const DONE: &str = "The image is verified and can be deployed.";
     pub const DEPLOY: &str = "Deploy";

@@ -40,6 +40,22 @@ test('what changes between the page and its connection is shown', async ({ gatew
   await expect(updates.getByRole('button', { name: 'Auto-Update: On' })).toBeVisible();
 });
 
+test('a reading that nobody answers holds nothing up', async ({ gateway, page, login }) => {
+  await page.clock.install();
+  let asked = 0;
+  await page.route('**/api/v1/ota/settings', async (route) => {
+    asked += 1;
+    if (asked > 1) await route.continue();
+  });
+  await login('operator');
+  const updates = page.locator('#updates');
+  await expect(updates.getByRole('button', { name: 'Auto-Update: Off' })).toBeEnabled();
+  await (await gateway.api('operator'))('auto-update', { enabled: true });
+  await expect.poll(() => asked).toBe(1);
+  await page.clock.runFor(60_000);
+  await expect(updates.getByRole('button', { name: 'Auto-Update: On' })).toBeVisible();
+});
+
 test('a viewer sees everything and every disabled button says why', async ({ login }) => {
   const page = await login('viewer');
   const install = row(page, 'v5.0.5').getByRole('button', { name: 'Install Now' });

@@ -2,14 +2,19 @@
 
 use gloo_net::http::RequestBuilder;
 use http::Method;
+use leptos::prelude::{TimeoutHandle, set_timeout_with_handle};
 use ota_api::{ApiError, ErrorCode, routes::GATEWAY_ID_HEADER, status::Status};
 use send_wrapper::SendWrapper;
 use serde::Serialize;
 use serde_json::Value;
 use server_fn::ServerFn;
-use std::{future::Future, pin::Pin, sync::OnceLock};
+use std::{future::Future, pin::Pin, sync::OnceLock, time::Duration};
+use web_sys::AbortController;
 
 use super::Answer;
+
+/// Nobody waits longer than this for what is only read. A dead line is told by nobody.
+const LONGEST_READING: Duration = Duration::from_secs(30);
 
 /// The bytes of a success.
 pub(super) type Exchange = Pin<Box<dyn Future<Output = Result<Vec<u8>, ApiError>> + Send>>;
@@ -31,7 +36,10 @@ fn exchange_if(method: &Method, path: &str, arguments: &Value, revision: Option<
         Some(revision) => request.header("if-match", &format!("\"{revision}\"")),
         None => request,
     };
+    let limit = if *method == Method::GET { Limit::set() } else { None };
+    let request = request.abort_signal(limit.as_ref().map(|limit| limit.controller.signal()).as_ref());
     Box::pin(SendWrapper::new(async move {
+        let _limit = limit;
         let request = match body {
             Some(body) => request.header("content-type", "application/json").body(body),
             None => request.build(),
@@ -40,6 +48,27 @@ fn exchange_if(method: &Method, path: &str, arguments: &Value, revision: Option<
         let answer = response.binary().await.map_err(unreachable)?;
         if response.status() < 400 { Ok(answer) } else { Err(refusal(&answer)) }
     }))
+}
+
+/// Breaks off a request that takes too long.
+struct Limit {
+    controller: AbortController,
+    timer: TimeoutHandle,
+}
+
+impl Limit {
+    fn set() -> Option<Self> {
+        let controller = AbortController::new().ok()?;
+        let late = controller.clone();
+        let timer = set_timeout_with_handle(move || late.abort(), LONGEST_READING).ok()?;
+        Some(Self { controller, timer })
+    }
+}
+
+impl Drop for Limit {
+    fn drop(&mut self) {
+        self.timer.clear();
+    }
 }
 
 /// Sends what a person ordered and hears the gateway's sentence: more of the answer nobody looks at.

@@ -69,6 +69,15 @@ pub fn read(text: &[u8]) -> Option<(u64, Heard)> {
     Some((seq, heard.unwrap_or(Heard::Resync)))
 }
 
+/// Events of one run that nobody sees the end of.
+const EVENTS_OF_A_RUN: u64 = 1 << 32;
+
+/// Whether a service that numbers an event `seq` has started since the event `heard`: each run begins its numbers somewhere in 52 bits.
+#[must_use]
+pub(super) const fn is_of_another_run(heard: u64, seq: u64) -> bool {
+    seq.wrapping_sub(heard) >= EVENTS_OF_A_RUN
+}
+
 impl From<ServerMessage> for Heard {
     fn from(message: ServerMessage) -> Self {
         match message {
@@ -86,9 +95,18 @@ impl From<ServerMessage> for Heard {
 
 #[cfg(test)]
 mod tests {
-    use super::{Heard, read};
+    use super::{Heard, is_of_another_run, read};
     use ota_api::ws::{FeedMessage, LiveResources, ServerMessage, SystemStatus, Topic};
     use ota_api::{ConstraintState, monitor::LogLine, safety::Constraint};
+
+    #[test]
+    fn the_numbers_tell_a_service_that_has_started_from_one_that_was_not_heard_for_a_while() {
+        assert!(!is_of_another_run(7, 7));
+        assert!(!is_of_another_run(7, 1_000_007));
+        assert!(is_of_another_run(7, 1 << 51));
+        assert!(is_of_another_run(1 << 51, 7));
+        assert!(is_of_another_run(8, 7));
+    }
 
     #[test]
     fn every_kind_of_message_is_read_as_it_was_sent() {

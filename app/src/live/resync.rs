@@ -61,8 +61,6 @@ pub struct Queue {
     next: Wanted,
     /// Somebody reads.
     reading: bool,
-    /// Everything is being read, and the gateway's status is not read yet.
-    everything: bool,
 }
 
 impl Queue {
@@ -76,7 +74,6 @@ impl Queue {
     fn take(&mut self) -> Option<Wanted> {
         let round = std::mem::take(&mut self.next);
         self.reading = round != Wanted::default();
-        self.everything |= round == Wanted::ALL;
         self.reading.then_some(round)
     }
 
@@ -84,11 +81,6 @@ impl Queue {
     fn put_back(&mut self, unread: Wanted) {
         self.next = self.next | unread;
         self.reading = false;
-    }
-
-    /// The gateway's status is read. True when that is part of reading everything.
-    pub fn status_is_read(&mut self) -> bool {
-        std::mem::take(&mut self.everything)
     }
 }
 
@@ -192,20 +184,6 @@ mod tests {
         assert_eq!(queue.take(), Some(Wanted::SAFETY | Wanted::LOGS));
         assert_eq!(queue.take(), None);
         assert!(queue.add(Wanted::MONITOR));
-    }
-
-    #[test]
-    fn the_status_belongs_to_everything_once_and_also_when_it_is_read_later() {
-        let mut queue = Queue::default();
-        queue.add(Wanted::STATUS);
-        queue.take();
-        queue.add(Wanted::ALL);
-        assert!(!queue.status_is_read(), "that was asked for before");
-        queue.take();
-        queue.put_back(Wanted::STATUS | Wanted::LOGS);
-        queue.take();
-        assert!(queue.status_is_read());
-        assert!(!queue.status_is_read());
     }
 
     #[test]

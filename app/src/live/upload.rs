@@ -77,7 +77,7 @@ pub const fn cancel_upload(_: Live) {}
 
 /// Only the browser sends files.
 #[cfg(not(feature = "hydrate"))]
-pub fn discard_upload(_: String) {}
+pub fn discard_upload(_: Live, _: String) {}
 
 #[cfg(test)]
 mod tests {

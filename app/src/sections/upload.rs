@@ -75,7 +75,7 @@ fn waiting(live: Live, upload: UnfinishedUpload) -> impl IntoView {
                 about=name
                 described_by="discard-why".to_owned()
                 reason=move || rules::discard_upload(&live.facts())
-                press=move || discard_upload(upload_id.clone())
+                press=move || discard_upload(live, upload_id.clone())
             />
         </li>
     }

@@ -3,8 +3,9 @@
 use super::exchange::{Content, Request, abort, whole};
 use super::steps::{Ask, Step};
 use super::{Live, memory};
-use crate::live::{delay_ms, leave};
+use crate::live::{Message, delay_ms, leave};
 use crate::strings::upload as t;
+use crate::ui::Tone;
 use leptos::{
     prelude::{document, window},
     task::spawn_local,
@@ -46,24 +47,53 @@ pub fn start_upload(live: Live) {
 /// Breaks the upload off; the gateway keeps nothing of it.
 pub fn cancel_upload(live: Live) {
     let id = RUNNING.with_borrow_mut(|running| running.id.take());
-    next_turn(None);
+    let turn = next_turn(None);
     abort();
-    end(live, t::CANCELLED.to_owned());
-    if let Some(id) = id {
-        discard_upload(id);
-    }
+    let Some(id) = id else { return end(live, t::CANCELLED.to_owned()) };
+    end(live, t::CANCELLING.to_owned());
+    spawn_local(async move {
+        let told = if discarded(live, &id).await { t::CANCELLED } else { "" };
+        if is_current(turn) {
+            end(live, told.to_owned());
+        }
+    });
 }
 
 /// Has the gateway forget an upload; it says itself that it did.
-pub fn discard_upload(id: String) {
-    memory::forget(&id);
+pub fn discard_upload(live: Live, id: String) {
     spawn_local(async move {
-        let mut failures = 0;
-        while Request::new("DELETE", routes::upload_file_url(&id)).heard().await.status == 0 {
-            sleep(wait(failures)).await;
-            failures += 1;
-        }
+        discarded(live, &id).await;
     });
+}
+
+/// Asks until the upload is gone, or the gateway refuses: then the page says why.
+async fn discarded(live: Live, id: &str) -> bool {
+    memory::forget(id);
+    let mut failures = 0;
+    loop {
+        let answer = Request::new("DELETE", routes::upload_file_url(id)).heard().await;
+        match Step::after_discard(&answer) {
+            Step::Again => {
+                sleep(wait(failures)).await;
+                failures += 1;
+            }
+            Step::Stopped(text) => {
+                let title = t::NOT_DISCARDED;
+                live.message.set(Some(Message { tone: Tone::Bad, title, text, items: Vec::new() }));
+                return false;
+            }
+            Step::LoggedOut => {
+                leave();
+                return false;
+            }
+            _ => return true,
+        }
+    }
+}
+
+/// Whether no other upload of this page has begun since.
+fn is_current(turn: u32) -> bool {
+    RUNNING.with_borrow(|running| running.turn == turn)
 }
 
 fn next_turn(id: Option<String>) -> u32 {
@@ -91,8 +121,8 @@ async fn bring(live: Live, file: File, turn: u32) {
         let id = RUNNING.with_borrow(|running| running.id.clone());
         let ask = Ask::next(id.is_some(), at, whole(file.size()));
         let request = request(live, &file, &id.unwrap_or_default(), ask);
-        let answer = request.heard().await;
-        if RUNNING.with_borrow(|running| running.turn != turn) {
+        let answer = request.breakable().heard().await;
+        if !is_current(turn) {
             return;
         }
         at = None;
@@ -116,7 +146,7 @@ async fn bring(live: Live, file: File, turn: u32) {
                 failures += 1;
                 live.upload.update(|upload| upload.lost = t::lost(upload.percent(), &clock(wait)));
                 sleep(wait).await;
-                if RUNNING.with_borrow(|running| running.turn != turn) {
+                if !is_current(turn) {
                     return;
                 }
             }

@@ -43,12 +43,14 @@ pub(super) struct Request {
     url: String,
     headers: Vec<(&'static str, String)>,
     content: Content,
+    /// [`abort`] breaks it off.
+    breakable: bool,
 }
 
 impl Request {
     pub(super) fn new(method: &'static str, url: String) -> Self {
         let headers = vec![(GATEWAY_ID_HEADER, api::gateway_id()), ("tus-resumable", "1.0.0".to_owned())];
-        Self { method, url, headers, content: Content::Nothing }
+        Self { method, url, headers, content: Content::Nothing, breakable: false }
     }
 
     pub(super) fn header(mut self, name: &'static str, value: String) -> Self {
@@ -60,8 +62,14 @@ impl Request {
         Self { content, ..self }
     }
 
+    /// Lets [`abort`] break it off, as long as no other such request is sent.
+    pub(super) fn breakable(self) -> Self {
+        Self { breakable: true, ..self }
+    }
+
     /// Sends it and waits for what is said.
     pub(super) async fn heard(self) -> Answer {
+        let breakable = self.breakable;
         let Sent { request, ended, watch } = match self.send() {
             Ok(sent) => sent,
             Err(error) => {
@@ -69,7 +77,9 @@ impl Request {
                 return Answer::default();
             }
         };
-        RUNNING.set(Some(request.clone()));
+        if breakable {
+            RUNNING.set(Some(request.clone()));
+        }
         _ = JsFuture::from(ended).await;
         if let Some(watch) = watch {
             watch.clear();

@@ -62,9 +62,21 @@ impl Step {
             (Ask::Verify, 200) => Self::Verified,
             (Ask::HowFar | Ask::Take(_), 404) => Self::Gone,
             (Ask::Verify, 404 | 422) => Self::Refused(sentence(answer)),
+            _ => Self::without(answer),
+        }
+    }
+
+    /// What came of having the gateway forget an upload.
+    pub(super) fn after_discard(answer: &Answer) -> Self {
+        if matches!(answer.status, 204 | 404) { Self::Gone } else { Self::without(answer) }
+    }
+
+    /// Where what was asked for did not happen.
+    fn without(answer: &Answer) -> Self {
+        match answer.status {
             // Nothing but the way is at fault, or somebody is not ready yet.
-            (_, 0 | 408 | 409 | 502 | 503 | 504) => Self::Again,
-            (_, 401) => Self::LoggedOut,
+            0 | 408 | 409 | 502 | 503 | 504 => Self::Again,
+            401 => Self::LoggedOut,
             _ => Self::Stopped(sentence(answer)),
         }
     }
@@ -133,5 +145,11 @@ mod tests {
         assert_eq!(after(Ask::HowFar, 401), Step::LoggedOut);
         let silent = Answer { status: 500, ..Answer::default() };
         assert_eq!(Step::after(Ask::Verify, &silent), Step::Stopped(t::BROKEN.into()));
+        let discarded =
+            |status| Step::after_discard(&Answer { status, text: text.clone(), ..Answer::default() });
+        assert_eq!([204, 404].map(discarded), [Step::Gone, Step::Gone]);
+        assert_eq!([0, 409, 503].map(discarded), [Step::Again, Step::Again, Step::Again]);
+        assert_eq!(discarded(401), Step::LoggedOut);
+        assert_eq!(discarded(403), Step::Stopped("Not signed.".into()), "it is said why");
     }
 }
