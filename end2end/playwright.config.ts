@@ -3,7 +3,7 @@ import { defineConfig } from '@playwright/test';
 // Each test has a gateway of its own, so tests run side by side; two cores carry two of them.
 export default defineConfig({
   testDir: './tests',
-  timeout: 150_000,
+  timeout: 300_000,
   expect: { timeout: 30_000 },
   workers: 2,
   fullyParallel: true,

@@ -101,6 +101,7 @@ struct State {
     danger: Option<Danger>,
     danger_form: DangerForm,
     heard: u64,
+    assessed: Vec<Assessed>,
     started_anew: bool,
     queue: resync::Queue,
 }
@@ -153,6 +154,8 @@ pub struct Live {
     pub danger_form: Part<DangerForm>,
     /// Number of the newest event that the page knows of.
     heard: Part<u64>,
+    /// Constraints that the feed has told of since all of them were asked for.
+    assessed: Part<Vec<Assessed>>,
     /// The service has started since, and its status is not read yet.
     started_anew: Part<bool>,
     queue: Part<resync::Queue>,
@@ -204,11 +207,12 @@ impl Live {
             danger: None,
             danger_form: DangerForm::default(),
             heard: live.heard,
+            assessed: Vec::new(),
             started_anew: false,
             queue: resync::Queue::default(),
         });
         parts!(state: system, updates, check, settings, safety, recovery, uploads, debug, monitor, monitor_age, draft, job, job_age, logs, log_level, link, restart,
-            ready, ordering, message, announcement, question, restart_after, snapshot_first, strategy, input, upload, audit, danger, danger_form, heard, started_anew, queue)
+            ready, ordering, message, announcement, question, restart_after, snapshot_first, strategy, input, upload, audit, danger, danger_form, heard, assessed, started_anew, queue)
     }
 
     /// What the user of this page may do.
@@ -248,13 +252,14 @@ impl Live {
             }
             Heard::System(status) => self.set_system_status(&status),
             Heard::Log(line) => self.add_log(line),
-            Heard::Safety(heard) => {
-                let Assessed { constraint, current } = *heard;
-                if let Some(current) = current {
-                    let mut safety = self.safety.peek(Clone::clone);
-                    safety.set(&constraint, current);
-                    self.safety.set(safety);
-                }
+            Heard::Safety(assessed) => {
+                let mut safety = self.safety.peek(Clone::clone);
+                take_in(&mut safety, &assessed);
+                self.safety.set(safety);
+                self.assessed.update(|since| {
+                    since.retain(|older| older.constraint != assessed.constraint);
+                    since.push(*assessed);
+                });
             }
             Heard::Changed(what) => want(self, wanted(what)),
             Heard::Resync => {
@@ -267,8 +272,10 @@ impl Live {
         }
     }
 
-    /// Shows the interlocks and announces that an override has begun or is over.
-    pub fn set_safety(self, safety: Safety) {
+    /// Shows the interlocks as they were read, with what the feed has told since they were asked for: that may be newer, and where it is
+    /// older the feed tells once more. Announces that an override has begun or is over.
+    pub fn set_safety(self, mut safety: Safety) {
+        self.assessed.peek(|since| since.iter().for_each(|assessed| take_in(&mut safety, assessed)));
         let before = self.safety.peek(|old| old.force_override);
         if before != safety.force_override {
             self.announcement.set(words::override_announcement(&safety));
@@ -371,6 +378,12 @@ impl Live {
     pub fn try_now(self) {
         #[cfg(feature = "hydrate")]
         socket::try_now(self);
+    }
+}
+
+fn take_in(safety: &mut Safety, Assessed { constraint, current }: &Assessed) {
+    if let Some(current) = current {
+        safety.set(constraint, current.clone());
     }
 }
 

@@ -16,20 +16,19 @@ export const factoryPin = '204816';
 export const users = ['viewer', 'operator', 'admin'] as const;
 export type User = (typeof users)[number];
 
+/** A port that nobody has. It lies outside the range that the system hands out by itself, because it is bound only a while later. */
 async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+  const port = 10_000 + Math.floor(Math.random() * 20_000);
+  const isFree = await new Promise<boolean>((resolve) => {
     const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      if (address === null || typeof address === 'string') return reject(new Error('no port'));
-      probe.close(() => resolve(address.port));
-    });
+    probe.once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
   });
+  return isFree ? port : freePort();
 }
 
 /** Asks until `question` says yes. */
-export async function until(what: string, question: () => Promise<boolean>, limit = 60_000): Promise<void> {
+export async function until(what: string, question: () => Promise<boolean>, limit = 120_000): Promise<void> {
   const end = Date.now() + limit;
   while (Date.now() < end) {
     if (await question().catch(() => false)) return;
@@ -188,12 +187,12 @@ export class Gateway {
 
   async stop(): Promise<void> {
     await Promise.all([this.server, this.publisher].map(end));
-    rmSync(this.directory, { recursive: true, force: true });
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
 async function end(process: ChildProcess | undefined): Promise<void> {
-  if (process === undefined || process.exitCode !== null) return;
+  if (process === undefined || process.exitCode !== null || process.signalCode !== null) return;
   const gone = new Promise((resolve) => process.once('exit', resolve));
   process.kill('SIGTERM');
   const late = setTimeout(() => process.kill('SIGKILL'), 10_000);

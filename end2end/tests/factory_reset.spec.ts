@@ -61,7 +61,7 @@ test('a recovery image is uploaded and goes into the recovery slot', async ({ ga
   await upload.click();
   await expect(recovery).toContainText('starts when neither slot A nor slot B does', { timeout: 60_000 });
   await expect(recovery).toContainText('v5.0.5');
-  await expect(page.locator('#upload')).toContainText('No image was uploaded.');
+  await expect(page.locator('#upload').getByText('No image was uploaded.')).toBeVisible();
   expect(gateway.bootEnvironment()).toMatchObject({ BOOT_ORDER: 'A B R', BOOT_R_LEFT: '3' });
 });
 

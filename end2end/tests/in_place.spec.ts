@@ -1,5 +1,5 @@
 // The strategy is chosen where the installation is confirmed; the running slot is written during the restart.
-import { test, expect, row } from '../support/test.ts';
+import { test, expect, row, runningVersion } from '../support/test.ts';
 
 test('a technician installs in place and sees it through to the confirmed boot of the same slot', async ({ gateway, login }) => {
   const other = gateway.read('slots/B/rootfs.img');
@@ -19,7 +19,7 @@ test('a technician installs in place and sees it through to the confirmed boot o
   const monitor = page.locator('#monitor');
   await expect(monitor.locator('.result')).toContainText('confirmed', { timeout: 120_000, ignoreCase: true });
   await expect(monitor).toContainText('Running v5.0.5 on slot A.');
-  await expect(page.locator('#status')).toContainText('v5.0.5');
+  await expect(runningVersion(page)).toHaveText('v5.0.5');
   await expect(page.locator('#recovery')).toContainText('before v5.0.5');
 
   const { data } = await (await gateway.api('viewer'))('status');
@@ -46,7 +46,7 @@ test('a downloaded update waits for the restart, and one that is not well gives 
   await monitor.getByRole('button', { name: 'Restart Now' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Restart Now' }).click();
   await expect(monitor.locator('.result')).toContainText('The gateway runs v5.0.4 again.', { timeout: 140_000 });
-  await expect(page.locator('#status')).toContainText('v5.0.4');
+  await expect(runningVersion(page)).toHaveText('v5.0.4');
   const length = 16 << 20;
   expect(gateway.read('slots/A/rootfs.img').subarray(0, length).equals(before.subarray(0, length))).toBe(true);
 });

@@ -13,6 +13,7 @@ async function ask(page: Page, pin: string): Promise<void> {
 test('an override with a wrong PIN, five of them, and the right one', async ({ gateway, login, complaints }) => {
   const page = await login('admin');
   await gateway.plant({ crane_motion: 'moving' });
+  await expect(page.locator('#constraint-crane_motion')).toContainText('moving');
   const install = row(page, 'v5.0.5').getByRole('button', { name: 'Install Now' });
   await expect(install).toBeDisabled();
 
@@ -85,15 +86,16 @@ test('only an administrator is offered it, and everybody sees it', async ({ gate
 });
 
 test.describe('a short override', () => {
-  test.use({ settings: { GATEWAY_OTA__SAFETY__OVERRIDE__SECONDS: '15' } });
+  test.use({ settings: { GATEWAY_OTA__SAFETY__OVERRIDE__SECONDS: '25' } });
 
   test('is over by itself', async ({ gateway, login }) => {
     const page = await login('admin');
     await gateway.plant({ crane_motion: 'moving' });
+    await expect(page.locator('#constraint-crane_motion')).toContainText('moving');
     const admin = await gateway.api('admin');
     await admin('safety/override', { enable: true, pin: overridePin, reason, constraints: ['crane_motion'] });
     await expect(page.locator('.override-banner')).toBeVisible();
-    await expect(page.locator('.override-banner')).toBeHidden();
+    await expect(page.locator('.override-banner')).toBeHidden({ timeout: 60_000 });
     await expect(row(page, 'v5.0.5').getByRole('button', { name: 'Install Now' })).toBeDisabled();
   });
 });

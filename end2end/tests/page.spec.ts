@@ -17,10 +17,11 @@ test('the page carries its data and asks nothing before the first interaction', 
   for (const id of ['status', 'updates', 'upload', 'settings', 'recovery', 'safety', 'monitor']) {
     await expect(page.locator(`#${id}`)).toBeVisible();
   }
+  await expect(page.locator('#page-starting')).toContainText('Live');
+  expect(asked.filter((url) => url.includes('/api/v1/ota/') && !url.endsWith('/ws'))).toEqual([]);
   // The figures move, so the page is alive; it learned them over the WebSocket.
   await gateway.plant({ ups_battery: 77 });
   await expect(page.locator('#safety')).toContainText('77 %');
-  expect(asked.filter((url) => url.includes('/api/v1/ota/') && !url.endsWith('/ws'))).toEqual([]);
 });
 
 test('what changes between the page and its connection is shown', async ({ gateway, page, login }) => {

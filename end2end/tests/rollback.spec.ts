@@ -1,4 +1,4 @@
-import { test, expect, row } from '../support/test.ts';
+import { test, expect, row, runningVersion } from '../support/test.ts';
 
 test.use({ settings: { GATEWAY_OTA__HEALTH__DEADLINE_SECONDS: '4' } });
 
@@ -12,7 +12,7 @@ test('a release whose health check fails is left again, and the page says so', a
 
   const monitor = page.locator('#monitor');
   await expect(monitor.locator('.result')).toContainText('rolled back', { timeout: 120_000, ignoreCase: true });
-  await expect(page.locator('#status')).toContainText('v5.0.4');
+  await expect(runningVersion(page)).toHaveText('v5.0.4');
 
   const { data } = await (await gateway.api('viewer'))('status');
   expect(data.partitions.active).toMatchObject({ id: 'A', version: 'v5.0.4', status: 'healthy' });

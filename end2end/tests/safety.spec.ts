@@ -27,19 +27,21 @@ test('silent sensors block', async ({ gateway, login }) => {
 });
 
 test.describe('a crane that has just stood still', () => {
-  // Long enough for the slot to be written before the crane counts as calm.
-  test.use({ settings: { GATEWAY_OTA__SAFETY__CLEAR_FOR_SECONDS: '8' } });
+  // Long enough for it to move again before it counts as calm.
+  test.use({ settings: { GATEWAY_OTA__SAFETY__CLEAR_FOR_SECONDS: '20' } });
 
   test.beforeEach(async ({ gateway, login }) => {
     const page = await login('operator');
     const install = row(page, 'v5.0.5').getByRole('button', { name: 'Install Now' });
     await gateway.plant({ crane_motion: 'moving' });
+    await expect(page.locator('#constraint-crane_motion')).toContainText('moving');
     await expect(install).toBeDisabled();
     await gateway.plant({ crane_motion: 'idle' });
     await install.click();
     await page.getByRole('dialog').getByRole('button', { name: 'Install Now' }).click();
-    await expect(page.locator('#monitor')).toContainText(/crane motion/i);
+    await expect(page.locator('#monitor')).toContainText('OTA-JOB-');
     await gateway.plant({ crane_motion: 'moving' });
+    await expect(page.locator('#monitor .sentence')).toContainText(/crane motion/i, { timeout: 60_000 });
   });
 
   test('holds the update before arming; it then goes on by itself', async ({ gateway, page }) => {

@@ -23,8 +23,8 @@ const test = base.extend<Fixtures>({
     await page.getByRole('button', { name: 'Log in' }).click();
     await expect(page).toHaveURL(/\/ota-system-updates/);
     await use(page);
-    // Of requests that were cut, or came while the gateway still had the last one, the browser complains.
-    complaints.splice(0, complaints.length, ...complaints.filter((text) => !/status of 409|net::ERR_/.test(text)));
+    // Of a request that came while the gateway still had the last one the browser complains.
+    complaints.splice(0, complaints.length, ...complaints.filter((text) => !/status of 409/.test(text)));
   },
 });
 
@@ -53,7 +53,7 @@ test('an upload goes on by itself when the line is there again', async ({ gatewa
   const image = section.getByRole('row', { name: new RegExp(basename(bundle)) });
   await expect(image).toContainText('v5.0.5', { timeout: 60_000 });
   await expect(section.getByRole('alert')).toBeHidden();
-  expect(line.sent, 'what had arrived was not sent again').toBeLessThan(size * 1.4);
+  expect(line.sent, 'what had arrived was not sent again').toBeLessThan(size * 1.8);
 });
 
 test('an upload goes on after the page was closed, with the same file', async ({ gateway, line, operator: page }) => {
@@ -69,7 +69,7 @@ test('an upload goes on after the page was closed, with the same file', async ({
   await begin(page, bundle);
   await expect(section.getByRole('row', { name: new RegExp(basename(bundle)) })).toContainText('v5.0.5');
   await expect(waiting).toBeHidden();
-  expect(line.sent, 'what had arrived was not sent again').toBeLessThan(size * 1.4);
+  expect(line.sent, 'what had arrived was not sent again').toBeLessThan(size * 1.8);
 });
 
 test('a cancelled upload leaves nothing, and an interrupted one can be discarded', async ({ gateway, line, operator: page }) => {

@@ -16,6 +16,8 @@ const RECORDS: u32 = 50;
 #[derive(Debug, Default)]
 pub struct AuditList {
     pub reading: bool,
+    /// Counts the readings: what an earlier one brings is not wanted any more.
+    turn: u32,
     /// Action that it is filtered by; empty for all.
     pub action: String,
     /// User that it is filtered by; empty for all.
@@ -35,12 +37,15 @@ pub fn read_audit(live: Live, older: bool) {
     let ask = |list: &AuditList| (list.action.clone(), list.actor.clone(), list.next_before);
     let (action, actor, next) = live.audit.peek(ask);
     let before = next.filter(|_| older);
-    live.audit.update(|list| list.reading = true);
+    let mut turn = 0;
+    live.audit.update(|list| {
+        list.reading = true;
+        list.turn = list.turn.wrapping_add(1);
+        turn = list.turn;
+    });
     spawn_local(async move {
-        let page =
-            api::get_audit(Some(RECORDS), before, Some(action.clone()), Some(actor.clone()), None).await;
-        // Another filter was chosen meanwhile: its own answer is on the way.
-        if live.audit.peek(|list| list.action != action || list.actor != actor) {
+        let page = api::get_audit(Some(RECORDS), before, Some(action), Some(actor), None).await;
+        if live.audit.peek(|list| list.turn != turn) {
             return;
         }
         match page {

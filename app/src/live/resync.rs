@@ -148,7 +148,10 @@ async fn read_part(live: Live, part: Wanted) -> Result<(), ApiError> {
         Wanted::UPLOADS => live.uploads.set(api::get_uploads().await?.data),
         Wanted::DEBUG => live.debug.set(api::get_debug_bundles().await?.data),
         Wanted::SETTINGS => super::draft::is_read(live, api::get_settings().await?.data),
-        Wanted::SAFETY => live.set_safety(api::get_safety().await?.data),
+        Wanted::SAFETY => {
+            live.assessed.set(Vec::new());
+            live.set_safety(api::get_safety().await?.data)
+        }
         Wanted::MONITOR => {
             live.monitor.set(api::get_monitor().await?.data);
             live.monitor_age.set(0);

@@ -144,6 +144,7 @@ impl Ota {
 
     /// What becomes of the order is known whatever can be read of the directory.
     async fn show_unmade(&self, unmade: Option<Unmade>) {
+        let _lane = self.view_lane.lock().await;
         let bundles = self.parts.debug.list().await;
         self.update(|snapshot| {
             let bundles = match &bundles {
@@ -160,6 +161,7 @@ impl Ota {
 
     /// Reads again what can be downloaded.
     async fn refresh_debug_bundles(&self) {
+        let _lane = self.view_lane.lock().await;
         match self.parts.debug.list().await {
             Ok(bundles) if self.snapshot().debug.bundles == bundles => {}
             Ok(bundles) => {

@@ -69,6 +69,8 @@ pub struct Ota {
     pub(crate) foreseen: AtomicBool,
     /// Held while the recovery slot is written; a restart waits for that.
     pub(crate) recovery_lane: tokio::sync::Mutex<()>,
+    /// Whoever reads what is kept on the disk holds this until it is shown: no older reading takes the place of a newer one.
+    pub(crate) view_lane: tokio::sync::Mutex<()>,
     /// One upload is looked at at a time.
     pub(crate) verify_lane: tokio::sync::Mutex<()>,
     /// What became of uploads that came in parts, for those who did not hear it.
@@ -121,6 +123,7 @@ impl Ota {
             first_check_done: AtomicBool::new(false),
             reconciled: AtomicBool::new(false),
             foreseen: AtomicBool::new(false),
+            view_lane: tokio::sync::Mutex::default(),
             verify_lane: tokio::sync::Mutex::default(),
             finished_uploads: Mutex::default(),
             scrub: Mutex::default(),

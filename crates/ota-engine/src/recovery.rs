@@ -178,6 +178,7 @@ impl Ota {
 
     /// Reads again what can be gone back to.
     pub(crate) async fn refresh_recovery(&self) {
+        let _lane = self.view_lane.lock().await;
         let read = async {
             let snapshots = self.parts.snapshots.list().await?;
             Ok::<_, crate::ports::StepError>(RecoveryView {

@@ -23,6 +23,8 @@ const REPEAT: Duration = Duration::from_secs(5);
 /// What a listener was last told about a constraint.
 struct Told {
     at: Duration,
+    /// When it had changed last.
+    changed: Duration,
     words: Words,
 }
 
@@ -33,6 +35,17 @@ struct Words {
     overridden: bool,
     status: String,
     level: Option<f64>,
+}
+
+impl Told {
+    /// Whether `words` are to be told now.
+    fn is_over(&self, words: &Words, now: Duration) -> bool {
+        if self.words == *words {
+            now.saturating_sub(self.at) >= REPEAT
+        } else {
+            now.saturating_sub(self.changed) >= QUIET
+        }
+    }
 }
 
 impl Words {
@@ -78,11 +91,12 @@ impl Ota {
         let now = self.parts.clock.boot();
         for assessment in &self.snapshot().safety.assessments {
             let words = Words::of(assessment);
-            let pause = |last: &Told| if last.words == words { REPEAT } else { QUIET };
-            match told.get(&assessment.constraint) {
-                Some(last) if now.saturating_sub(last.at) < pause(last) => continue,
-                _ => told.insert(assessment.constraint, Told { at: now, words }),
+            let changed = match told.get(&assessment.constraint) {
+                Some(last) if !last.is_over(&words, now) => continue,
+                Some(last) if last.words == words => last.changed,
+                _ => now,
             };
+            told.insert(assessment.constraint, Told { at: now, changed, words });
             self.tell(Event::Safety(assessment.clone()));
         }
     }
@@ -140,4 +154,29 @@ fn leans_on_bound(verdict: &Verdict, grant: Option<&Grant>) -> bool {
 /// As whom a job asks for its verdicts.
 pub(crate) fn asker(job: &Job) -> Asker<'_> {
     if job.actor.is_automatic() { Asker::Automatic } else { Asker::Job(&job.id) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Told, Words};
+    use std::time::Duration;
+
+    fn words(status: &str) -> Words {
+        Words { blocking: status == "moving", overridden: false, status: status.to_owned(), level: None }
+    }
+
+    #[test]
+    fn a_change_is_told_at_once_and_one_that_flaps_once_a_second() {
+        let at = Duration::from_millis;
+        let idle = Told { at: at(10_000), changed: at(4_000), words: words("idle") };
+        assert!(!idle.is_over(&words("idle"), at(14_999)));
+        assert!(idle.is_over(&words("idle"), at(15_000)), "it is told again");
+        assert!(
+            idle.is_over(&words("moving"), at(10_250)),
+            "that it was told again a moment ago does not matter"
+        );
+        let moving = Told { at: at(10_250), changed: at(10_250), words: words("moving") };
+        assert!(!moving.is_over(&words("idle"), at(11_249)));
+        assert!(moving.is_over(&words("idle"), at(11_250)));
+    }
 }

@@ -222,6 +222,7 @@ impl Ota {
 
     /// Reads again what can be deployed.
     pub(crate) async fn refresh_uploads(&self) {
+        let _lane = self.view_lane.lock().await;
         let read = async {
             let uploads = &self.parts.uploads;
             let (images, unfinished) = (uploads.images().await?, uploads.unfinished());
