@@ -60,7 +60,14 @@ pub fn UploadForm(live: Live, recovery: bool) -> impl IntoView {
             <div class="gauge bar" hidden=flag(quiet)>
                 <p><span>{t::PROGRESS}</span>" "<span>{of(sent)}</span></p>
                 <progress max="100" value=of(|u| u.percent().to_string()) aria-label=t::PROGRESS></progress>
-                <button type="button" class="button" on:click=press(move || cancel_upload(live))>{t::CANCEL}</button>
+                <button
+                    type="button"
+                    class="button"
+                    hidden=flag(move || live.upload.with(Upload::is_verified_now))
+                    on:click=press(move || cancel_upload(live))
+                >
+                    {t::CANCEL}
+                </button>
             </div>
             <p
                 class="alert"

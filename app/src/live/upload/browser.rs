@@ -2,7 +2,7 @@
 
 use super::exchange::{Content, Request, abort, whole};
 use super::steps::{Ask, Step};
-use super::{Live, memory};
+use super::{Live, Upload, memory};
 use crate::live::{Message, delay_ms, leave};
 use crate::strings::upload as t;
 use crate::ui::Tone;
@@ -22,6 +22,8 @@ struct Running {
     turn: u32,
     /// The gateway's name of the upload.
     id: Option<String>,
+    /// Other uploads that the gateway is asked to forget.
+    discarded: Vec<String>,
 }
 
 thread_local! {
@@ -44,16 +46,21 @@ pub fn start_upload(live: Live) {
     spawn_local(bring(live, file, turn));
 }
 
-/// Breaks the upload off; the gateway keeps nothing of it.
+/// Breaks the upload off; the gateway keeps nothing of it. What is being verified is not broken off any more.
 pub fn cancel_upload(live: Live) {
+    if live.upload.peek(Upload::is_verified_now) {
+        return;
+    }
     let id = RUNNING.with_borrow_mut(|running| running.id.take());
-    let turn = next_turn(None);
+    next_turn(None);
     abort();
     let Some(id) = id else { return end(live, t::CANCELLED.to_owned()) };
     end(live, t::CANCELLING.to_owned());
+    memory::forget(&id);
     spawn_local(async move {
         let told = if discarded(live, &id).await { t::CANCELLED } else { "" };
-        if is_current(turn) {
+        // Nothing has taken its place since.
+        if live.upload.peek(|upload| upload.error == t::CANCELLING) {
             end(live, told.to_owned());
         }
     });
@@ -61,14 +68,24 @@ pub fn cancel_upload(live: Live) {
 
 /// Has the gateway forget an upload; it says itself that it did.
 pub fn discard_upload(live: Live, id: String) {
+    let asked = RUNNING.with_borrow_mut(|running| {
+        let asked = running.discarded.contains(&id);
+        running.discarded.extend((!asked).then(|| id.clone()));
+        asked
+    });
+    if asked {
+        return;
+    }
     spawn_local(async move {
-        discarded(live, &id).await;
+        if discarded(live, &id).await {
+            memory::forget(&id);
+        }
+        RUNNING.with_borrow_mut(|running| running.discarded.retain(|other| *other != id));
     });
 }
 
 /// Asks until the upload is gone, or the gateway refuses: then the page says why.
 async fn discarded(live: Live, id: &str) -> bool {
-    memory::forget(id);
     let mut failures = 0;
     loop {
         let answer = Request::new("DELETE", routes::upload_file_url(id)).heard().await;
@@ -121,8 +138,13 @@ async fn bring(live: Live, file: File, turn: u32) {
         let id = RUNNING.with_borrow(|running| running.id.clone());
         let ask = Ask::next(id.is_some(), at, whole(file.size()));
         let request = request(live, &file, &id.unwrap_or_default(), ask);
-        let answer = request.breakable().heard().await;
+        // The gateway may have begun an upload, and only its answer says which.
+        let request = if ask == Ask::Begin { request } else { request.breakable() };
+        let answer = request.heard().await;
         if !is_current(turn) {
+            if let Some(id) = answer.id {
+                discarded(live, &id).await;
+            }
             return;
         }
         at = None;

@@ -19,6 +19,9 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Milliseconds for which nothing may move. A dead line is told by nobody.
 const LONGEST_SILENCE: f64 = 60_000.0;
 
+/// Milliseconds for the answer to a request without content.
+const LONGEST_ANSWER: u32 = 60_000;
+
 thread_local! {
     static RUNNING: RefCell<Option<XmlHttpRequest>> = const { RefCell::new(None) };
 }
@@ -96,7 +99,10 @@ impl Request {
         let ended = Promise::new(&mut |resolve, _| request.set_onloadend(Some(&resolve)));
         let mut watch = None;
         match self.content {
-            Content::Nothing => request.send()?,
+            Content::Nothing => {
+                request.set_timeout(LONGEST_ANSWER);
+                request.send()?
+            }
             Content::Json(json) => request.send_with_opt_str(Some(&json))?,
             Content::Part(file, offset, moved) => {
                 watch = follow(&request, moved)?;

@@ -1,7 +1,7 @@
 //! What the gateway is asked next, and what its answer means.
 
 use crate::{json, strings::upload as t};
-use ota_api::ApiError;
+use ota_api::{ApiError, ErrorCode};
 
 /// A request of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,14 @@ impl Step {
 
     /// What came of having the gateway forget an upload.
     pub(super) fn after_discard(answer: &Answer) -> Self {
-        if matches!(answer.status, 204 | 404) { Self::Gone } else { Self::without(answer) }
+        match answer.status {
+            204 => Self::Gone,
+            // It is the upload that is unknown, and not the gateway or the address.
+            404 if failure(answer).is_some_and(|failure| failure.error.code == ErrorCode::NotFound) => {
+                Self::Gone
+            }
+            _ => Self::without(answer),
+        }
     }
 
     /// Where what was asked for did not happen.
@@ -83,8 +90,11 @@ impl Step {
 }
 
 fn sentence(answer: &Answer) -> String {
-    let failure = json::read::<ApiError>(answer.text.as_bytes());
-    failure.map_or_else(|_| t::BROKEN.to_owned(), |failure| failure.message)
+    failure(answer).map_or_else(|| t::BROKEN.to_owned(), |failure| failure.message)
+}
+
+fn failure(answer: &Answer) -> Option<ApiError> {
+    json::read(answer.text.as_bytes()).ok()
 }
 
 #[cfg(test)]
@@ -145,11 +155,21 @@ mod tests {
         assert_eq!(after(Ask::HowFar, 401), Step::LoggedOut);
         let silent = Answer { status: 500, ..Answer::default() };
         assert_eq!(Step::after(Ask::Verify, &silent), Step::Stopped(t::BROKEN.into()));
-        let discarded =
-            |status| Step::after_discard(&Answer { status, text: text.clone(), ..Answer::default() });
-        assert_eq!([204, 404].map(discarded), [Step::Gone, Step::Gone]);
-        assert_eq!([0, 409, 503].map(discarded), [Step::Again, Step::Again, Step::Again]);
-        assert_eq!(discarded(401), Step::LoggedOut);
-        assert_eq!(discarded(403), Step::Stopped("Not signed.".into()), "it is said why");
+    }
+
+    #[test]
+    fn an_upload_is_gone_when_the_gateway_says_so() {
+        let after = |status, code| {
+            let text = serde_json::to_string(&ApiError::new(code, "No.")).unwrap();
+            Step::after_discard(&Answer { status, text, ..Answer::default() })
+        };
+        let silent = Answer { status: 204, ..Answer::default() };
+        assert_eq!(Step::after_discard(&silent), Step::Gone);
+        assert_eq!(after(404, ErrorCode::NotFound), Step::Gone);
+        assert_eq!(after(404, ErrorCode::GatewayNotFound), Step::Stopped("No.".into()), "another gateway");
+        assert_eq!(after(409, ErrorCode::OtaOperationInProgress), Step::Again);
+        assert_eq!(Step::after_discard(&Answer::default()), Step::Again);
+        assert_eq!(after(401, ErrorCode::Unauthorized), Step::LoggedOut);
+        assert_eq!(after(403, ErrorCode::Forbidden), Step::Stopped("No.".into()), "it is said why");
     }
 }

@@ -128,7 +128,8 @@ pub trait ResumableUploads: Send + Sync {
     /// goes and the file was not kept, the upload is as it was.
     async fn complete(&self, id: UploadId, cancel: &CancellationToken) -> Result<ReceivedFile, ResumeFault>;
 
-    /// Forgets the upload and removes what is there of it. Who writes to it is stopped.
+    /// Forgets the upload and removes what is there of it. Who writes to it is stopped; who verifies it is not
+    /// ([`ResumeFault::Busy`]).
     async fn discard(&self, id: UploadId) -> Result<(), ResumeFault>;
 
     /// Discards those that were left alone for too long at `now`. True when there was one.

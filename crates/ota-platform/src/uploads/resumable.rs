@@ -40,6 +40,20 @@ pub(super) struct Entry {
     turn: Arc<tokio::sync::Mutex<Share>>,
     /// It is not wanted any more.
     gone: CancellationToken,
+    /// It is being verified, and nobody gives it up. Held while `gone` is decided, so that one of the two comes first.
+    looked_at: Mutex<bool>,
+}
+
+/// The right to look at the whole file.
+struct Look {
+    entry: Arc<Entry>,
+    _turn: Turn,
+}
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        *self.entry.looked_at() = false;
+    }
 }
 
 /// The room that one upload was promised. Who holds it may touch the file.
@@ -68,7 +82,8 @@ impl Registry {
 impl Entry {
     fn new(place: Place, id: UploadId, about: About, share: Share) -> Self {
         let turn = Arc::new(tokio::sync::Mutex::new(share));
-        Self { id, place, about: Mutex::new(about), turn, gone: CancellationToken::new() }
+        let (gone, looked_at) = (CancellationToken::new(), Mutex::new(false));
+        Self { id, place, about: Mutex::new(about), turn, gone, looked_at }
     }
 
     pub(super) const fn place(&self) -> &Place {
@@ -91,6 +106,30 @@ impl Entry {
         self.place.save(&about)?;
         *self.about() = about;
         Ok(())
+    }
+
+    fn looked_at(&self) -> MutexGuard<'_, bool> {
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whoever writes to it stops.
+    fn give_up(&self) -> Result<(), ResumeFault> {
+        let looked_at = self.looked_at();
+        if *looked_at {
+            return Err(ResumeFault::Busy);
+        }
+        self.gone.cancel();
+        Ok(())
+    }
+
+    fn look(self: Arc<Self>, turn: Turn) -> Result<Look, ResumeFault> {
+        let mut looked_at = self.looked_at();
+        if self.gone.is_cancelled() {
+            return Err(ResumeFault::Unknown);
+        }
+        *looked_at = true;
+        drop(looked_at);
+        Ok(Look { entry: self, _turn: turn })
     }
 
     /// The right to touch the file, where nobody has it.
@@ -127,6 +166,10 @@ impl UploadDirectory {
 
     /// Removes it from the disk first, so that what cannot be removed is still known.
     fn discard_now(&self, entry: &Entry, turn: Turn) -> io::Result<()> {
+        if !self.unfinished.lock().contains_key(&entry.id) {
+            // Somebody else has meanwhile.
+            return Ok(());
+        }
         entry.gone.cancel();
         entry.place.discard()?;
         self.unfinished.lock().remove(&entry.id);
@@ -185,15 +228,17 @@ impl ResumableUploads for UploadDirectory {
         if offset < length {
             return Err(ResumeFault::Offset { offset, length });
         }
+        let look = Arc::clone(&entry).look(turn)?;
         let (path, cancel) = (entry.place.bytes(), cancel.clone());
         let hashed = in_thread(move || hash(&path, length, &cancel).map(|sha256| (path, sha256))).await?;
         let (path, sha256) = hashed?;
-        Ok(ReceivedFile { path, size: length, sha256, hold: Box::new(turn) })
+        Ok(ReceivedFile { path, size: length, sha256, hold: Box::new(look) })
     }
 
     async fn discard(&self, id: UploadId) -> Result<(), ResumeFault> {
-        let entry = self.unfinished.get(id)?;
-        entry.gone.cancel();
+        // Also one that is given up and not gone yet: who asks again hears of its end.
+        let entry = self.unfinished.lock().get(&id).map(Arc::clone).ok_or(ResumeFault::Unknown)?;
+        entry.give_up()?;
         let turn = Arc::clone(&entry.turn).lock_owned().await;
         let this = self.clone();
         in_thread(move || this.discard_now(&entry, turn)).await?.map_err(|error| disk(&error).into())
