@@ -23,7 +23,7 @@ const REPEAT: Duration = Duration::from_secs(5);
 /// What a listener was last told about a constraint.
 struct Told {
     at: Duration,
-    /// When it had changed last.
+    /// When a change was last told.
     changed: Duration,
     words: Words,
 }
@@ -38,13 +38,14 @@ struct Words {
 }
 
 impl Told {
-    /// Whether `words` are to be told now.
-    fn is_over(&self, words: &Words, now: Duration) -> bool {
-        if self.words == *words {
-            now.saturating_sub(self.at) >= REPEAT
-        } else {
-            now.saturating_sub(self.changed) >= QUIET
-        }
+    /// `words`, where they are to be told now.
+    fn next(last: Option<&Self>, words: Words, now: Duration) -> Option<Self> {
+        let (told, changed) = match last {
+            Some(last) if last.words == words => (now.saturating_sub(last.at) >= REPEAT, last.changed),
+            Some(last) => (now.saturating_sub(last.changed) >= QUIET, now),
+            None => (true, now),
+        };
+        told.then_some(Self { at: now, changed, words })
     }
 }
 
@@ -91,12 +92,8 @@ impl Ota {
         let now = self.parts.clock.boot();
         for assessment in &self.snapshot().safety.assessments {
             let words = Words::of(assessment);
-            let changed = match told.get(&assessment.constraint) {
-                Some(last) if !last.is_over(&words, now) => continue,
-                Some(last) if last.words == words => last.changed,
-                _ => now,
-            };
-            told.insert(assessment.constraint, Told { at: now, changed, words });
+            let Some(next) = Told::next(told.get(&assessment.constraint), words, now) else { continue };
+            told.insert(assessment.constraint, next);
             self.tell(Event::Safety(assessment.clone()));
         }
     }
@@ -167,16 +164,14 @@ mod tests {
 
     #[test]
     fn a_change_is_told_at_once_and_one_that_flaps_once_a_second() {
-        let at = Duration::from_millis;
-        let idle = Told { at: at(10_000), changed: at(4_000), words: words("idle") };
-        assert!(!idle.is_over(&words("idle"), at(14_999)));
-        assert!(idle.is_over(&words("idle"), at(15_000)), "it is told again");
-        assert!(
-            idle.is_over(&words("moving"), at(10_250)),
-            "that it was told again a moment ago does not matter"
-        );
-        let moving = Told { at: at(10_250), changed: at(10_250), words: words("moving") };
-        assert!(!moving.is_over(&words("idle"), at(11_249)));
-        assert!(moving.is_over(&words("idle"), at(11_250)));
+        let next =
+            |last: Option<&Told>, status, at| Told::next(last, words(status), Duration::from_millis(at));
+        let idle = next(None, "idle", 0).unwrap();
+        assert!(next(Some(&idle), "idle", 4_999).is_none());
+        let again = next(Some(&idle), "idle", 5_000).unwrap();
+        let moving =
+            next(Some(&again), "moving", 5_250).expect("that it was repeated a moment ago does not matter");
+        assert!(next(Some(&moving), "idle", 6_249).is_none());
+        assert!(next(Some(&moving), "idle", 6_250).is_some());
     }
 }
