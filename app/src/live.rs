@@ -156,7 +156,7 @@ pub struct Live {
     heard: Part<u64>,
     /// Constraints that the feed has told of since all of them were asked for.
     assessed: Part<Vec<Assessed>>,
-    /// The service has started since, and its status is not read yet.
+    /// The service has started since the status was read.
     started_anew: Part<bool>,
     queue: Part<resync::Queue>,
     state: StoredValue<State>,
@@ -365,8 +365,9 @@ impl Live {
         });
         let started_anew = self.started_anew.peek(|anew| *anew);
         self.started_anew.set(false);
-        // An announced restart that has not happened yet is left standing.
-        if restarted || (announced && started_anew) {
+        // An announced restart that has not happened yet is left standing: the service alone may have started.
+        let ahead = self.job.peek(|job| job.as_ref().is_some_and(words::restarts_by_itself));
+        if restarted || (announced && started_anew && !ahead) {
             let sentence = words::returned(&status);
             self.announcement.set(sentence.clone());
             self.restart.set(Restart::Returned { sentence });

@@ -13,8 +13,10 @@ use web_sys::AbortController;
 
 use super::Answer;
 
-/// Nobody waits longer than this for what is only read. A dead line is told by nobody.
+/// A dead line is told by nobody. Who asked for what is only read asks again after this time: the gateway has nearly all of it in memory.
 const LONGEST_READING: Duration = Duration::from_secs(30);
+/// An order is given up after the gateway would have ended it by itself.
+const LONGEST_ORDER: Duration = Duration::from_secs(120);
 
 /// The bytes of a success.
 pub(super) type Exchange = Pin<Box<dyn Future<Output = Result<Vec<u8>, ApiError>> + Send>>;
@@ -36,7 +38,7 @@ fn exchange_if(method: &Method, path: &str, arguments: &Value, revision: Option<
         Some(revision) => request.header("if-match", &format!("\"{revision}\"")),
         None => request,
     };
-    let limit = if *method == Method::GET { Limit::set() } else { None };
+    let limit = Limit::set(if *method == Method::GET { LONGEST_READING } else { LONGEST_ORDER });
     let request = request.abort_signal(limit.as_ref().map(|limit| limit.controller.signal()).as_ref());
     Box::pin(SendWrapper::new(async move {
         let _limit = limit;
@@ -57,10 +59,10 @@ struct Limit {
 }
 
 impl Limit {
-    fn set() -> Option<Self> {
+    fn set(longest: Duration) -> Option<Self> {
         let controller = AbortController::new().ok()?;
         let late = controller.clone();
-        let timer = set_timeout_with_handle(move || late.abort(), LONGEST_READING).ok()?;
+        let timer = set_timeout_with_handle(move || late.abort(), longest).ok()?;
         Some(Self { controller, timer })
     }
 }

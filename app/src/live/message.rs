@@ -69,7 +69,7 @@ pub fn read(text: &[u8]) -> Option<(u64, Heard)> {
     Some((seq, heard.unwrap_or(Heard::Resync)))
 }
 
-/// Events of one run that nobody sees the end of.
+/// More events than one run ever has.
 const EVENTS_OF_A_RUN: u64 = 1 << 32;
 
 /// Whether a service that numbers an event `seq` has started since the event `heard`: each run begins its numbers somewhere in 52 bits.

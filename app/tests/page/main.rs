@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod document;
+mod heard;
 mod rules;
 mod sample;
