@@ -9,6 +9,15 @@ type Fixtures = {
   login: (user: User) => Promise<Page>;
 };
 
+/** What a browser says of a connection that a restart cuts, at whatever point. */
+const lostConnection =
+  /net::ERR_(ABORTED|CONNECTION|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE|NETWORK|INCOMPLETE_CHUNKED|CONTENT_LENGTH)|WebSocket connection/;
+
+/** Until the page has started, every button is disabled, and it shows what the server rendered. */
+export async function started(page: Page): Promise<void> {
+  await expect(page.locator('#page-starting')).not.toContainText('starting');
+}
+
 export const test = base.extend<Fixtures>({
   settings: [{}, { option: true }],
 
@@ -26,7 +35,7 @@ export const test = base.extend<Fixtures>({
     const complaints: string[] = [];
     page.on('pageerror', (error) => complaints.push(String(error)));
     page.on('console', (message) => {
-      if (message.type() === 'error' && !/net::ERR_|WebSocket connection/.test(message.text())) {
+      if (message.type() === 'error' && !lostConnection.test(message.text())) {
         complaints.push(message.text());
       }
     });
@@ -43,8 +52,7 @@ export const test = base.extend<Fixtures>({
       await page.getByLabel('Password').fill(password);
       await page.getByRole('button', { name: 'Log in' }).click();
       await expect(page).toHaveURL(/\/ota-system-updates/);
-      // What the server rendered says less than the page that has started: until then every button is disabled.
-      await expect(page.locator('#page-starting')).not.toContainText('starting');
+      await started(page);
       return page;
     });
   },

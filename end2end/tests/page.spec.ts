@@ -6,6 +6,7 @@ test('the page carries its data and asks nothing before the first interaction', 
   page.on('request', (request) => {
     if (new URL(request.url()).pathname.startsWith('/api/')) asked.push(request.url());
   });
+  const greeted = page.waitForEvent('websocket').then((socket) => socket.waitForEvent('framereceived'));
   await login('viewer');
   await expect(page).toHaveTitle('OTA & System Updates - Univa Gateway');
   const app = page.locator('#app');
@@ -17,6 +18,7 @@ test('the page carries its data and asks nothing before the first interaction', 
   for (const id of ['status', 'updates', 'upload', 'settings', 'recovery', 'safety', 'monitor']) {
     await expect(page.locator(`#${id}`)).toBeVisible();
   }
+  await greeted;
   await expect(page.locator('#page-starting')).toContainText('Live');
   expect(asked.filter((url) => url.includes('/api/v1/ota/') && !url.endsWith('/ws'))).toEqual([]);
   // The figures move, so the page is alive; it learned them over the WebSocket.
