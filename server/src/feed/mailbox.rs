@@ -108,6 +108,7 @@ impl Mailbox {
         Self { inside: Mutex::new(inside), filled: Notify::new() }
     }
 
+    /// Adds a message, of which the listener hears with the next [`Self::call`].
     pub(super) fn put(&self, letter: Arc<Letter>) {
         let mut inside = self.inside();
         if inside.lost {
@@ -117,8 +118,16 @@ impl Mailbox {
         if inside.letters.len() > ROOM {
             inside.lose();
         }
+    }
+
+    /// Calls the listener where there is something for it.
+    pub(super) fn call(&self) {
+        let inside = self.inside();
+        let something = inside.lost || !inside.letters.is_empty();
         drop(inside);
-        self.filled.notify_one();
+        if something {
+            self.filled.notify_one();
+        }
     }
 
     /// Something that should have come here has not.

@@ -1,8 +1,9 @@
 //! The live feed: what happens on the gateway, numbered, for everybody who listens.
 //!
-//! One task follows the engine's events and puts each message into the mailbox of every listener. The WebSocket and the server-sent
-//! events only carry what a [`Subscription`] gives them. The newest messages are kept for those who come back before long.
+//! One task follows the engine's events, puts each message into the mailbox of every listener, and calls the listeners when the
+//! [`Bell`] rings. The WebSocket and the server-sent events only carry what a [`Subscription`] gives them. The newest messages are kept for those who come back before long.
 
+mod bell;
 mod listener;
 mod mailbox;
 mod pace;
@@ -13,6 +14,7 @@ pub(crate) use listener::{BEAT, End, PATIENCE, no_longer_welcome};
 pub(crate) use mailbox::Letter;
 
 use app::api::{convert, server_message};
+use bell::Bell;
 use jiff::Timestamp;
 use mailbox::{Mailbox, Taken};
 use ota_api::ws::ServerMessage;
@@ -24,9 +26,12 @@ use pace::Pace;
 use recent::Recent;
 use recent_logs::RecentLogs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use tokio::sync::{
-    OwnedSemaphorePermit, Semaphore,
-    broadcast::{Receiver, error::RecvError},
+use tokio::{
+    sync::{
+        OwnedSemaphorePermit, Semaphore,
+        broadcast::{Receiver, error::RecvError},
+    },
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -84,19 +89,32 @@ impl Feed {
 
     /// Hands on what the engine tells until `stop`.
     pub async fn follow(self: Arc<Self>, mut events: Receiver<Event>, stop: CancellationToken) {
-        let mut pace = Pace::default();
+        let (mut pace, mut bell) = (Pace::default(), Bell::default());
         loop {
-            tokio::select! {
+            let event = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                view = pace.due() => self.publish(&Event::Progress(view)),
+                () = at(bell.due()) => {
+                    self.call();
+                    bell.ring(Instant::now());
+                    continue;
+                }
+                view = pace.due() => Event::Progress(view),
                 event = events.recv() => match event {
-                    Ok(Event::Progress(view)) => pace.put(view),
-                    Ok(event) => self.publish(&event),
-                    Err(RecvError::Lagged(_)) => self.lose().await,
+                    Ok(Event::Progress(view)) => {
+                        pace.put(view);
+                        continue;
+                    }
+                    Ok(event) => event,
+                    Err(RecvError::Lagged(_)) => {
+                        self.lose().await;
+                        continue;
+                    }
                     Err(RecvError::Closed) => return,
                 },
-            }
+            };
+            self.publish(&event);
+            bell.put(Instant::now());
         }
     }
 
@@ -155,6 +173,13 @@ impl Feed {
         post.recent.put(letter);
     }
 
+    /// Calls everybody for whom something has come.
+    fn call(&self) {
+        for mailbox in self.post().mailboxes.iter().filter_map(Weak::upgrade) {
+            mailbox.call();
+        }
+    }
+
     /// What is said of an event is how things stand by now: nobody is shown what is older than what they were greeted with.
     fn message(&self, event: &Event) -> ServerMessage {
         let (snapshot, now) = (self.ota.snapshot(), Timestamp::now());
@@ -183,6 +208,16 @@ impl Feed {
 
     fn post(&self) -> MutexGuard<'_, Post> {
         self.post.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns at this moment, and never where there is none.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        // A timer is never ready when it is first asked, and what comes meanwhile goes first.
+        Some(moment) if moment <= Instant::now() => {}
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

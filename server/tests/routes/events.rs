@@ -1,6 +1,6 @@
 use crate::{
     support::{GATEWAY, Gateway},
-    web_socket::listen,
+    web_socket::{BEFORE_A_LOOK, listen},
 };
 use eventsource_stream::{Event, Eventsource};
 use futures::{Stream, StreamExt};
@@ -177,7 +177,8 @@ async fn the_stream_ends_with_the_session_and_with_the_service() {
     let mut events = listening(&address, &token, &[]).await;
     next(&mut events).await.unwrap();
     gateway.post("/api/v1/auth/logout").bearer(&token).send().await.data("Logged out");
-    while next(&mut events).await.is_some() {}
+    let ended = async { while next(&mut events).await.is_some() {} };
+    tokio::time::timeout(BEFORE_A_LOOK, ended).await.expect("it is told and not found out");
     assert_eq!(get(&address, &token, &[("x-gateway-id", GATEWAY)]).await.status(), StatusCode::UNAUTHORIZED);
 
     let mut other = listening(&address, &gateway.token("viewer").await, &[]).await;

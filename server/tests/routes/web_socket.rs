@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
+/// Less than the time between two looks whether a session goes on.
+pub const BEFORE_A_LOOK: Duration = Duration::from_secs(10);
+
 pub async fn listen(gateway: &Gateway) -> (String, CancellationToken) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -136,7 +139,8 @@ async fn the_socket_ends_with_the_session_and_with_the_service() {
     let mut socket = connect(&address, &[("authorization", format!("Bearer {token}"))]).await.unwrap();
     next(&mut socket).await;
     gateway.post("/api/v1/auth/logout").bearer(&token).send().await.data("Logged out");
-    assert_eq!(next_of(&mut socket, "none").await, json!({ "closed": 4401 }));
+    let closed = tokio::time::timeout(BEFORE_A_LOOK, next_of(&mut socket, "none")).await;
+    assert_eq!(closed.expect("it is told and not found out"), json!({ "closed": 4401 }));
     let mut other = with_cookie(&gateway, &address).await;
     next(&mut other).await;
     let state = gateway.state.clone();
@@ -324,6 +328,8 @@ async fn there_is_room_for_so_many_and_whoever_leaves_makes_some() {
 const MISSED: usize = 300;
 const LONG: usize = 1 << 20;
 const LONG_ONES: usize = 24;
+/// Lines that are made before somebody reads: a client that takes nothing at all for too long is dropped.
+const AT_A_TIME: usize = 6;
 
 #[tokio::test]
 async fn a_client_that_lags_is_told_from_where_to_read_again_and_nobody_else_is() {
@@ -332,14 +338,24 @@ async fn a_client_that_lags_is_told_from_where_to_read_again_and_nobody_else_is(
     let (mut slow, mut quick) =
         (with_cookie(&gateway, &address).await, with_cookie(&gateway, &address).await);
     assert_eq!(next(&mut slow).await["type"], "system_status");
-    let lines = (0..LONG_ONES + MISSED).map(|line| {
-        let filler = if line < LONG_ONES { LONG } else { 0 };
-        format!("line {line} {}", "x".repeat(filler))
-    });
-    for line in lines {
-        gateway.ota.log(LogLevel::Info, "test", line.clone()).await;
-        let heard = next_but_figures(&mut quick).await;
-        assert_eq!(heard["message"], line, "in order, and without a gap: {:.200}", heard.to_string());
+    let line = |number: usize| {
+        let filler = if number < LONG_ONES { LONG } else { 0 };
+        format!("line {number} {}", "x".repeat(filler))
+    };
+    let numbers: Vec<_> = (0..LONG_ONES + MISSED).collect();
+    for some in numbers.chunks(AT_A_TIME) {
+        for number in some {
+            gateway.ota.log(LogLevel::Info, "test", line(*number)).await;
+        }
+        for number in some {
+            let heard = next_but_figures(&mut quick).await;
+            let message = heard["message"].as_str().unwrap_or_default();
+            assert!(
+                message == line(*number),
+                "in order, and without a gap: {number} {:.200}",
+                heard.to_string()
+            );
+        }
     }
     let (mut heard, mut last) = (0, 0);
     let resync = loop {
