@@ -73,7 +73,7 @@ pub mod status {
     pub const KERNEL: &str = "Kernel";
     pub const UPTIME: &str = "Uptime";
     pub const BOOT_LOADER: &str = "Boot loader";
-    pub const LAST_OTA: &str = "Last update over the air";
+    pub const LAST_OTA: &str = "Last update";
     pub const PARTITIONS: &str = "Partitions";
     pub const USED: &str = "Used";
     pub const TRIES: &str = "Boots left to try";

@@ -18,6 +18,7 @@ use ota_api::{ApiError, ErrorCode};
 use serde::Deserialize;
 use std::{convert::Infallible, pin::pin, sync::Arc};
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tracing::Instrument;
 
 /// The last event that a client heard before it lost the connection.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -49,7 +50,7 @@ pub(crate) async fn events(
     let (sender, receiver) = mpsc::channel(1);
     let keep_alive = KeepAlive::new().interval(state.options.beat).text("still here");
     let tasks = state.tasks.clone();
-    tasks.spawn(async move { hand_on(&state, &session, subscription, sender).await });
+    tasks.spawn(async move { hand_on(&state, &session, subscription, sender).await }.in_current_span());
     let mut response = Sse::new(stream(receiver)).keep_alive(keep_alive).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -22,6 +22,7 @@ use serde::Deserialize;
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_tungstenite::tungstenite;
+use tracing::Instrument;
 
 /// Time that a client has to say who it is.
 const INTRODUCTION: Duration = Duration::from_secs(5);
@@ -116,7 +117,10 @@ pub(crate) async fn upgrade(
     let upgrade = upgrade.max_message_size(LONGEST_READ).max_frame_size(LONGEST_READ);
     let upgrade = upgrade.read_buffer_size(READ_BUFFER);
     let tasks = state.tasks.clone();
-    upgrade.on_upgrade(move |socket| tasks.track_future(serve(state, socket, session, seat, wishes)))
+    let span = tracing::Span::current();
+    upgrade.on_upgrade(move |socket| {
+        tasks.track_future(serve(state, socket, session, seat, wishes).instrument(span))
+    })
 }
 
 async fn serve(

@@ -6,7 +6,7 @@ use server_fn::codec::GetUrl;
 
 use super::Rest;
 
-/// The newest records of the audit log that match, newest first. `limit` is 50 where not given and at most 1000.
+/// The newest records of the audit log that match, newest first. `limit` is 50 where not given.
 #[server(prefix = "/api/v1/ota", endpoint = "audit", protocol = Rest<GetUrl>)]
 pub async fn get_audit(
     limit: Option<u32>,

@@ -13,10 +13,11 @@ use super::{Rest, StrictJson};
 #[server(prefix = "/api/v1/ota", endpoint = "progress", protocol = Rest<GetUrl>)]
 pub async fn get_progress(job_id: Option<String>, snapshot_id: Option<String>) -> ApiResult<Progress> {
     let request = super::context::request()?;
-    let Some(job_id) = job_id.or(snapshot_id) else {
-        return Err(super::convert::bad_request("The query needs job_id or snapshot_id."));
+    let named: Vec<_> = job_id.into_iter().chain(snapshot_id).filter(|id| !id.is_empty()).collect();
+    let [id] = named.as_slice() else {
+        return Err(super::convert::bad_request("The query must have job_id or snapshot_id, and not both."));
     };
-    let id = super::convert::job_id(&job_id)?;
+    let id = super::convert::job_id(id)?;
     let job = request.ota.progress(&id).await.map_err(super::convert::refusal)?;
     Ok(ota_api::Reply::ok(super::convert::progress(&job), "Update progress retrieved successfully"))
 }

@@ -124,7 +124,7 @@ pub struct HealthCheck {
 pub struct InstallRequest {
     pub job_id: String,
     /// That of the settings where none is given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub strategy: Option<Strategy>,
     #[serde(default)]
     pub reboot_after: bool,

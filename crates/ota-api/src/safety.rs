@@ -47,12 +47,12 @@ pub struct Force {
 pub struct OverrideRequest {
     pub enable: bool,
     /// Needed to enable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub pin: Option<String>,
     #[cfg_attr(feature = "openapi", schema(min_length = 1))]
     pub reason: String,
     /// Needed to enable: names of constraints.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub constraints: Option<Vec<String>>,
 }
 

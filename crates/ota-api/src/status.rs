@@ -51,7 +51,7 @@ pub struct Gateway {
     pub uptime: String,
     pub uptime_seconds: u64,
     pub bootloader: String,
-    /// UTC; null when nothing was ever installed over the air.
+    /// UTC: when an update was last committed, or the gateway provisioned; null where neither is known.
     pub last_ota: Option<String>,
     /// Addition: neither slot starts, and the recovery system runs.
     pub in_recovery: bool,

@@ -115,7 +115,7 @@ pub struct DownloadRequest {
     #[serde(default)]
     pub create_snapshot: bool,
     /// Addition, with `install_after`: how the images reach the system; that of the settings where none is given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub strategy: Option<Strategy>,
 }
 

@@ -118,7 +118,7 @@ pub struct DeployRequest {
     #[serde(default)]
     pub create_snapshot: bool,
     /// Addition: how the image reaches the system; that of the settings where none is given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub strategy: Option<Strategy>,
 }
 

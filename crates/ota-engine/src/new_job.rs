@@ -38,7 +38,7 @@ impl Ota {
             return Err(OtaError::UnknownSnapshot(id.to_owned()));
         }
         let id = match new.work.kind() {
-            JobKind::Snapshot => self.new_snapshot_id().await?,
+            JobKind::Snapshot => self.free_snapshot_id(&self.parts.snapshots.list().await?).await?,
             kind => self.parts.store.next_job_id(kind).await?,
         };
         let (now, from) = (self.parts.clock.now(), self.snapshot().running_version().to_owned());

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{JobView, Ota, OtaError, new_job::NewJob, ports::LogLevel};
+use crate::{JobView, Ota, OtaError, new_job::NewJob, ports::LogLevel, runner::known_content};
 
 /// Characters of a snapshot's name and of its description.
 const LONGEST_NAME: usize = 64;
@@ -54,10 +54,9 @@ impl Ota {
                 .parse::<SlotId>()
                 .map_err(|error| OtaError::BadRequest(format!("partition: {error}.")))?,
         };
-        let content = self.recorded_content(slot).await.map_err(|error| match error.failure() {
-            Some(failure) => OtaError::Unrestorable { reason: failure.message, state: "no_record" },
-            None => error.into(),
-        })?;
+        let record = self.parts.store.slot_record(slot).await?;
+        let content = known_content(slot, record)
+            .map_err(|reason| OtaError::Unrestorable { reason, state: "no_record" })?;
         let length = content.image_bytes();
         let order = SnapshotOrder { name, description, version: content.version, length };
         let new = NewJob {

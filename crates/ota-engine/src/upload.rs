@@ -1,8 +1,8 @@
 //! Section 3: images that a person brings, and putting one into the other slot.
 
 use ota_core::{
-    Actor, AuditAction, AuditEntry, AuditOutcome, Bundle, InstallOrder, Operation, Phase, Strategy,
-    UploadedImage, Work, file_label,
+    Actor, AuditAction, AuditEntry, AuditOutcome, Bundle, FailureCode, InstallOrder, Operation, Phase,
+    Strategy, UploadedImage, Work, file_label,
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -121,7 +121,8 @@ impl Ota {
         meter: &Meter,
         cancel: &CancellationToken,
     ) -> Result<(Bundle, Option<String>), StepError> {
-        let (bundle, unfit) = self.parts.bundles.examine(file.path.clone(), meter, cancel).await?;
+        let examined = self.parts.bundles.examine(file.path.clone(), meter, cancel).await;
+        let (bundle, unfit) = examined.map_err(of_an_upload)?;
         if unfit.is_some() {
             return Ok((bundle, unfit));
         }
@@ -248,4 +249,16 @@ pub(crate) fn fit_label(label: Option<String>) -> Result<Option<String>, OtaErro
         return Err(OtaError::BadRequest(message));
     }
     Ok(label)
+}
+
+/// What says of a download that it cannot be read says so of an upload.
+fn of_an_upload(error: StepError) -> StepError {
+    match error {
+        StepError::Failed { code: FailureCode::DownloadFailed, detail, .. } => {
+            let message =
+                "The uploaded image cannot be read back. Check the gateway's disk, then upload it again.";
+            StepError::failed(FailureCode::RecoveryFailed, message, detail)
+        }
+        other => other,
+    }
 }

@@ -13,19 +13,25 @@ pub enum Presented {
     Token(Token),
 }
 
-/// `Authorization: Bearer` and the session's cookie. Where a request shows both, and they are not the same, nobody can say whose it is.
+/// `Authorization: Bearer` and the session's cookie. Where a request shows two that are not the same, nobody can say whose it is.
 #[must_use]
 pub fn presented(headers: &HeaderMap) -> Presented {
-    let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
-    let authorization = authorizations.next().map(|value| value.to_str().ok().and_then(bearer));
-    let shown = match (authorization, session_cookie(headers)) {
-        _ if authorizations.next().is_some() => None,
-        (None, None) => return Presented::Nothing,
-        (None, cookie) => cookie,
-        (Some(bearer), None) => bearer,
-        (Some(bearer), cookie) => bearer.filter(|_| bearer == cookie),
-    };
-    shown.and_then(Token::parse).map_or(Presented::Nonsense, Presented::Token)
+    let authorizations = headers.get_all(header::AUTHORIZATION).iter();
+    let bearers: Vec<_> = authorizations.map(|value| Token::parse(bearer(value.to_str().ok()?)?)).collect();
+    let mut cookies: Vec<_> = session_cookies(headers).map(Token::parse).collect();
+    if cookies.iter().any(Option::is_some) {
+        // The others are those of another application on the same domain.
+        cookies.retain(Option::is_some);
+    }
+    if bearers.len() > 1 {
+        return Presented::Nonsense;
+    }
+    let mut shown = bearers.into_iter().chain(cookies);
+    match shown.next() {
+        None => Presented::Nothing,
+        Some(Some(token)) if shown.all(|other| other.as_ref() == Some(&token)) => Presented::Token(token),
+        Some(_) => Presented::Nonsense,
+    }
 }
 
 fn bearer(value: &str) -> Option<&str> {
@@ -33,12 +39,12 @@ fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+fn session_cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     cookies
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(name, value)| (name == SESSION_COOKIE).then_some(value))
+        .filter_map(|(name, value)| (name == SESSION_COOKIE).then_some(value))
         .filter(|value| !value.is_empty())
 }
 
@@ -80,5 +86,14 @@ mod tests {
         assert_eq!(presented(&headers), Presented::Token(one.clone()));
         headers.append(header::AUTHORIZATION, format!("Bearer {}", one.reveal()).parse().unwrap());
         assert_eq!(presented(&headers), Presented::Nonsense);
+
+        let cookies = |one: &Token, other: &Token| {
+            let (one, other) = (one.reveal(), other.reveal());
+            format!("session_token={one}; session_token={other}")
+        };
+        assert_eq!(shown(header::COOKIE, &cookies(&one, &one)), Presented::Token(one.clone()));
+        assert_eq!(shown(header::COOKIE, &cookies(&one, &other)), Presented::Nonsense);
+        let foreign = format!("session_token=of.another.application; session_token={}", one.reveal());
+        assert_eq!(shown(header::COOKIE, &foreign), Presented::Token(one));
     }
 }

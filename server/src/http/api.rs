@@ -1,6 +1,6 @@
 //! The documented routes: every server function, the live feed, and what does not exist.
 
-use super::{AppState, audit, debug, envelope, guards, idempotency, peer, resumable, upload};
+use super::{AppState, audit, debug, envelope, guards, idempotency, peer, request, resumable, upload};
 use crate::{auth::Live, sse, ws};
 use app::api::RequestContext;
 use axum::{
@@ -21,19 +21,25 @@ const SERVER_FN_ERROR: HeaderName = HeaderName::from_static("serverfnerror");
 pub(super) fn routes(state: &AppState) -> Router<AppState> {
     let mut functions = Router::new();
     for (path, method) in server_fn::axum::server_fn_paths() {
-        if let Ok(filter) = MethodFilter::try_from(method) {
-            functions = functions.route(path, on(filter, call));
+        let orders = method == Method::POST;
+        let Ok(filter) = MethodFilter::try_from(method) else { continue };
+        let mut function = on(filter, call);
+        if orders {
+            function = function
+                .route_layer(from_fn_with_state(state.clone(), idempotency::once))
+                .route_layer(from_fn(guards::json_body));
         }
+        functions = functions.route(path, function);
     }
     let guarded = functions
-        .layer(from_fn_with_state(state.clone(), idempotency::once))
-        .layer(from_fn(guards::json_body))
         .route(routes::UPLOAD_VERIFY, post(upload::verify))
         .route(routes::RECOVERY_UPLOAD, post(upload::keep_for_recovery))
         .merge(resumable::routes())
         .route(routes::EVENTS, get(sse::events))
         .route("/api/{*rest}", any(not_found))
+        // The path before does not match these.
         .route("/api", any(not_found))
+        .route("/api/", any(not_found))
         .method_not_allowed_fallback(guards::method_not_allowed)
         .layer(guards::same_site())
         .layer(from_fn_with_state(state.clone(), guards::permitted))
@@ -71,7 +77,7 @@ async fn call(
         actor: peer::actor(&session.user, request.extensions()),
         role: session.role,
         if_match: if_match(request.headers()),
-        request_id: envelope::request_id().unwrap_or_default(),
+        request_id: request::id().unwrap_or_default(),
     };
     let provide = move || provide_context(context.clone());
     let orders = *request.method() == Method::POST;
@@ -80,7 +86,7 @@ async fn call(
     let answered = if orders {
         // What was ordered is carried out to its end, also when the client hangs up or its time is over: half of a cancel
         // would be a job that nobody works on.
-        state.tasks.spawn(answer).await
+        request::to_its_end(&state, answer).await
     } else {
         Ok(answer.await)
     };

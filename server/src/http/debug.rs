@@ -3,7 +3,7 @@
 use super::{AppState, envelope};
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     response::Response,
 };
 use http::{HeaderValue, header};
@@ -12,7 +12,11 @@ use tokio::fs::File;
 use tokio_util::io::ReaderStream;
 
 /// `GET debug/download/{file}`. The name is compared with those of the bundles that are there; no path is made of it.
-pub(super) async fn download(State(state): State<AppState>, Path(file): Path<String>) -> Response {
+pub(super) async fn download(
+    State(state): State<AppState>,
+    file: Result<Path<String>, PathRejection>,
+) -> Response {
+    let Ok(Path(file)) = file else { return unknown() };
     let Some(id) = file.strip_suffix(".tar.gz") else { return unknown() };
     let path = match state.ota.debug_bundle(id).await {
         Ok(Some(path)) => path,

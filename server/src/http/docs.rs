@@ -4,7 +4,7 @@ use super::{AppState, envelope, guards, page};
 use axum::{
     Router,
     body::Body,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     middleware::from_fn_with_state,
     response::{IntoResponse, Redirect, Response},
     routing::get,
@@ -49,9 +49,13 @@ async fn show(State(state): State<AppState>, headers: HeaderMap) -> Response {
     }
 }
 
-async fn file(State(state): State<AppState>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+async fn file(
+    State(state): State<AppState>,
+    name: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Response {
     match guards::recognize(&state, &headers).await {
-        Ok(Some(_)) => shown(&name),
+        Ok(Some(_)) => name.map_or_else(|_| unknown(), |Path(name)| shown(&name)),
         Ok(None) => guards::not_logged_in(),
         Err(refused) => refused,
     }
@@ -62,9 +66,13 @@ fn shown(name: &str) -> Response {
     let config = Config::new([routes::OPENAPI]).use_base_layout().validator_url("none");
     match utoipa_swagger_ui::serve(name, Arc::new(config)) {
         Ok(Some(file)) => sent(file),
-        Ok(None) => envelope::reject(ErrorCode::NotFound, "This address does not exist on this gateway."),
+        Ok(None) => unknown(),
         Err(error) => envelope::internal(&error),
     }
+}
+
+fn unknown() -> Response {
+    envelope::reject(ErrorCode::NotFound, "This address does not exist on this gateway.")
 }
 
 fn sent(file: SwaggerFile<'_>) -> Response {

@@ -1,29 +1,14 @@
 //! Failures as the interface shows them.
 
+use super::request;
 use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use ota_api::{ApiError, ErrorCode};
-use std::sync::Arc;
-
-tokio::task_local! {
-    /// Id of the request that this task answers.
-    static REQUEST_ID: Arc<str>;
-}
-
-/// Answers a request under its id: every failure that is made meanwhile carries it.
-pub(super) async fn under<F: Future>(id: Arc<str>, answer: F) -> F::Output {
-    REQUEST_ID.scope(id, answer).await
-}
-
-/// Id of the request that this task answers.
-pub(super) fn request_id() -> Option<String> {
-    REQUEST_ID.try_with(|id| id.to_string()).ok()
-}
 
 /// The response for a failure.
 #[must_use]
 pub(crate) fn respond(mut error: ApiError) -> Response<Body> {
-    error.error.request_id = request_id();
+    error.error.request_id = request::id();
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let wait = error.error.details.as_ref().and_then(|details| details.get("retry_after_seconds")?.as_u64());
     let body = serde_json::to_vec(&error).unwrap_or_default();
@@ -44,7 +29,7 @@ pub(super) fn reject(code: ErrorCode, message: &str) -> Response<Body> {
 
 /// Details are for the log only.
 pub(super) fn internal(cause: &dyn std::fmt::Display) -> Response<Body> {
-    tracing::error!(%cause, request_id = request_id(), "a request could not be answered");
+    tracing::error!(%cause, "a request could not be answered");
     reject(ErrorCode::Internal, "The gateway could not answer this request.")
 }
 

@@ -1,6 +1,6 @@
 //! What every request passes, whatever it asks for.
 
-use super::{AppState, envelope, guards};
+use super::{AppState, envelope, guards, request};
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -46,7 +46,7 @@ pub(super) async fn frame(State(state): State<AppState>, request: Request, next:
             Err(_) => envelope::internal(&"panic, its place is in the line before"),
         }
     };
-    let mut response = envelope::under(Arc::clone(&id), answer).await;
+    let mut response = request::under(Arc::clone(&id), answer).await;
     let status = response.status();
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);

@@ -130,7 +130,7 @@ fn named_gateway(state: &AppState, headers: &HeaderMap) -> Named {
     match (given.next(), given.next()) {
         (None, _) => Named::Nobody,
         (Some(value), None) if value.is_empty() => Named::Nobody,
-        (Some(value), None) if value.as_bytes() == state.gateway_id().as_bytes() => Named::Ours,
+        (Some(value), None) if value.as_bytes() == state.ota.snapshot().site.id.as_bytes() => Named::Ours,
         // Two ids are those of two gateways, whatever they say.
         _ => Named::Another,
     }
@@ -198,9 +198,6 @@ pub(super) fn same_site() -> CsrfLayer<impl Fn(ProtectionError) -> Response + Cl
 
 /// A body of JSON that is not too long. It is read here, so that what comes after has all of it.
 pub(super) async fn json_body(request: Request, next: Next) -> Response {
-    if *request.method() != Method::POST {
-        return next.run(request).await;
-    }
     if !is_json(request.headers()) {
         let message = "The body must be JSON: send Content-Type: application/json.";
         return envelope::reject(ErrorCode::UnsupportedMediaType, message);

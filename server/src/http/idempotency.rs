@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: a `POST` that is sent again, because its answer was lost, is answered again and not carried out again.
 
-use super::{AppState, envelope, guards};
+use super::{AppState, envelope, guards, request};
 use crate::auth::{Live, Presented, presented};
 use axum::{
     Extension,
@@ -9,7 +9,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use ota_api::{ApiError, ErrorCode};
@@ -60,18 +60,17 @@ pub(super) async fn once(
     request: Request,
     next: Next,
 ) -> Response {
-    if *request.method() != Method::POST || !request.headers().contains_key(KEY) {
+    if !request.headers().contains_key(KEY) {
         return next.run(request).await;
     }
     let Some(key) = key(request.headers()).map(str::to_owned) else {
         let message = format!("Idempotency-Key must be there once, with 1 to {LONGEST} visible characters.");
         return envelope::reject(ErrorCode::BadRequest, &message);
     };
-    let id = envelope::request_id().unwrap_or_default();
     let requests = Arc::clone(&state.requests);
     // What was begun is noted to its end, also when the client hangs up.
     let answer = async move { answer(&requests, &session, &key, request, next).await };
-    match state.tasks.spawn(envelope::under(id.into(), answer)).await {
+    match request::to_its_end(&state, answer).await {
         Ok(response) => response,
         Err(error) => envelope::internal(&error),
     }

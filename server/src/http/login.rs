@@ -30,8 +30,7 @@ pub(super) fn api_routes(state: &AppState) -> Router<AppState> {
         .route(routes::LOGOUT, post(log_out))
         .layer(from_fn_with_state(state.clone(), guards::authenticated));
     Router::new()
-        .route(routes::LOGIN, post(log_in))
-        .layer(from_fn(guards::json_body))
+        .route(routes::LOGIN, post(log_in).route_layer(from_fn(guards::json_body)))
         .merge(logout)
         .method_not_allowed_fallback(guards::method_not_allowed)
         .layer(guards::same_site())

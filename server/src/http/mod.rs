@@ -17,6 +17,7 @@ mod idempotency;
 mod login;
 mod page;
 mod peer;
+mod request;
 mod resumable;
 mod setup;
 mod state;

@@ -2,7 +2,7 @@
 //!
 //! What has come of an image is verified by `POST upload/finish`, a server function.
 
-use super::{AppState, envelope, frame, peer};
+use super::{AppState, envelope, frame, peer, request};
 use crate::auth::Live;
 use app::api::convert;
 use axum::{
@@ -139,8 +139,8 @@ async fn append(State(state): State<AppState>, request: Request) -> Response {
     let body = patient(request.into_body(), idle, state.stop.clone(), Arc::clone(&silent));
     let ota = Arc::clone(&state.ota);
     // What has come is brought to the disk, also when the client is gone.
-    let appended = state.tasks.spawn(async move { ota.append_upload(id, offset, length, body).await });
-    match appended.await {
+    let appended = async move { ota.append_upload(id, offset, length, body).await };
+    match request::to_its_end(&state, appended).await {
         Ok(Ok(upload)) => standing(StatusCode::NO_CONTENT, &upload),
         Ok(Err(OtaError::Upload(ResumeFault::Broken(_)))) if silent.load(Ordering::Relaxed) => {
             let message = "The upload was silent for too long. What has come is kept.";
@@ -165,7 +165,7 @@ async fn discard(State(state): State<AppState>, request: Request) -> Response {
     };
     let ota = Arc::clone(&state.ota);
     // Carried out to its end, also when the client hangs up.
-    match state.tasks.spawn(async move { ota.discard_upload(id).await }).await {
+    match request::to_its_end(&state, async move { ota.discard_upload(id).await }).await {
         Ok(Ok(())) => frame::empty(StatusCode::NO_CONTENT),
         Ok(Err(error)) => refused(error),
         Err(error) => envelope::internal(&error),

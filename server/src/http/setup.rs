@@ -25,8 +25,7 @@ use server_fn::Decodes;
 /// `POST /api/v1/auth/setup`.
 pub(super) fn api_routes(state: &AppState) -> Router<AppState> {
     Router::new()
-        .route(routes::SETUP, post(set_up))
-        .layer(from_fn(guards::json_body))
+        .route(routes::SETUP, post(set_up).route_layer(from_fn(guards::json_body)))
         .method_not_allowed_fallback(guards::method_not_allowed)
         .layer(guards::same_site())
         .layer(from_fn_with_state(state.clone(), guards::not_for_another))

@@ -7,7 +7,7 @@ use crate::{
 };
 use ota_engine::{Ota, ports::StoreError};
 use ota_store::SqliteStore;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{ops::Deref, path::PathBuf, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Time between two looks for expired sessions.
@@ -49,14 +49,17 @@ impl Options {
     }
 }
 
-/// What the routes share. Clones are the same state.
+/// What the routes share. Clones are the same state, and cheap: every layer makes some for every request.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Shared>);
+
+/// What there is in an [`AppState`].
+pub struct Shared {
     pub ota: Arc<Ota>,
     pub auth: Arc<Auth>,
     pub requests: Arc<KeptRequests>,
-    pub setup: Arc<FirstRun>,
-    pub options: Arc<Options>,
+    pub setup: FirstRun,
+    pub options: Options,
     pub assets: Arc<app::Assets>,
     pub feed: Arc<Feed>,
     /// None where the process has no recorder.
@@ -65,6 +68,14 @@ pub struct AppState {
     pub stop: CancellationToken,
     /// Who listens, and housekeeping.
     pub tasks: TaskTracker,
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
 }
 
 impl AppState {
@@ -79,18 +90,18 @@ impl AppState {
         metrics: Option<Metrics>,
     ) -> Result<Self, StoreError> {
         let (feed, events) = Feed::open(Arc::clone(&ota)).await?;
-        let state = Self {
+        let state = Self(Arc::new(Shared {
             feed,
-            setup: Arc::new(FirstRun::new(store.clone(), options.console.clone())),
+            setup: FirstRun::new(store.clone(), options.console.clone()),
             requests: Arc::new(KeptRequests::new(store.clone())),
             auth: Arc::new(Auth::new(store, options.lifetimes)),
             assets: Arc::new(super::assets::named(&options.site)),
-            options: Arc::new(options),
+            options,
             metrics,
             ota,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
-        };
+        }));
         state.tasks.spawn(Arc::clone(&state.feed).follow(events, state.stop.clone()));
         state.tasks.spawn(tidy(Arc::clone(&state.auth), state.stop.clone()));
         Ok(state)

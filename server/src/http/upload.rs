@@ -1,6 +1,6 @@
 //! Images as `multipart/form-data`: streamed to the disk, then verified.
 
-use super::{AppState, envelope, peer};
+use super::{AppState, envelope, peer, request};
 use crate::auth::Live;
 use app::api::convert;
 use axum::{
@@ -55,7 +55,7 @@ pub(super) async fn verify(
     };
     let ota = Arc::clone(&state.ota);
     // What has come in is verified to the end, also when the client hangs up.
-    let verified = state.tasks.spawn(async move {
+    let verified = request::to_its_end(&state, async move {
         let Form { file, name, version } = form;
         ota.verify_upload(file, &name, version, &actor).await
     });
@@ -81,7 +81,7 @@ pub(super) async fn keep_for_recovery(
         Err(refused) => return refused,
     };
     let ota = Arc::clone(&state.ota);
-    let kept = state.tasks.spawn(async move {
+    let kept = request::to_its_end(&state, async move {
         let Form { file, name, .. } = form;
         let kept = ota.keep_recovery_image(file, &name, &actor).await;
         kept.map(|kept| convert::recovery_uploaded(&kept, &name))
@@ -103,7 +103,9 @@ async fn received(
     action: AuditAction,
     actor: &Actor,
 ) -> Result<Form, Response> {
-    match receive(state, request).await {
+    // A recovery image has its own version and no other.
+    let labelled = action == AuditAction::UploadVerify;
+    match receive(state, request, labelled).await {
         Ok(form) => Ok(form),
         Err(Refused { name, error }) => {
             state.ota.upload_refused(action, &name, &error.message, actor).await;
@@ -119,13 +121,14 @@ struct Refused {
 }
 
 /// Takes in the form. Of one that is not as it should be nothing is kept.
-async fn receive(state: &AppState, request: Request) -> Result<Form, Refused> {
+async fn receive(state: &AppState, request: Request, labelled: bool) -> Result<Form, Refused> {
     let boundary = boundary(request.headers()).map_err(|error| Refused { name: String::new(), error })?;
     let length = content_length(request.headers());
     let body = Patient::new(request.into_body(), state.options.upload_idle);
     let flow = Arc::clone(&body.flow);
     let mut form = Multipart::new(body.stream(), boundary);
-    let mut parts = Parts { flow: Arc::clone(&flow), name: String::new(), file: None, version: None };
+    let mut parts =
+        Parts { flow: Arc::clone(&flow), labelled, name: String::new(), file: None, version: None };
     let taken = parts.take_all(&state.ota, &mut form, length).await;
     let Parts { name, file, version, .. } = parts;
     let complete =
@@ -143,6 +146,8 @@ async fn receive(state: &AppState, request: Request) -> Result<Form, Refused> {
 /// What has come so far.
 struct Parts {
     flow: Arc<Flow>,
+    /// The form may have a version beside the file.
+    labelled: bool,
     /// Of the file.
     name: String,
     file: Option<ReceivedFile>,
@@ -159,7 +164,8 @@ impl Parts {
         while let Some(field) = form.next_field().await.map_err(|error| broken(&error))? {
             self.flow.understood();
             match field.name().unwrap_or_default() {
-                "file" if self.file.is_none() => {
+                "file" => {
+                    must_be_the_first("file", self.file.is_none())?;
                     field.file_name().unwrap_or_default().clone_into(&mut self.name);
                     let flow = Arc::clone(&self.flow);
                     let bytes = field.map(move |piece| {
@@ -168,8 +174,10 @@ impl Parts {
                     });
                     self.file = Some(ota.receive_upload(length, bytes.boxed()).await.map_err(fault)?);
                 }
-                "version" if self.version.is_none() => self.version = Some(text(field).await?),
-                name @ ("file" | "version") => return Err(bad(format!("The form has {name} twice."))),
+                "version" if self.labelled => {
+                    must_be_the_first("version", self.version.is_none())?;
+                    self.version = Some(text(field).await?);
+                }
                 other => {
                     let other: String = other.chars().take(64).collect();
                     return Err(bad(format!("The form has an unknown field: “{other}”.")));
@@ -178,6 +186,10 @@ impl Parts {
         }
         Ok(())
     }
+}
+
+fn must_be_the_first(name: &str, is: bool) -> Result<(), ApiError> {
+    if is { Ok(()) } else { Err(bad(format!("The form has {name} twice."))) }
 }
 
 async fn text(mut field: Field<'static>) -> Result<String, ApiError> {

@@ -93,7 +93,7 @@ fn security_schemes() -> Value {
         "bearer": {
             "type": "http",
             "scheme": "bearer",
-            "description": "The token of the login. Where a cookie is sent, too, this counts."
+            "description": "The token of the login. Where a cookie is sent, too, both must be the same: otherwise 401."
         },
         "cookie": {
             "type": "apiKey",

@@ -26,7 +26,8 @@ pub(super) fn routes() -> Vec<Route> {
             .answers::<InstallStarted>(published!("install.post.response"))
             .leads_on()
             .starts_a_job()
-            .fails([ErrorCode::NotFound, ErrorCode::OtaInstallFailed, ErrorCode::OtaRecoveryFailed])
+            .fails([ErrorCode::NotFound, ErrorCode::OtaInvalidImage])
+            .fails([ErrorCode::OtaInstallFailed, ErrorCode::OtaRecoveryFailed])
             .conflicts(ErrorCode::OtaInstallFailed),
         Route::read("logs", "The activity log, newest first")
             .query(

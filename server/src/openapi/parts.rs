@@ -61,7 +61,7 @@ pub(super) fn routes() -> Vec<Route> {
             ]),
         one("delete", "Forgets an image in parts")
             .answers_other(204, empty("It is forgotten."))
-            .fails([ErrorCode::OtaRecoveryFailed]),
+            .fails([ErrorCode::OtaOperationInProgress, ErrorCode::OtaRecoveryFailed]),
         route("options", &file, "What of tus there is")
             .in_path("id", json!({ "type": "string" }), "Any.")
             .answers_other(204, empty("See the headers.")),

@@ -309,7 +309,7 @@ impl Route {
     }
 }
 
-/// A member that may be left out is not null by default where null is refused.
+/// A member that may be left out is not said to be null by default.
 fn drop_null_defaults(schema: &mut Value) {
     let Value::Object(members) = schema else { return };
     members.retain(|name, value| name != "default" || !value.is_null());

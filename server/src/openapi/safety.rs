@@ -23,8 +23,8 @@ pub(super) fn routes() -> Vec<Route> {
             .for_role(Role::Operator)
             .query(
                 "limit",
-                json!({ "type": "integer", "minimum": 1, "default": 50 }),
-                "More than 1000 is taken as 1000.",
+                json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 50 }),
+                "So many records at most.",
             )
             .query(
                 "before",

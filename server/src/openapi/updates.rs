@@ -26,7 +26,7 @@ pub(super) fn routes() -> Vec<Route> {
             .leads_on()
             .starts_a_job()
             .fails([ErrorCode::NotFound, ErrorCode::OtaInvalidImage, ErrorCode::OtaInstallFailed])
-            .fails([ErrorCode::OtaRecoveryFailed])
+            .fails([ErrorCode::OtaDownloadFailed, ErrorCode::OtaRecoveryFailed])
             .conflicts(ErrorCode::OtaInstallFailed),
     ]
 }

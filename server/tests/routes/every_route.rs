@@ -128,7 +128,16 @@ async fn another_method_is_refused_with_the_allowed_ones() {
 async fn what_does_not_exist_is_not_found_in_the_envelope() {
     let gateway = Gateway::ready().await;
     let token = gateway.token("operator").await;
-    for path in ["/api/v1/ota/recovery/nothing", "/api/v1/ota", "/api/x", "/api", "/api/v2/ota/status"] {
+    for path in [
+        "/api/v1/ota/recovery/nothing",
+        "/api/v1/ota",
+        "/api/v1/ota/",
+        "/api/v1/ota/%FF",
+        "/api/x",
+        "/api",
+        "/api/",
+        "/api/v2/ota/status",
+    ] {
         gateway.get(path).bearer(&token).gateway(GATEWAY).send().await.failure(404, "NOT_FOUND");
         gateway
             .post(path)
@@ -138,6 +147,10 @@ async fn what_does_not_exist_is_not_found_in_the_envelope() {
             .send()
             .await
             .failure(404, "NOT_FOUND");
+    }
+    for path in ["/api/v1/ota/debug/download/%FF", "/api/docs/%FF"] {
+        gateway.get(path).bearer(&token).gateway(GATEWAY).send().await.failure(404, "NOT_FOUND");
+        gateway.get(path).gateway(GATEWAY).send().await.failure(401, "UNAUTHORIZED");
     }
 }
 

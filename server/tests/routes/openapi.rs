@@ -271,6 +271,50 @@ fn requests_are_described_as_strictly_as_they_are_read() {
     }
 }
 
+/// The example of a body, with null for each member that may be null.
+fn with_nulls(document: &Value, schema: &Value, example: &mut Value) -> usize {
+    let schema = if schema["$ref"].is_null() { schema } else { referenced(document, schema) };
+    let mut count = 0;
+    for (name, member) in schema["properties"].as_object().into_iter().flatten() {
+        let types = member["type"].as_array().into_iter().flatten();
+        let mut choices = member["oneOf"].as_array().into_iter().flatten();
+        if types.chain(choices.clone().map(|choice| &choice["type"])).any(|kind| kind == "null") {
+            // What may be an object or null is shown as an object, with nulls inside.
+            let inner = choices.find(|choice| !choice["$ref"].is_null());
+            let inside = inner.filter(|_| example[name].is_object());
+            count += 1;
+            match inside {
+                Some(inner) => count += with_nulls(document, inner, &mut example[name]),
+                None => example[name] = Value::Null,
+            }
+        }
+    }
+    count
+}
+
+#[tokio::test]
+async fn what_may_be_null_may_be_sent_as_null() {
+    let document = document();
+    let mut count = 0;
+    for ((method, path), operation) in operations(&document) {
+        let body = &operation["requestBody"]["content"]["application/json"];
+        let mut example = body["example"].clone();
+        let nulls = if body.is_null() { 0 } else { with_nulls(&document, &body["schema"], &mut example) };
+        if nulls == 0 {
+            continue;
+        }
+        count += nulls;
+        let gateway = Gateway::ready().await;
+        let token = gateway.token("admin").await;
+        let call = gateway.call(method.parse().unwrap(), &path).bearer(&token).gateway(GATEWAY);
+        let answer = call.json(&example).send().await;
+        let said = answer.body()["message"].as_str().unwrap().to_owned();
+        let understood = !said.contains("does not exist here") && !said.contains("cannot be used");
+        assert!(understood, "{method} {path} {example}: {said}");
+    }
+    assert!(count > 12, "{count} members");
+}
+
 #[test]
 fn queries_are_described_as_they_are_read() {
     fn members(arguments: impl Serialize) -> BTreeSet<String> {

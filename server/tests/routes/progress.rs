@@ -26,7 +26,10 @@ async fn a_running_download_is_told_in_full() {
 #[tokio::test]
 async fn a_query_without_a_job_is_bad_and_with_an_unknown_one_finds_nothing() {
     let gateway = Gateway::ready().await;
-    gateway.read("/api/v1/ota/progress").await.failure(400, "BAD_REQUEST");
+    for query in ["", "?job_id=", "?job_id=OTA-JOB-1001K&snapshot_id=snap-001"] {
+        gateway.read(&format!("/api/v1/ota/progress{query}")).await.failure(400, "BAD_REQUEST");
+    }
+    gateway.read("/api/v1/ota/progress?job_id=&snapshot_id=snap-001").await.failure(404, "NOT_FOUND");
     for id in ["OTA-JOB-8821X", "../../etc", "%00", "x%27%20OR%201=1"] {
         gateway.read(&format!("/api/v1/ota/progress?job_id={id}")).await.failure(404, "NOT_FOUND");
     }

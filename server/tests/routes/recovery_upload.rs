@@ -55,4 +55,9 @@ async fn what_is_not_verified_leaves_the_former_one() {
     assert_eq!(listed(&gateway).await["version"], "v6.0.0");
     let call = gateway.post(PATH).bearer(&gateway.token("operator").await).gateway(GATEWAY);
     call.json(&json!({})).send().await.failure(415, "UNSUPPORTED_MEDIA_TYPE");
+    let labelled = "--B\r\nContent-Disposition: form-data; name=\"version\"\r\n\r\nmine\r\n--B--\r\n";
+    let call = gateway.post(PATH).bearer(&gateway.token("operator").await).gateway(GATEWAY);
+    let (message, _) =
+        call.raw("multipart/form-data; boundary=B", labelled).send().await.failure(400, "BAD_REQUEST");
+    assert!(message.contains("version"), "a recovery image has its own: {message}");
 }

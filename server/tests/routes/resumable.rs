@@ -275,6 +275,24 @@ async fn what_is_discarded_is_gone_at_once_whoever_writes_to_it() {
 }
 
 #[tokio::test]
+async fn what_is_being_verified_is_neither_discarded_nor_written_to() {
+    let gateway = Gateway::ready().await;
+    let client = Client::of(&gateway).await;
+    let place = client.begin(3).await;
+    client.send(&place, 0, "v1\n").await;
+    gateway.world.verifications_hang.store(true, Ordering::Relaxed);
+    let other_end = async {
+        gateway.until("it is being verified", || gateway.world.is_verifying.load(Ordering::Relaxed)).await;
+        let busy = client.call(Method::DELETE, &place).send().await.failure(409, "OTA_OPERATION_IN_PROGRESS");
+        assert_eq!(busy.1["state"], "uploading", "{busy:?}");
+        client.part(&place, 3, "x").send().await.failure(409, "OTA_OPERATION_IN_PROGRESS");
+        gateway.world.verifications_hang.store(false, Ordering::Relaxed);
+    };
+    let (finished, ()) = tokio::join!(client.finish(&place), other_end);
+    assert_eq!(finished.data(VERIFIED)["verified"], true);
+}
+
+#[tokio::test]
 async fn what_is_left_alone_for_too_long_goes() {
     let gateway = Gateway::ready().await;
     let client = Client::of(&gateway).await;

@@ -10,7 +10,7 @@ const MAXIMUM_RECORDS: u32 = 1000;
 /// Which records a client asks for. What is empty filters nothing.
 ///
 /// # Errors
-/// A limit of zero, an action and an outcome that do not exist.
+/// A limit that is out of range, an action and an outcome that do not exist.
 pub fn audit_query(
     limit: Option<u32>,
     before: Option<u64>,
@@ -19,7 +19,7 @@ pub fn audit_query(
     outcome: Option<String>,
 ) -> Result<AuditQuery, ApiError> {
     let limit = limit.unwrap_or(DEFAULT_RECORDS);
-    if limit == 0 {
+    if !(1..=MAXIMUM_RECORDS).contains(&limit) {
         return Err(bad_request(format!("limit must be from 1 to {MAXIMUM_RECORDS}.")));
     }
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
@@ -30,7 +30,7 @@ pub fn audit_query(
         let names = AuditOutcome::NAMES.join(", ");
         return Err(bad_request(format!("outcome must be one of {names}.")));
     }
-    Ok(AuditQuery { limit: limit.min(MAXIMUM_RECORDS), before, action, actor: given(actor), outcome })
+    Ok(AuditQuery { limit, before, action, actor: given(actor), outcome })
 }
 
 /// The answer of `GET audit`.

@@ -18,7 +18,7 @@ pub fn safety(snapshot: &Snapshot, now: Timestamp) -> Safety {
     let verdict = &snapshot.safety;
     let one = |id| {
         let assessment = verdict.assessments.iter().find(|assessment| assessment.constraint == id);
-        assessment.map_or_else(never_assessed, constraint)
+        assessment.map_or_else(|| never_assessed(id), constraint)
     };
     Safety {
         constraints: Constraints {
@@ -128,7 +128,7 @@ pub(super) fn constraint(assessment: &Assessment) -> Constraint {
     Constraint {
         enabled: assessment.enabled,
         status: assessment.status.clone(),
-        level: assessment.level.map(human::tenths),
+        level: level(assessment.constraint, assessment.level),
         blocking: assessment.is_blocking(),
         state: assessment.state,
         reason: assessment.reason.clone(),
@@ -140,12 +140,17 @@ pub(super) fn constraint(assessment: &Assessment) -> Constraint {
     }
 }
 
+/// Of the battery there always is a number, as clients expect: before the first reading that of an empty one.
+fn level(id: ConstraintId, read: Option<f64>) -> Option<f64> {
+    read.map(human::tenths).or_else(|| (id == ConstraintId::UpsBattery).then_some(0.0))
+}
+
 /// What no verdict speaks about is unknown, and blocks.
-fn never_assessed() -> Constraint {
+fn never_assessed(id: ConstraintId) -> Constraint {
     Constraint {
         enabled: true,
         status: "unknown".to_owned(),
-        level: None,
+        level: level(id, None),
         blocking: true,
         state: ConstraintState::Unknown,
         reason: "The gateway has not assessed this constraint.".to_owned(),
@@ -154,5 +159,17 @@ fn never_assessed() -> Constraint {
         threshold: None,
         estimated_clear: None,
         overridden: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_of_the_battery_is_always_a_number() {
+        assert_eq!(level(ConstraintId::UpsBattery, None), Some(0.0));
+        assert_eq!(level(ConstraintId::UpsBattery, Some(84.96)), Some(85.0));
+        assert_eq!(level(ConstraintId::CraneMotion, None), None);
     }
 }

@@ -45,7 +45,9 @@ pub fn constraint_state(constraint: &Constraint) -> (&'static str, Tone) {
 #[must_use]
 pub fn constraint_value(name: &str, constraint: &Constraint) -> String {
     let word = constraint.status.replace('_', " ");
-    let Some(level) = constraint.level else { return word };
+    // Nothing that is unknown is told as a figure of nought: no number was ever read.
+    let known = |level: &f64| constraint.state != ConstraintState::Unknown || *level > 0.0;
+    let Some(level) = constraint.level.filter(known) else { return word };
     let percent = name == "ups_battery";
     let figure = |value: f64| {
         if percent {
@@ -148,4 +150,35 @@ pub fn override_banner(force: &Force) -> String {
     let time = ota_api::human::minutes(force.remaining_seconds);
     let (who, what, why) = (override_people(force), constraints(&force.constraints), &force.reason);
     format!("Safety override by {who}: {what} not counted, for {time} more. Reason: {why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::constraint_value;
+    use ota_api::safety::Constraint;
+    use ota_core::ConstraintState;
+
+    fn battery(state: ConstraintState, level: f64) -> Constraint {
+        Constraint {
+            enabled: true,
+            status: "unknown".to_owned(),
+            level: Some(level),
+            blocking: true,
+            state,
+            reason: String::new(),
+            source: "NUT ups".to_owned(),
+            age_seconds: 0,
+            threshold: Some(30.0),
+            estimated_clear: None,
+            overridden: false,
+        }
+    }
+
+    #[test]
+    fn a_figure_that_nobody_has_read_is_not_shown() {
+        let shown = |state, level| constraint_value("ups_battery", &battery(state, level));
+        assert_eq!(shown(ConstraintState::Unknown, 0.0), "unknown");
+        assert_eq!(shown(ConstraintState::Unknown, 85.0), "unknown, 85 % (at least 30 %)", "the last one");
+        assert_eq!(shown(ConstraintState::Blocking, 0.0), "unknown, 0 % (at least 30 %)");
+    }
 }

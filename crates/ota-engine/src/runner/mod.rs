@@ -18,6 +18,7 @@ use crate::{Ota, figures::Gauge, ports::ReadBack};
 
 pub(crate) use desk::ApplyError;
 pub(crate) use install::{record_of, verified};
+pub(crate) use snapshot::known_content;
 pub(crate) use wait::names;
 
 /// Pause before a state that could not be made durable is tried again.

@@ -1,11 +1,11 @@
 //! Taking a snapshot: the one that a job is there for, or one of the running system before its slot is touched.
 
-use ota_core::{Job, JobEvent, JobId, JobKind, SlotId, Work};
+use ota_core::{Job, JobEvent, JobId, JobKind, SlotId, SlotRecord, Work};
 
 use super::Course;
 use crate::{
     Ota,
-    ports::{LogLevel, NewSnapshot, StepError},
+    ports::{LogLevel, NewSnapshot, SnapshotFacts, StepError, StoreError},
     slot_view::store_failure,
 };
 
@@ -60,12 +60,15 @@ impl Ota {
         Ok(of_this.and_then(|snapshot| snapshot.id.parse().ok()))
     }
 
-    /// The next number that no snapshot has: those that are there may be older than the database that counts.
-    pub(crate) async fn new_snapshot_id(&self) -> Result<JobId, StepError> {
+    async fn new_snapshot_id(&self) -> Result<JobId, StepError> {
         let taken = self.parts.snapshots.list().await?;
+        self.free_snapshot_id(&taken).await.map_err(|error| store_failure(&error))
+    }
+
+    /// The next number that no snapshot has: those that are there may be older than the database that counts.
+    pub(crate) async fn free_snapshot_id(&self, taken: &[SnapshotFacts]) -> Result<JobId, StoreError> {
         loop {
-            let id = self.parts.store.next_job_id(JobKind::Snapshot).await;
-            let id = id.map_err(|error| store_failure(&error))?;
+            let id = self.parts.store.next_job_id(JobKind::Snapshot).await?;
             if !taken.iter().any(|snapshot| snapshot.id == id.as_str()) {
                 return Ok(id);
             }
@@ -75,12 +78,9 @@ impl Ota {
     /// What the slot holds, by its record.
     pub(crate) async fn recorded_content(&self, slot: SlotId) -> Result<ota_core::Bundle, StepError> {
         let record = self.parts.store.slot_record(slot).await.map_err(|error| store_failure(&error))?;
-        let unknown = || {
-            let message =
-                format!("Nothing is known about what is in slot {slot}, so no snapshot can be taken.");
+        known_content(slot, record).map_err(|message| {
             StepError::failed(ota_core::FailureCode::RecoveryFailed, message, "the slot has no record")
-        };
-        Ok(record.filter(|record| record.good).ok_or_else(unknown)?.content())
+        })
     }
 
     /// Removes what is too much, but neither the new one nor what is being restored.
@@ -96,4 +96,10 @@ impl Ota {
             Err(error) => tracing::warn!(%error, "old snapshots cannot be removed"),
         }
     }
+}
+
+/// What the slot holds, or the sentence that nobody knows.
+pub(crate) fn known_content(slot: SlotId, record: Option<SlotRecord>) -> Result<ota_core::Bundle, String> {
+    let unknown = || format!("Nothing is known about what is in slot {slot}, so no snapshot can be taken.");
+    Ok(record.filter(|record| record.good).ok_or_else(unknown)?.content())
 }

@@ -40,6 +40,9 @@ pub struct World {
     /// The gateway has been started from slot B.
     pub runs_from_b: AtomicBool,
     pub repository_down: AtomicBool,
+    /// Verifications of uploads do not end.
+    pub verifications_hang: AtomicBool,
+    pub is_verifying: AtomicBool,
     /// A slot is not what was written to it.
     pub slots_differ: AtomicBool,
     pub slots_unreadable: AtomicBool,
@@ -79,6 +82,8 @@ impl World {
             boot_read_only: AtomicBool::new(false),
             runs_from_b: AtomicBool::new(false),
             repository_down: AtomicBool::new(false),
+            verifications_hang: AtomicBool::new(false),
+            is_verifying: AtomicBool::new(false),
             slots_differ: AtomicBool::new(false),
             slots_unreadable: AtomicBool::new(false),
             comparisons_hang: AtomicBool::new(false),
@@ -209,6 +214,10 @@ impl Bundles for World {
         meter: &Meter,
         cancel: &CancellationToken,
     ) -> Result<(Bundle, Option<String>), StepError> {
+        self.is_verifying.store(true, Ordering::Relaxed);
+        while self.verifications_hang.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
         let bundle = self.verify(path, meter, cancel).await?;
         let foreign = bundle.version.starts_with("foreign").then(|| "it is built for Other.".to_owned());
         Ok((bundle, foreign))
