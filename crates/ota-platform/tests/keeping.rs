@@ -12,7 +12,7 @@ use ota_engine::ports::{
 };
 use ota_platform::{BundleShelf, KeptBundlesConfig, UploadDirectory, UploadsConfig};
 use sha2::{Digest, Sha256};
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -160,6 +160,12 @@ impl SmallDisk {
         while filler.write_all(&[1; 1 << 16]).is_ok() {}
         while filler.write_all(&[1; 1]).is_ok() {}
     }
+
+    /// Its room is free at once, also where what another test has just started still holds the file.
+    fn empty(filler: &Path) {
+        File::options().write(true).open(filler).unwrap().set_len(0).unwrap();
+        fs::remove_file(filler).unwrap();
+    }
 }
 
 impl Drop for SmallDisk {
@@ -186,7 +192,7 @@ async fn a_disk_that_fills_up_meanwhile_leaves_nothing() {
         let refused = store.receive(Some(LENGTH as u64), stream::iter(pieces).boxed()).await;
         let Err(UploadFault::Step(StepError::Failed { code, .. })) = refused else { panic!("{refused:?}") };
         assert_eq!(code, FailureCode::InsufficientSpace, "{percent} %");
-        fs::remove_file(&filler).unwrap();
+        SmallDisk::empty(&filler);
         assert!(files(&disk.0.path().join("uploads")).is_empty(), "{percent} %");
     }
     let file = store.receive(Some(LENGTH as u64), body(&vec![7; LENGTH])).await.unwrap();
@@ -227,7 +233,7 @@ async fn a_disk_that_fills_up_loses_nothing_of_an_upload_in_parts() {
     let refused = store.append(id, LENGTH as u64 / 2, None, body(&content[LENGTH / 2..])).await;
     let Err(ResumeFault::Step(StepError::Failed { code, .. })) = refused else { panic!("{refused:?}") };
     assert_eq!(code, FailureCode::InsufficientSpace);
-    fs::remove_file(&filler).unwrap();
+    SmallDisk::empty(&filler);
     let store = uploads(disk.0.path());
     let offset = store.find(id).unwrap().offset;
     assert!(offset >= LENGTH as u64 / 2, "{offset}");
@@ -262,7 +268,7 @@ async fn a_bundle_that_finds_no_room_leaves_nothing_and_finds_it_later() {
         assert_eq!(code, FailureCode::InsufficientSpace);
         assert_eq!(files(&directory), [""; 0]);
     }
-    fs::remove_file(&filler).unwrap();
+    SmallDisk::empty(&filler);
     shelf.keep(&staged, "sha-a", &bundle("v1"), now, &[]).await.unwrap();
     shelf.import(&theirs, &bundle("v2"), now).await.unwrap();
     assert_eq!(shelf.list().await.unwrap().len(), 2);

@@ -37,8 +37,11 @@ impl SmallDisk {
         }
     }
 
-    /// Takes away what [`leave`](Self::leave) filled it with.
+    /// Takes away what [`leave`](Self::leave) filled it with, at once, also where what another test has just started still holds the file.
     pub fn make_room(&self) {
+        if let Ok(ballast) = File::options().write(true).open(self.ballast()) {
+            _ = ballast.set_len(0);
+        }
         _ = fs::remove_file(self.ballast());
     }
 
