@@ -10,6 +10,7 @@ mod memory;
 mod steps;
 
 use super::Live;
+use crate::{strings::upload as t, ui::Tone};
 
 /// An upload of this page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,6 +40,12 @@ impl Upload {
     #[must_use]
     pub const fn is_verified_now(&self) -> bool {
         self.running && self.total > 0 && self.sent >= self.total
+    }
+
+    /// How what is said of its end is meant: what somebody wanted is no fault.
+    #[must_use]
+    pub fn tone(&self) -> Tone {
+        if [t::CANCELLING, t::CANCELLED].contains(&self.error.as_str()) { Tone::Neutral } else { Tone::Bad }
     }
 
     /// Bytes a second so far; 0 before there is anything to tell.

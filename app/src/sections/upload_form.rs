@@ -71,7 +71,7 @@ pub fn UploadForm(live: Live, recovery: bool) -> impl IntoView {
             </div>
             <p
                 class="alert"
-                data-tone="bad"
+                data-tone=word(move || live.upload.with(|u| u.tone().as_str()))
                 role="alert"
                 hidden=flag(move || live.upload.with(|u| !mine(u) || u.error.is_empty()))
             >

@@ -71,6 +71,9 @@ pub enum OtaError {
     SettingsMoved,
     #[error("The gateway has not finished starting. Try again in a moment.")]
     Starting,
+    /// The service ends in the middle of it.
+    #[error("The service ends. Go on when it is there again: what has come of an upload in parts is kept.")]
+    Stopping,
     /// What cannot be recorded is not done.
     #[error("The audit log cannot be written; nothing was done.")]
     AuditUnavailable(StoreError),
@@ -107,6 +110,7 @@ impl OtaError {
             Self::PinLocked { .. } => "pin_locked",
             Self::WrongPin { .. } => "invalid_pin",
             Self::Starting => "starting",
+            Self::Stopping => "stopping",
             Self::AuditUnavailable(_) | Self::Store(_) | Self::Internal(_) => "internal",
         }
     }
@@ -137,11 +141,12 @@ pub(crate) fn disk_full() -> Failure {
     Failure { code: FailureCode::InsufficientSpace, message: message.to_owned() }
 }
 
+/// What a request waits for is cancelled by the end of the service alone.
 impl From<StepError> for OtaError {
     fn from(error: StepError) -> Self {
         match error.failure() {
             Some(failure) => Self::Step(failure),
-            None => Self::Internal("cancelled".to_owned()),
+            None => Self::Stopping,
         }
     }
 }

@@ -59,11 +59,16 @@ impl Ota {
         begun
     }
 
-    /// How far an upload is.
+    /// How far an upload is, for a client that goes on with it. The line of the one before may be dead without anybody knowing: it
+    /// is stopped.
     ///
     /// # Errors
     /// [`OtaError::Upload`] when there is none.
-    pub fn unfinished_upload(&self, id: UploadId) -> Result<UnfinishedUpload, OtaError> {
+    pub async fn settle_upload(&self, id: UploadId) -> Result<UnfinishedUpload, OtaError> {
+        Ok(self.parts.uploads.settle(id).await?)
+    }
+
+    fn unfinished_upload(&self, id: UploadId) -> Result<UnfinishedUpload, OtaError> {
         Ok(self.parts.uploads.find(id)?)
     }
 

@@ -21,7 +21,6 @@ use ota_engine::{
     OtaError,
     ports::{Body as UploadBody, BrokenBody, ResumeFault, UnfinishedUpload, UploadId},
 };
-use serde_json::json;
 use std::{
     sync::{
         Arc,
@@ -44,8 +43,6 @@ const UPLOAD_EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 const PART: &str = "application/offset+octet-stream";
 /// Bytes of what is said about an image.
 const LONGEST_METADATA: usize = 4096;
-/// Seconds after which a gateway whose service ends is worth another try.
-const RESTART_RETRY: u32 = 2;
 
 pub(super) fn routes() -> Router<AppState> {
     Router::new()
@@ -101,8 +98,11 @@ async fn create(
 
 /// `HEAD upload/files/ID`.
 async fn tell(State(state): State<AppState>, request: Request) -> Response {
-    let found = named(&request).and_then(|id| state.ota.unfinished_upload(id));
-    match found {
+    let id = match named(&request) {
+        Ok(id) => id,
+        Err(error) => return refused(error),
+    };
+    match state.ota.settle_upload(id).await {
         Ok(upload) => {
             let mut response = standing(StatusCode::OK, &upload);
             set(&mut response, UPLOAD_LENGTH, &upload.length.to_string());
@@ -147,10 +147,7 @@ async fn append(State(state): State<AppState>, request: Request) -> Response {
             envelope::reject(ErrorCode::RequestTimeout, message)
         }
         Ok(Err(OtaError::Upload(ResumeFault::Broken(_)))) if state.stop.is_cancelled() => {
-            let message = "The service ends. What has come is kept: go on when it is there again.";
-            let details =
-                json!({ "job_id": null, "state": "stopping", "retry_after_seconds": RESTART_RETRY });
-            envelope::respond(ApiError::new(ErrorCode::OtaOperationInProgress, message).with_details(details))
+            refused(OtaError::Stopping)
         }
         Ok(Err(error)) => refused(error),
         Err(error) => envelope::internal(&error),

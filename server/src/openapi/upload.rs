@@ -69,6 +69,7 @@ pub(super) fn image(route: Route) -> Route {
         ErrorCode::OtaSignatureFailed,
         ErrorCode::OtaRecoveryFailed,
         ErrorCode::OtaInstallFailed,
+        ErrorCode::OtaOperationInProgress,
     ])
 }
 

@@ -190,6 +190,24 @@ async fn of_two_writers_the_second_is_refused_and_nothing_is_mixed() {
 }
 
 #[tokio::test]
+async fn who_asks_how_far_it_is_goes_on_at_once_whatever_has_become_of_the_line_before() {
+    let gateway = Gateway::ready().await;
+    let client = Client::of(&gateway).await;
+    let content = "v1\nand the rest";
+    let place = client.begin(content.len()).await;
+    let (mut feed, body) = fed();
+    let silent = tokio::spawn(client.part(&place, 0, body).send());
+    feed.send(Ok(Bytes::from_static(b"v1\n"))).await.unwrap();
+    feed.flush().await.unwrap();
+    let end = client.offset(&place).await;
+    silent.await.unwrap().failure(409, "OTA_OPERATION_IN_PROGRESS");
+    assert_eq!(client.send(&place, end, &content[end..]).await, content.len());
+    assert!(feed.send(Ok(Bytes::from_static(b"too late"))).await.is_err(), "nobody reads that");
+    let data = client.finish(&place).await.data(VERIFIED);
+    assert_eq!(data["file"]["checksum"], checksum(content));
+}
+
+#[tokio::test]
 async fn parts_that_do_not_fit_are_refused_and_nothing_is_lost() {
     let gateway = Gateway::ready().await;
     let client = Client::of(&gateway).await;
@@ -290,6 +308,24 @@ async fn what_is_being_verified_is_neither_discarded_nor_written_to() {
     };
     let (finished, ()) = tokio::join!(client.finish(&place), other_end);
     assert_eq!(finished.data(VERIFIED)["verified"], true);
+}
+
+#[tokio::test]
+async fn a_verification_that_the_end_of_the_service_breaks_off_is_asked_for_again() {
+    let gateway = Gateway::ready().await;
+    let client = Client::of(&gateway).await;
+    let place = client.begin(3).await;
+    client.send(&place, 0, "v1\n").await;
+    gateway.world.verifications_hang.store(true, Ordering::Relaxed);
+    let other_end = async {
+        gateway.until("it is being verified", || gateway.world.is_verifying.load(Ordering::Relaxed)).await;
+        gateway.ota.shutdown().await;
+    };
+    let (broken_off, ()) = tokio::join!(client.finish(&place), other_end);
+    let (_, details) = broken_off.failure(409, "OTA_OPERATION_IN_PROGRESS");
+    assert_eq!(details, json!({ "job_id": null, "state": "stopping", "retry_after_seconds": 2 }));
+    let gateway = gateway.restarted().await;
+    assert_eq!(Client::of(&gateway).await.finish(&place).await.data(VERIFIED)["verified"], true);
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use ota_core::FailureCode;
 use ota_engine::{OtaError, ports::ResumeFault};
 use serde_json::json;
 
-/// Seconds after which a gateway that is starting is worth another try.
-const STARTING_RETRY: u32 = 2;
+/// Seconds after which a gateway whose service starts, or ends, is worth another try.
+const RESTART_RETRY: u32 = 2;
 /// Seconds after which an upload that is in use is worth another try.
 const BUSY_RETRY: u32 = 1;
 
@@ -36,9 +36,8 @@ pub fn refusal(error: OtaError) -> ApiError {
             ApiError::conflict(ErrorCode::OtaRecoveryFailed, message, "recovery_slot_running")
         }
         OtaError::NoWayBack { state, .. } => ApiError::conflict(ErrorCode::OtaRollbackFailed, message, state),
-        OtaError::Starting => ApiError::new(ErrorCode::OtaOperationInProgress, message).with_details(
-            json!({ "job_id": null, "state": "starting", "retry_after_seconds": STARTING_RETRY }),
-        ),
+        OtaError::Starting => restarting(message, "starting"),
+        OtaError::Stopping => restarting(message, "stopping"),
         OtaError::Blocked(constraints) => {
             let blocking: Vec<_> = constraints.iter().map(super::blocking).collect();
             ApiError::new(ErrorCode::OtaUpdateBlocked, message).with_details(json!({ "blocking": blocking }))
@@ -65,6 +64,11 @@ pub fn refusal(error: OtaError) -> ApiError {
         OtaError::Store(cause) => internal(message, &cause.to_string()),
         OtaError::Internal(cause) => internal(message, &cause),
     }
+}
+
+fn restarting(message: String, state: &str) -> ApiError {
+    ApiError::new(ErrorCode::OtaOperationInProgress, message)
+        .with_details(json!({ "job_id": null, "state": state, "retry_after_seconds": RESTART_RETRY }))
 }
 
 fn upload(fault: ResumeFault, message: String) -> ApiError {

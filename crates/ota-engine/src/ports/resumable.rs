@@ -114,6 +114,10 @@ pub trait ResumableUploads: Send + Sync {
     /// How far this one is. What `offset` says is on the disk.
     fn find(&self, id: UploadId) -> Result<UnfinishedUpload, ResumeFault>;
 
+    /// How far this one is once nobody writes to it any more: whoever does is stopped ([`ResumeFault::Busy`]), and what came of
+    /// them is on the disk.
+    async fn settle(&self, id: UploadId) -> Result<UnfinishedUpload, ResumeFault>;
+
     /// Adds a part that begins at `offset` and has `length` bytes, where that is known. What came is on the disk when this
     /// returns, also when it returns a fault; it is written soon after the returned future is dropped.
     async fn append(

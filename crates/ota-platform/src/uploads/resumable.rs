@@ -25,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 const MOST: usize = 8;
 /// Bytes that are hashed at once.
 const HASHED: usize = 1 << 20;
+/// Time that a writer who was stopped has to bring to the disk what has come. With a disk that takes longer, the next part waits.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// All of them, by name.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +40,8 @@ pub(super) struct Entry {
     /// As it is on the disk.
     about: Mutex<About>,
     turn: Arc<tokio::sync::Mutex<Share>>,
+    /// Stops whoever writes to it, or did so last.
+    writer: Mutex<CancellationToken>,
     /// It is not wanted any more.
     gone: CancellationToken,
     /// It is being verified, and nobody gives it up. Held while `gone` is decided, so that one of the two comes first.
@@ -83,7 +87,7 @@ impl Entry {
     fn new(place: Place, id: UploadId, about: About, share: Share) -> Self {
         let turn = Arc::new(tokio::sync::Mutex::new(share));
         let (gone, looked_at) = (CancellationToken::new(), Mutex::new(false));
-        Self { id, place, about: Mutex::new(about), turn, gone, looked_at }
+        Self { id, place, about: Mutex::new(about), turn, writer: Mutex::default(), gone, looked_at }
     }
 
     pub(super) const fn place(&self) -> &Place {
@@ -110,6 +114,10 @@ impl Entry {
 
     fn looked_at(&self) -> MutexGuard<'_, bool> {
         self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, CancellationToken> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whoever writes to it stops.
@@ -195,6 +203,16 @@ impl ResumableUploads for UploadDirectory {
         Ok(self.unfinished.get(id)?.view(self.config.keep_unfinished))
     }
 
+    async fn settle(&self, id: UploadId) -> Result<UnfinishedUpload, ResumeFault> {
+        let entry = self.unfinished.get(id)?;
+        let is_verified = *entry.looked_at();
+        if !is_verified {
+            entry.writer().cancel();
+            _ = tokio::time::timeout(SETTLING, entry.turn.lock()).await;
+        }
+        self.find(id)
+    }
+
     async fn append(
         &self,
         id: UploadId,
@@ -212,10 +230,12 @@ impl ResumableUploads for UploadDirectory {
         if length.is_some_and(|length| length > missing) {
             return Err(ResumeFault::BeyondItsEnd(whole));
         }
+        let over = CancellationToken::new();
+        *entry.writer() = over.clone();
         let (pieces, given) = mpsc::channel(QUEUE);
         let (this, written_to) = (self.clone(), Arc::clone(&entry));
         let writer = spawn_blocking(move || append::write(&this, &written_to, turn, given));
-        let passed = pass_on(&entry, missing, body, pieces).await;
+        let passed = pass_on(&entry, &over, missing, body, pieces).await;
         let written = writer.await.unwrap_or_else(|error| Err(io::Error::other(error)));
         written.map_err(|error| disk(&error))?;
         passed.map(|()| entry.view(self.config.keep_unfinished))
@@ -260,24 +280,30 @@ impl ResumableUploads for UploadDirectory {
     }
 }
 
-/// Hands over what comes, but nothing beyond the `missing` bytes.
+/// Hands over what comes until it is `over`, but nothing beyond the `missing` bytes.
 async fn pass_on(
     entry: &Entry,
+    over: &CancellationToken,
     mut missing: u64,
     mut body: Body,
     pieces: mpsc::Sender<bytes::Bytes>,
 ) -> Result<(), ResumeFault> {
-    while let Some(piece) = entry.gone.run_until_cancelled(body.next()).await.ok_or(ResumeFault::Unknown)? {
-        let piece = piece?;
+    loop {
+        let piece = tokio::select! {
+            biased;
+            () = entry.gone.cancelled() => return Err(ResumeFault::Unknown),
+            () = over.cancelled() => return Err(ResumeFault::Busy),
+            piece = body.next() => piece,
+        };
+        let Some(piece) = piece.transpose()? else { return Ok(()) };
         missing = missing
             .checked_sub(piece.len() as u64)
             .ok_or_else(|| ResumeFault::BeyondItsEnd(entry.about().length))?;
         if pieces.send(piece).await.is_err() {
             // The thread has failed and says why.
-            break;
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 /// SHA-256 of what the disk holds: the state of a hash that is made on the way does not outlive the service.

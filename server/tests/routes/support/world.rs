@@ -216,6 +216,9 @@ impl Bundles for World {
     ) -> Result<(Bundle, Option<String>), StepError> {
         self.is_verifying.store(true, Ordering::Relaxed);
         while self.verifications_hang.load(Ordering::Relaxed) {
+            if cancel.is_cancelled() {
+                return Err(StepError::Cancelled);
+            }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         let bundle = self.verify(path, meter, cancel).await?;
