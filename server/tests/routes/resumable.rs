@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::io;
 use std::sync::atomic::Ordering;
+use tokio::task::JoinHandle;
 
 const FILES: &str = "/api/v1/ota/upload/files";
 const FINISH: &str = "/api/v1/ota/upload/finish";
@@ -49,6 +50,18 @@ impl<'a> Client<'a> {
         let answer = self.part(place, offset, content.to_owned()).send().await;
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (204, ""), "{answer:?}");
         answer.header("upload-offset").parse().unwrap()
+    }
+
+    /// Begins an upload whose first part has sent its first line, and sends more when the test says so.
+    async fn writing(
+        &self,
+        length: usize,
+    ) -> (String, mpsc::Sender<Result<Bytes, io::Error>>, JoinHandle<Answer>) {
+        let place = self.begin(length).await;
+        let (mut feed, body) = fed();
+        let writer = tokio::spawn(self.part(&place, 0, body).send());
+        feed.send(Ok(Bytes::from_static(b"v1\n"))).await.unwrap();
+        (place, feed, writer)
     }
 
     async fn head(&self, place: &str) -> Answer {
@@ -174,10 +187,7 @@ async fn of_two_writers_the_second_is_refused_and_nothing_is_mixed() {
     let gateway = Gateway::ready().await;
     let client = Client::of(&gateway).await;
     let content = "v1\nthe first writer's";
-    let place = client.begin(content.len()).await;
-    let (mut feed, body) = fed();
-    let first = tokio::spawn(client.part(&place, 0, body).send());
-    feed.send(Ok(Bytes::from_static(b"v1\n"))).await.unwrap();
+    let (place, mut feed, first) = client.writing(content.len()).await;
     let second = client.part(&place, 0, "second".to_owned()).send().await;
     let (_, details) = second.failure(409, "OTA_OPERATION_IN_PROGRESS");
     assert_eq!((&details["state"], second.header("retry-after")), (&json!("uploading"), "1"));
@@ -194,10 +204,7 @@ async fn who_asks_how_far_it_is_goes_on_at_once_whatever_has_become_of_the_line_
     let gateway = Gateway::ready().await;
     let client = Client::of(&gateway).await;
     let content = "v1\nand the rest";
-    let place = client.begin(content.len()).await;
-    let (mut feed, body) = fed();
-    let silent = tokio::spawn(client.part(&place, 0, body).send());
-    feed.send(Ok(Bytes::from_static(b"v1\n"))).await.unwrap();
+    let (place, mut feed, silent) = client.writing(content.len()).await;
     feed.flush().await.unwrap();
     let end = client.offset(&place).await;
     silent.await.unwrap().failure(409, "OTA_OPERATION_IN_PROGRESS");
@@ -280,10 +287,7 @@ async fn uploads_that_cannot_come_to_their_end_are_not_begun() {
 async fn what_is_discarded_is_gone_at_once_whoever_writes_to_it() {
     let gateway = Gateway::ready().await;
     let client = Client::of(&gateway).await;
-    let place = client.begin(100).await;
-    let (mut feed, body) = fed();
-    let writer = tokio::spawn(client.part(&place, 0, body).send());
-    feed.send(Ok(Bytes::from_static(b"v1\n"))).await.unwrap();
+    let (place, _feed, writer) = client.writing(100).await;
     let discarded = client.call(Method::DELETE, &place).send().await;
     assert_eq!((discarded.status.as_u16(), discarded.text.as_str()), (204, ""));
     writer.await.unwrap().failure(404, "NOT_FOUND");

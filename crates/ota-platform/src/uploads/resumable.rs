@@ -40,12 +40,21 @@ pub(super) struct Entry {
     /// As it is on the disk.
     about: Mutex<About>,
     turn: Arc<tokio::sync::Mutex<Share>>,
-    /// Stops whoever writes to it, or did so last.
-    writer: Mutex<CancellationToken>,
+    /// Locked while `gone` is decided, so that a verification or the end of it comes first.
+    used: Mutex<Use>,
     /// It is not wanted any more.
     gone: CancellationToken,
-    /// It is being verified, and nobody gives it up. Held while `gone` is decided, so that one of the two comes first.
-    looked_at: Mutex<bool>,
+}
+
+/// What is done with an upload.
+#[derive(Debug, Default)]
+enum Use {
+    #[default]
+    Nothing,
+    /// Somebody writes to it, or did so last. They stop when this is cancelled.
+    Written(CancellationToken),
+    /// It is being verified, and nobody gives it up.
+    Verified,
 }
 
 /// The right to look at the whole file.
@@ -56,7 +65,7 @@ struct Look {
 
 impl Drop for Look {
     fn drop(&mut self) {
-        *self.entry.looked_at() = false;
+        *self.entry.used() = Use::Nothing;
     }
 }
 
@@ -86,8 +95,8 @@ impl Registry {
 impl Entry {
     fn new(place: Place, id: UploadId, about: About, share: Share) -> Self {
         let turn = Arc::new(tokio::sync::Mutex::new(share));
-        let (gone, looked_at) = (CancellationToken::new(), Mutex::new(false));
-        Self { id, place, about: Mutex::new(about), turn, writer: Mutex::default(), gone, looked_at }
+        let (used, gone) = (Mutex::default(), CancellationToken::new());
+        Self { id, place, about: Mutex::new(about), turn, used, gone }
     }
 
     pub(super) const fn place(&self) -> &Place {
@@ -112,31 +121,38 @@ impl Entry {
         Ok(())
     }
 
-    fn looked_at(&self) -> MutexGuard<'_, bool> {
-        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn writer(&self) -> MutexGuard<'_, CancellationToken> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    fn used(&self) -> MutexGuard<'_, Use> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whoever writes to it stops.
     fn give_up(&self) -> Result<(), ResumeFault> {
-        let looked_at = self.looked_at();
-        if *looked_at {
+        let used = self.used();
+        if matches!(*used, Use::Verified) {
             return Err(ResumeFault::Busy);
         }
         self.gone.cancel();
         Ok(())
     }
 
+    /// Whoever writes to it stops, and what has come of them is soon on the disk. False where nobody has written.
+    fn break_off(&self) -> bool {
+        match &*self.used() {
+            Use::Written(until) => {
+                until.cancel();
+                true
+            }
+            Use::Nothing | Use::Verified => false,
+        }
+    }
+
     fn look(self: Arc<Self>, turn: Turn) -> Result<Look, ResumeFault> {
-        let mut looked_at = self.looked_at();
+        let mut used = self.used();
         if self.gone.is_cancelled() {
             return Err(ResumeFault::Unknown);
         }
-        *looked_at = true;
-        drop(looked_at);
+        *used = Use::Verified;
+        drop(used);
         Ok(Look { entry: self, _turn: turn })
     }
 
@@ -205,9 +221,7 @@ impl ResumableUploads for UploadDirectory {
 
     async fn settle(&self, id: UploadId) -> Result<UnfinishedUpload, ResumeFault> {
         let entry = self.unfinished.get(id)?;
-        let is_verified = *entry.looked_at();
-        if !is_verified {
-            entry.writer().cancel();
+        if entry.break_off() {
             _ = tokio::time::timeout(SETTLING, entry.turn.lock()).await;
         }
         self.find(id)
@@ -231,7 +245,7 @@ impl ResumableUploads for UploadDirectory {
             return Err(ResumeFault::BeyondItsEnd(whole));
         }
         let over = CancellationToken::new();
-        *entry.writer() = over.clone();
+        *entry.used() = Use::Written(over.clone());
         let (pieces, given) = mpsc::channel(QUEUE);
         let (this, written_to) = (self.clone(), Arc::clone(&entry));
         let writer = spawn_blocking(move || append::write(&this, &written_to, turn, given));
