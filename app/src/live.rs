@@ -41,7 +41,7 @@ pub use part::Part;
 pub use resync::{Wanted, leave, want};
 #[cfg(feature = "hydrate")]
 pub use socket::start;
-pub use upload::{Upload, cancel_upload, choose_file, discard_upload, start_upload};
+pub use upload::{Ending, Upload, cancel_upload, choose_file, discard_upload, start_upload};
 
 use crate::{
     rules::{self, Facts},

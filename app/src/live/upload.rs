@@ -31,8 +31,41 @@ pub struct Upload {
     pub elapsed: u64,
     /// That the connection is lost, and when it goes on; empty while it goes on.
     pub lost: String,
-    /// Why the last one did not come to its end.
-    pub error: String,
+    pub ending: Ending,
+}
+
+/// What is to be said about the end of the last one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Ending {
+    #[default]
+    Nothing,
+    /// Somebody cancelled it, and the gateway has not said yet that nothing was kept.
+    Cancelling,
+    Cancelled,
+    /// Why it did not come to its end.
+    Failed(String),
+}
+
+impl Ending {
+    /// Empty where there is nothing to say.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Nothing => "",
+            Self::Cancelling => t::CANCELLING,
+            Self::Cancelled => t::CANCELLED,
+            Self::Failed(why) => why,
+        }
+    }
+
+    /// What somebody wanted is no fault.
+    #[must_use]
+    pub const fn tone(&self) -> Tone {
+        match self {
+            Self::Nothing | Self::Cancelling | Self::Cancelled => Tone::Neutral,
+            Self::Failed(_) => Tone::Bad,
+        }
+    }
 }
 
 impl Upload {
@@ -40,12 +73,6 @@ impl Upload {
     #[must_use]
     pub const fn is_verified_now(&self) -> bool {
         self.running && self.total > 0 && self.sent >= self.total
-    }
-
-    /// How what is said of its end is meant: what somebody wanted is no fault.
-    #[must_use]
-    pub fn tone(&self) -> Tone {
-        if [t::CANCELLING, t::CANCELLED].contains(&self.error.as_str()) { Tone::Neutral } else { Tone::Bad }
     }
 
     /// Bytes a second so far; 0 before there is anything to tell.
@@ -67,7 +94,7 @@ pub fn choose_file(live: Live, recovery: bool, name: String) {
     live.upload.update(|upload| {
         upload.recovery = recovery;
         upload.file = name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
-        upload.error.clear();
+        upload.ending = Ending::Nothing;
     });
 }
 

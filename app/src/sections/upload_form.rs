@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    live::{Live, Upload, cancel_upload, choose_file, start_upload},
+    live::{Ending, Live, Upload, cancel_upload, choose_file, start_upload},
     rules,
     strings::upload as t,
     ui::{ActionButton, STARTING_ID, Why, flag, press, text, typed, word},
@@ -71,11 +71,11 @@ pub fn UploadForm(live: Live, recovery: bool) -> impl IntoView {
             </div>
             <p
                 class="alert"
-                data-tone=word(move || live.upload.with(|u| u.tone().as_str()))
+                data-tone=word(move || live.upload.with(|u| u.ending.tone().as_str()))
                 role="alert"
-                hidden=flag(move || live.upload.with(|u| !mine(u) || u.error.is_empty()))
+                hidden=flag(move || live.upload.with(|u| !mine(u) || u.ending == Ending::Nothing))
             >
-                {of(|u| u.error.clone())}
+                {of(|u| u.ending.text().to_owned())}
             </p>
         </div>
     }

@@ -2,7 +2,7 @@
 
 use super::exchange::{Content, Request, abort, whole};
 use super::steps::{Ask, Step};
-use super::{Live, Upload, memory};
+use super::{Ending, Live, Upload, memory};
 use crate::live::{Message, delay_ms, leave};
 use crate::strings::upload as t;
 use crate::ui::Tone;
@@ -40,7 +40,7 @@ pub fn start_upload(live: Live) {
         (upload.running, upload.sent, upload.total) = (true, 0, whole(file.size()));
         (upload.begun, upload.elapsed) = (0, 0);
         upload.lost.clear();
-        upload.error.clear();
+        upload.ending = Ending::Nothing;
     });
     let turn = next_turn(memory::recall(&file));
     spawn_local(bring(live, file, turn));
@@ -54,14 +54,14 @@ pub fn cancel_upload(live: Live) {
     let id = RUNNING.with_borrow_mut(|running| running.id.take());
     next_turn(None);
     abort();
-    let Some(id) = id else { return end(live, t::CANCELLED.to_owned()) };
-    end(live, t::CANCELLING.to_owned());
+    let Some(id) = id else { return end(live, Ending::Cancelled) };
+    end(live, Ending::Cancelling);
     memory::forget(&id);
     spawn_local(async move {
-        let told = if discarded(live, &id).await { t::CANCELLED } else { "" };
+        let told = if discarded(live, &id).await { Ending::Cancelled } else { Ending::Nothing };
         // Nothing has taken its place since.
-        if live.upload.peek(|upload| upload.error == t::CANCELLING) {
-            end(live, told.to_owned());
+        if live.upload.peek(|upload| upload.ending == Ending::Cancelling) {
+            end(live, told);
         }
     });
 }
@@ -126,8 +126,8 @@ fn forget() {
     }
 }
 
-fn end(live: Live, error: String) {
-    live.upload.update(|upload| (upload.running, upload.error) = (false, error));
+fn end(live: Live, ending: Ending) {
+    live.upload.update(|upload| (upload.running, upload.ending) = (false, ending));
 }
 
 /// Takes one step after the other until the image is verified, or it is no use.
@@ -177,13 +177,13 @@ async fn bring(live: Live, file: File, turn: u32) {
                 forget();
                 let recovery = live.upload.peek(|upload| upload.recovery);
                 live.announcement.set(if recovery { t::KEPT_FOR_RECOVERY } else { t::DONE }.to_owned());
-                return end(live, String::new());
+                return end(live, Ending::Nothing);
             }
             Step::Refused(sentence) => {
                 forget();
-                return end(live, sentence);
+                return end(live, Ending::Failed(sentence));
             }
-            Step::Stopped(sentence) => return end(live, sentence),
+            Step::Stopped(sentence) => return end(live, Ending::Failed(sentence)),
             Step::LoggedOut => return leave(),
         }
     }
