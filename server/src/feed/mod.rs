@@ -1,7 +1,8 @@
 //! The live feed: what happens on the gateway, numbered, for everybody who listens.
 //!
 //! One task follows the engine's events, puts each message into the mailbox of every listener, and calls the listeners when the
-//! [`Bell`] rings. The WebSocket and the server-sent events only carry what a [`Subscription`] gives them. The newest messages are kept for those who come back before long.
+//! [`Bell`] rings. The WebSocket and the server-sent events only carry what a [`Subscription`] gives them. The newest messages are kept
+//! for those who come back before long.
 
 mod bell;
 mod listener;

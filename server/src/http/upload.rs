@@ -165,7 +165,9 @@ impl Parts {
             self.flow.understood();
             match field.name().unwrap_or_default() {
                 "file" => {
-                    must_be_the_first("file", self.file.is_none())?;
+                    if self.file.is_some() {
+                        return Err(twice("file"));
+                    }
                     field.file_name().unwrap_or_default().clone_into(&mut self.name);
                     let flow = Arc::clone(&self.flow);
                     let bytes = field.map(move |piece| {
@@ -175,7 +177,9 @@ impl Parts {
                     self.file = Some(ota.receive_upload(length, bytes.boxed()).await.map_err(fault)?);
                 }
                 "version" if self.labelled => {
-                    must_be_the_first("version", self.version.is_none())?;
+                    if self.version.is_some() {
+                        return Err(twice("version"));
+                    }
                     self.version = Some(text(field).await?);
                 }
                 other => {
@@ -188,8 +192,8 @@ impl Parts {
     }
 }
 
-fn must_be_the_first(name: &str, is: bool) -> Result<(), ApiError> {
-    if is { Ok(()) } else { Err(bad(format!("The form has {name} twice."))) }
+fn twice(name: &str) -> ApiError {
+    bad(format!("The form has {name} twice."))
 }
 
 async fn text(mut field: Field<'static>) -> Result<String, ApiError> {
